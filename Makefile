@@ -1,0 +1,152 @@
+# Plinth's build. `make` builds build/plinth.elf; `make help` lists the rest.
+#
+# V=1 shows the commands. DEBUG=0 leaves out the checks of lock ranks and stacks. BUILD=dir builds elsewhere.
+
+BUILD ?= build
+DEBUG ?= 1
+CC    := gcc
+LD    := ld
+NASM  := nasm
+OBJ   := $(BUILD)/obj
+Q     := $(if $(filter 1,$(V)),,@)
+
+# --- sources: every .c and .asm of these folders is part of the image -----------------------------
+DIRS    := lib arch mm core drivers drivers/* ept vm vmx svm vdev mgmt boot
+SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(DIRS))))
+ASMS    := $(sort $(wildcard $(addsuffix /*.asm,$(DIRS))))
+
+# Third-party sources, unmodified, beside a port layer of ours (mgmt/port).
+EXPAT := build/deps/expat/lib
+ifneq ($(wildcard mgmt/port/expat_config.h),)
+THIRD    := $(addprefix $(OBJ)/deps/expat/,xmlparse.o xmltok.o xmlrole.o)
+INCLUDES := -isystem $(EXPAT)
+SOURCES  += $(sort $(wildcard mgmt/port/*.c))
+endif
+
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(ASMS:%.asm=$(OBJ)/%.asm.o) $(THIRD)
+
+# --- flags ------------------------------------------------------------------------------------------
+WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
+MACHINE := -std=gnu11 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
+	   -mcmodel=kernel -fno-omit-frame-pointer -fno-strict-aliasing -fcf-protection=none \
+	   -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+	   -fstack-protector-strong -mstack-protector-guard=global
+CFLAGS  := $(MACHINE) -O2 $(WARN) -I. $(INCLUDES) $(if $(filter 1,$(DEBUG)),-DPLINTH_DEBUG)
+NFLAGS  := -f elf64 -g -F dwarf -Werror -I ./
+LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none \
+	   -T linker.ld
+
+.PHONY: all run test check soak bench iso mutants clean help FORCE
+all: $(BUILD)/plinth.elf
+
+help:
+	@echo "make            build $(BUILD)/plinth.elf"
+	@echo "make run        the main job in an emulator (installs what is missing)"
+	@echo "make test       all tests; make soak: the long ones; make mutants: can the tests fail?"
+	@echo "make check      style, layers, sizes, status"
+	@echo "make bench      figures"
+	@echo "make iso BOOTSET=dir OUT=file.iso   a bootable image"
+	@echo "make clean"
+
+# --- objects ----------------------------------------------------------------------------------------
+# Rebuilt when the flags change.
+$(OBJ)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CFLAGS) $(NFLAGS)' | cmp -s - $@ || echo '$(CFLAGS) $(NFLAGS)' >$@
+
+$(OBJ)/%.o: %.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC  $<")
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(OBJ)/%.asm.o: %.asm $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  ASM $<")
+	$(Q)$(NASM) $(NFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
+
+# -w: the library's warnings are not ours. The standard headers that it wants are in mgmt/port.
+$(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags $(wildcard mgmt/port/*.h)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC  $<")
+	$(Q)$(CC) $(MACHINE) -Os -w -Imgmt/port -I. -MMD -MP -c $< -o $@
+
+$(EXPAT)/%.c:
+	tools/deps
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# --- image ------------------------------------------------------------------------------------------
+# Linked twice: the table of function names, at the end of read-only data, is made from the first
+# link. plinth.elf goes without debugging information, which GRUB would load; plinth.debug has it.
+$(OBJ)/symtab.empty.asm: tools/mksyms
+	@mkdir -p $(@D)
+	$(Q)tools/mksyms </dev/null >$@
+
+$(OBJ)/symtab.asm: $(OBJ)/plinth.first tools/mksyms
+	$(Q)nm $< | tools/mksyms >$@
+
+$(OBJ)/symtab%asm.o: $(OBJ)/symtab%asm
+	$(Q)$(NASM) -f elf64 -o $@ $<
+
+# The list of objects counts, too: a source that was removed leaves the image.
+$(OBJ)/objects: FORCE
+	@mkdir -p $(@D)
+	@echo '$(OBJECTS)' | cmp -s - $@ || echo '$(OBJECTS)' >$@
+
+$(OBJ)/plinth.first: $(OBJECTS) $(OBJ)/symtab.empty.asm.o linker.ld $(OBJ)/objects
+	$(Q)$(LD) $(LDFLAGS) -o $@ $(OBJECTS) $(OBJ)/symtab.empty.asm.o
+
+$(BUILD)/plinth.debug: $(OBJ)/plinth.first $(OBJ)/symtab.asm.o
+	@echo "  LD  $@"
+	$(Q)$(LD) $(LDFLAGS) -o $@ $(OBJECTS) $(OBJ)/symtab.asm.o
+	@nm $@ | tools/mksyms | cmp -s - $(OBJ)/symtab.asm || \
+		{ echo "the second link moved functions: the symbol table is wrong"; rm -f $@; exit 1; }
+
+$(BUILD)/plinth.elf: $(BUILD)/plinth.debug
+	$(Q)objcopy --strip-all $< $@
+
+# --- guests' images for tests: flat binaries --------------------------------------------------------
+GUESTS := $(patsubst tests/guest/%.asm,$(BUILD)/tests/guest/%.bin,$(wildcard tests/guest/*.asm))
+.PHONY: guests
+guests: $(GUESTS)
+
+$(BUILD)/tests/guest/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  ASM $<")
+	$(Q)$(NASM) -f bin -Werror -I ./ -o $@ $<
+
+# --- everything else --------------------------------------------------------------------------------
+# What these need is installed first; only then can anything be built.
+run:
+	tools/deps
+	+@$(MAKE) --no-print-directory all
+	tools/run
+
+test:
+	tools/deps
+	+@$(MAKE) --no-print-directory all guests
+	tests/run
+
+soak:
+	tools/deps
+	+@$(MAKE) --no-print-directory all guests
+	tests/run --level soak
+
+bench:
+	tools/deps
+	+@$(MAKE) --no-print-directory all guests
+	tools/bench
+
+check: all
+	tools/check/all
+
+mutants:
+	tools/deps
+	tools/mutants
+
+iso: all
+	@[ -n "$(BOOTSET)" ] && [ -n "$(OUT)" ] || { echo "usage: make iso BOOTSET=dir OUT=file.iso"; exit 2; }
+	tools/mkiso $(BOOTSET) $(OUT)
+
+clean:
+	rm -rf $(OBJ) $(BUILD)/plinth.* $(BUILD)/tests

@@ -1,0 +1,54 @@
+/*
+ * Spinlocks with ranks. A CPU takes locks in rising rank only; debug builds (PLINTH_DEBUG) check
+ * that and panic with both names. No lock is held across VM entry or a thread switch. Locks from
+ * RANK_RUNQ on may be wanted by interrupt handlers: they are taken with interrupts off only.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* The order in which locks nest, outermost first; docs/locking.md says what each guards. */
+enum lock_rank {
+	RANK_NONE = 0,
+	RANK_VM, /* a VM's lifecycle */
+	RANK_VDEV, /* a virtual device */
+	RANK_VIRQ, /* virtual IOAPIC and PIC: devices raise lines under their own lock */
+	RANK_CHARDEV,
+	RANK_ASPACE, /* an address space's tables and window */
+	RANK_HEAP,
+	RANK_KMAP, /* the hypervisor's own page tables */
+	RANK_PAGE, /* granules and page lists: page tables take pages while they change */
+	RANK_SHOOT, /* one TLB shoot-down at a time */
+	RANK_THREAD, /* dead threads and who waits for them */
+	RANK_RUNQ,
+	RANK_TIMER,
+	RANK_IRQ,
+	RANK_IOAPIC, /* the I/O APICs' index and data registers */
+	RANK_CONSOLE,
+	RANK_LOG,
+	RANK_COUNT,
+};
+
+struct spinlock {
+	u32 next, serving; /* ticket lock: taken while they differ */
+	u8 rank; /* enum lock_rank */
+	const char *name;
+};
+
+#define SPINLOCK_INIT(r, n) { .rank = (r), .name = (n) }
+
+void spin_init(struct spinlock *l, enum lock_rank rank, const char *name);
+
+/* For data that no interrupt handler touches. Preemption stays off while held. */
+void spin_lock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+
+/* For data shared with interrupt handlers: also turns interrupts off; returns RFLAGS from before. */
+u64 spin_lock_irq(struct spinlock *l);
+void spin_unlock_irq(struct spinlock *l, u64 flags);
+
+/*
+ * True when this CPU holds any lock (the scheduler asserts it does not before a switch, and
+ * preempts nobody who does).
+ */
+bool spin_any_held(void);

@@ -1,0 +1,60 @@
+/*
+ * Where each CPU's copy of the .percpu section is, and the variables that every copy starts with.
+ */
+#include "arch/percpu.h"
+#include "arch/cpu.h"
+#include "arch/entry.h"
+#include "arch/smp.h"
+#include "core/panic.h"
+#include "lib/atomic.h"
+#include "lib/string.h"
+
+extern char percpu_start[], percpu_end[], percpu_template[];
+
+/* linker.ld puts it first: percpu_offset() reads it at GS:0. The boot CPU's copy is the section. */
+static __section(".percpu.first") __used u64 self_offset;
+static PERCPU u32 index;
+
+static u64 offsets[MAX_CPUS];
+static u32 online = 1;
+
+u64 percpu_offset_of(u32 cpu)
+{
+	return offsets[cpu];
+}
+
+u32 cpu_id(void)
+{
+	return *this_cpu(index);
+}
+
+u32 cpu_count(void)
+{
+	/* pairs with the release in smp_set_online() */
+	return atomic_load_acquire(&online);
+}
+
+void smp_set_online(u32 count)
+{
+	/* pairs with the acquire in cpu_count(): a counted CPU's per-CPU area is set up */
+	atomic_store_release(&online, count);
+}
+
+size_t percpu_size(void)
+{
+	return ALIGN_UP((size_t)(percpu_end - percpu_start), PAGE_SIZE);
+}
+
+void percpu_register(u32 cpu, void *area)
+{
+	ASSERT(cpu < MAX_CPUS);
+	offsets[cpu] = (u64)area - (u64)percpu_start;
+	memcpy(area, percpu_template, (size_t)(percpu_end - percpu_start));
+	*other_cpu(self_offset, cpu) = offsets[cpu];
+	*other_cpu(index, cpu) = cpu;
+}
+
+__noreturn void __stack_chk_fail(void)
+{
+	panic("stack overflow into a canary, called from %p", __builtin_return_address(0));
+}

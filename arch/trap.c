@@ -1,0 +1,61 @@
+/*
+ * What happens at an exception or interrupt of the host: external vectors and NMIs go to core's
+ * hooks, faults at listed instructions resume at their fix-up, everything else ends the host.
+ */
+#include "arch/trap.h"
+#include "arch/cpu.h"
+#include "arch/entry.h"
+#include "arch/extable.h"
+#include "arch/feature.h"
+#include "core/panic.h"
+
+static_assert(CPU_SMAP == 4, "trap.asm names the feature by number");
+
+#define FIXABLE                                                                                    \
+	(BIT(TRAP_UD) | BIT(TRAP_SS) | BIT(TRAP_GP) | BIT(TRAP_PF) | BIT(TRAP_AC))
+#define FIRST_EXTERNAL 32
+
+static const struct trap_hooks *hooks;
+
+void trap_set_hooks(const struct trap_hooks *h)
+{
+	hooks = h;
+}
+
+static void fatal(struct trap_frame *f)
+{
+	if (hooks && hooks->fatal)
+		hooks->fatal(f);
+	panic("exception %llu (error %#llx) at %#llx, address %#llx", (unsigned long long)f->vector,
+	      (unsigned long long)f->error, (unsigned long long)f->rip,
+	      (unsigned long long)read_cr2());
+}
+
+static void exception(struct trap_frame *f)
+{
+	if (f->vector == TRAP_NMI && hooks && hooks->nmi) {
+		hooks->nmi(f);
+		return;
+	}
+	if (BIT(f->vector) & FIXABLE) {
+		u64 fixup = extable_find(f->rip);
+
+		if (fixup) {
+			f->rip = fixup;
+			return;
+		}
+	}
+	fatal(f);
+}
+
+void trap_handle(struct trap_frame *f)
+{
+	if (f->vector < FIRST_EXTERNAL) {
+		exception(f);
+		return;
+	}
+	if (!hooks) /* nothing was asked for yet: a stray interrupt of the firmware's time */
+		return;
+	hooks->external((u8)f->vector);
+	hooks->irq_return();
+}

@@ -1,0 +1,107 @@
+/*
+ * Character devices: two byte rings under one lock. Whoever added bytes notifies the other side after
+ * the lock was released.
+ */
+#include "core/chardev.h"
+
+#include "lib/string.h"
+
+static_assert((CHARDEV_RING_SIZE & (CHARDEV_RING_SIZE - 1)) == 0, "indexes run freely");
+
+void chardev_init(struct chardev *c, const char *name)
+{
+	memset(c, 0, sizeof(*c));
+	spin_init(&c->lock, RANK_CHARDEV, "chardev");
+	memcpy(c->name, name, strnlen(name, sizeof(c->name) - 1));
+}
+
+static size_t ring_used(const struct chardev_ring *r)
+{
+	return r->head - r->tail;
+}
+
+static size_t ring_put(struct chardev_ring *r, const u8 *data, size_t n)
+{
+	size_t at = r->head % CHARDEV_RING_SIZE, first;
+
+	n = MIN(n, CHARDEV_RING_SIZE - ring_used(r));
+	first = MIN(n, CHARDEV_RING_SIZE - at);
+	memcpy(r->data + at, data, first);
+	memcpy(r->data, data + first, n - first);
+	r->head += (u32)n;
+	return n;
+}
+
+static size_t ring_take(struct chardev_ring *r, u8 *data, size_t n)
+{
+	size_t at = r->tail % CHARDEV_RING_SIZE, first;
+
+	n = MIN(n, ring_used(r));
+	first = MIN(n, CHARDEV_RING_SIZE - at);
+	memcpy(data, r->data + at, first);
+	memcpy(data + first, r->data, n - first);
+	r->tail += (u32)n;
+	return n;
+}
+
+static size_t chardev_write(struct chardev *c, struct chardev_ring *r, const void *data, size_t n)
+{
+	u64 flags = spin_lock_irq(&c->lock);
+
+	n = ring_put(r, data, n);
+	spin_unlock_irq(&c->lock, flags);
+	return n;
+}
+
+static size_t chardev_read(struct chardev *c, struct chardev_ring *r, void *data, size_t n)
+{
+	u64 flags = spin_lock_irq(&c->lock);
+
+	n = ring_take(r, data, n);
+	spin_unlock_irq(&c->lock, flags);
+	return n;
+}
+
+size_t chardev_host_write(struct chardev *c, const void *data, size_t n)
+{
+	n = chardev_write(c, &c->to_guest, data, n);
+	if (n && c->guest_notify)
+		c->guest_notify(c->guest_ctx);
+	return n;
+}
+
+size_t chardev_host_read(struct chardev *c, void *data, size_t n)
+{
+	return chardev_read(c, &c->from_guest, data, n);
+}
+
+size_t chardev_guest_write(struct chardev *c, const void *data, size_t n)
+{
+	n = chardev_write(c, &c->from_guest, data, n);
+	if (n && c->host_notify)
+		c->host_notify(c->host_ctx);
+	return n;
+}
+
+size_t chardev_guest_read(struct chardev *c, void *data, size_t n)
+{
+	return chardev_read(c, &c->to_guest, data, n);
+}
+
+size_t chardev_guest_pending(struct chardev *c)
+{
+	u64 flags = spin_lock_irq(&c->lock);
+	size_t n = ring_used(&c->to_guest);
+
+	spin_unlock_irq(&c->lock, flags);
+	return n;
+}
+
+size_t chardev_guest_room(struct chardev *c)
+{
+	u64 flags = spin_lock_irq(&c->lock);
+	size_t n = CHARDEV_RING_SIZE - ring_used(&c->from_guest);
+
+	spin_unlock_irq(&c->lock, flags);
+	return n;
+}

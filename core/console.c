@@ -1,0 +1,240 @@
+/*
+ * The console: who may write to the sinks, and the thread that hands input on. Writers own the console
+ * one at a time by a word that names the owner's CPU instead of a spinlock, because a writer that finds
+ * it taken need not wait (the owner prints its log line too) and an NMI must not.
+ */
+#include "core/console.h"
+
+#include "arch/cpu.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/thread.h"
+#include "lib/atomic.h"
+#include "lib/string.h"
+
+#define SINKS_MAX     4
+#define INPUT_POLL_NS 10000000ULL   /* where no interrupt announces input */
+#define OWN_WAIT_NS   1000000000ULL /* far longer than any writer takes */
+
+struct sink_state {
+	const struct console_sink *sink;
+	u64 cursor; /* the next log line that it prints */
+};
+
+/* All but the owner word: the owner's. Interrupts are off while the console is owned. */
+static u32 owner; /* CPU index + 1; 0: free */
+static u32 flush_requests;
+static struct sink_state sinks[SINKS_MAX];
+static u32 sink_count; /* read by anyone; a sink is complete before it is counted */
+static bool mid_line;  /* raw text ended without a newline */
+
+static void (*input_handler)(u8 byte); /* const after console_start() */
+static struct thread *input_thread;
+static bool input_polled;
+
+/* Exchanges on owner order everything before against everything after, on both sides. */
+static bool console_try_own(u64 *flags)
+{
+	u32 free = 0;
+
+	*flags = irq_save();
+	if (atomic_cas(&owner, &free, cpu_id() + 1))
+		return true;
+	irq_restore(*flags);
+	return false;
+}
+
+/*
+ * False: write all the same. This CPU owns it already, that is an NMI or a fault came while it wrote;
+ * or the owner was stopped by a panic.
+ */
+static bool console_own(u64 *flags)
+{
+	u64 start = clock_ns();
+
+	while (!console_try_own(flags)) {
+		if (atomic_load_relaxed(&owner) == cpu_id() + 1 || clock_ns() - start > OWN_WAIT_NS)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+static void console_disown(u64 flags)
+{
+	atomic_xchg(&owner, 0);
+	irq_restore(flags);
+}
+
+void console_write_raw(const char *s, size_t n)
+{
+	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
+
+	for (u32 i = 0; i < count; i++)
+		sinks[i].sink->write(s, n);
+}
+
+/* Prints the sink's next log line. */
+static bool sink_line(struct sink_state *s)
+{
+	char line[LOG_LINE_MAX + 1];
+	size_t n;
+
+	if (!log_read(&s->cursor, line))
+		return false;
+	n = strlen(line);
+	line[n++] = '\n';
+	s->sink->write(line, n);
+	return true;
+}
+
+/* At most one line of the log to each sink; true when there was one. */
+static bool print_lines(void)
+{
+	bool any = false;
+
+	if (mid_line) {
+		u64 cursor = sinks[0].cursor;
+		char line[LOG_LINE_MAX];
+
+		if (!log_read(&cursor, line))
+			return false;
+		console_write_raw("\n", 1);
+		mid_line = false;
+	}
+	for (u32 i = 0; i < sink_count; i++)
+		any |= sink_line(&sinks[i]);
+	return any;
+}
+
+void console_flush(void)
+{
+	bool more;
+	u64 flags;
+	u32 seen;
+
+	/*
+	 * Either we get the console, or its owner gave it up after this count, and will find it changed
+	 * (the exchange in console_disown() comes before its second look).
+	 */
+	atomic_fetch_add(&flush_requests, 1);
+	do {
+		if (!console_try_own(&flags))
+			return;
+		seen = atomic_load_relaxed(&flush_requests);
+		more = print_lines();
+		console_disown(flags);
+	} while (more || atomic_load_relaxed(&flush_requests) != seen);
+}
+
+void console_write(const char *s, size_t n)
+{
+	u64 flags;
+
+	if (!n)
+		return;
+	if (!console_own(&flags)) {
+		console_write_raw(s, n);
+		return;
+	}
+	while (print_lines())
+		;
+	console_write_raw(s, n);
+	mid_line = s[n - 1] != '\n';
+	console_disown(flags);
+	console_flush();
+}
+
+void console_add(const struct console_sink *sink)
+{
+	u64 flags;
+
+	if (!console_own(&flags))
+		return;
+	ASSERT(sink_count < SINKS_MAX);
+	sinks[sink_count] = (struct sink_state){ .sink = sink };
+	/* Pairs with the acquire in console_write_raw(). */
+	atomic_store_release(&sink_count, sink_count + 1);
+	console_disown(flags);
+	console_flush();
+}
+
+void console_drain(void)
+{
+	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
+
+	console_flush();
+	for (u32 i = 0; i < count; i++) {
+		if (sinks[i].sink->drain)
+			sinks[i].sink->drain();
+	}
+}
+
+int console_read(void)
+{
+	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
+
+	for (u32 i = 0; i < count; i++) {
+		int c = sinks[i].sink->read();
+
+		if (c >= 0)
+			return c;
+	}
+	return -1;
+}
+
+static void input_loop(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		int c;
+
+		while ((c = console_read()) >= 0) {
+			if (input_handler)
+				input_handler((u8)c);
+		}
+		if (atomic_load_relaxed(&input_polled))
+			thread_block_until(clock_ns() + INPUT_POLL_NS);
+		else
+			thread_block();
+	}
+}
+
+void console_set_input(void (*handler)(u8 byte))
+{
+	input_handler = handler;
+}
+
+void console_start(void)
+{
+	static const struct thread_spec spec = {
+		.name = "console",
+		.fn = input_loop,
+		.cpu = -1,
+		.preemptible = true,
+	};
+	struct thread *t = thread_create(&spec);
+
+	if (!t) {
+		log_error("console: no memory for the input thread: input is ignored");
+		return;
+	}
+	thread_start(t);
+	/* Input that came before is found by the thread's first look. Pairs with the acquire below. */
+	atomic_store_release(&input_thread, t);
+}
+
+void console_input_ready(void)
+{
+	struct thread *t = atomic_load_acquire(&input_thread); /* pairs with console_start() */
+
+	if (t)
+		thread_wake(t);
+}
+
+void console_poll_input(void)
+{
+	atomic_store_relaxed(&input_polled, true);
+	console_input_ready();
+}

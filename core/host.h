@@ -1,0 +1,62 @@
+/*
+ * Facts about this machine, filled once at start from firmware tables and CPUID, const after.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/types.h"
+
+#define HOST_MAX_CPUS 64
+#define HOST_MAX_IOAPICS 8
+#define HOST_MAX_MCFG 8
+
+struct host_ioapic {
+	paddr_t base;
+	u32 gsi_base;
+	u8 id;
+};
+
+struct host_override { /* MADT interrupt source override */
+	u8 isa_irq;
+	u32 gsi;
+	bool level, active_low;
+};
+
+struct host_mcfg {
+	paddr_t base;
+	u16 segment;
+	u8 bus_first, bus_last;
+};
+
+struct host {
+	u32 cpu_count; /* enabled in MADT (at most HOST_MAX_CPUS) */
+	u32 apic_ids[HOST_MAX_CPUS]; /* the boot CPU first */
+	bool have_madt;
+	u32 ioapic_count;
+	struct host_ioapic ioapics[HOST_MAX_IOAPICS];
+	u32 override_count;
+	struct host_override overrides[16];
+	u32 mcfg_count;
+	struct host_mcfg mcfg[HOST_MAX_MCFG];
+	paddr_t hpet; /* .v 0: none */
+	/* ACPI fixed hardware (ACPI 6.5, 4.8) */
+	u16 pm1a_cnt, pm1b_cnt, pm_timer; /* I/O ports; 0: none */
+	bool pm_timer_32bit;
+	bool s5_found;
+	u8 s5_typ_a, s5_typ_b;
+	u8 reset_value;
+	u8 reset_space; /* ACPI address space id: 0 memory, 1 I/O, 2 PCI configuration */
+	u64 reset_address; /* 0: none */
+	u16 smi_cmd; /* I/O port that takes acpi_enable to switch to ACPI mode; 0: none needed */
+	u8 acpi_enable;
+	u8 rtc_century; /* CMOS index of the century; 0: none */
+	bool rtc_absent; /* FADT says that there is no CMOS clock */
+};
+
+extern struct host host;
+
+/*
+ * Puts the boot CPU first among apic_ids, adding it where the MADT does not name it (or there is
+ * none). After the tables were read.
+ */
+void host_set_boot_cpu(struct host *h, u32 apic_id);

@@ -1,0 +1,313 @@
+/*
+ * The end of the host. One CPU panics: it stops the others by NMI, then says everything it knows to
+ * the console, without a lock, as each step may itself fail. A second panic on the way skips to the
+ * end, a third one halts.
+ */
+#include "core/panic.h"
+
+#include <stdarg.h>
+
+#include "arch/cpu.h"
+#include "arch/lapic.h"
+#include "arch/percpu.h"
+#include "arch/trap.h"
+#include "arch/tsc.h"
+#include "core/backtrace.h"
+#include "core/cmdline.h"
+#include "core/console.h"
+#include "core/log.h"
+#include "core/power.h"
+#include "core/sched.h"
+#include "core/thread.h"
+#include "lib/atomic.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+
+#define LINE_MAX 320
+#define LOG_TAIL_LINES 24
+#define STOP_WAIT_US 200000
+#define STOP_STEP_US 100
+#define US_PER_S 1000000
+#define NOBODY (~0U)
+/* Seconds that panic=SECONDS may wait. */
+#define SECONDS_MAX 86400
+
+enum panic_end { PANIC_HALT, PANIC_REBOOT };
+
+static enum panic_end end_action; /* const after panic_init() */
+static u32 end_seconds; /* const after panic_init() */
+
+static u32 owner = NOBODY; /* the CPU that panics */
+static u32 attempts; /* panics on that CPU */
+static u32 stopped; /* other CPUs that have stopped */
+
+/* Where another CPU was stopped; written by it before it counts itself. */
+struct stop {
+	bool done;
+	u64 rip;
+	const struct thread *thread;
+};
+static PERCPU struct stop stop;
+
+static void raw(const char *text)
+{
+	console_write_raw(text, strlen(text));
+}
+
+static void raw_line(const char *text)
+{
+	raw(text);
+	raw("\n");
+}
+
+static __printf(1, 2) void raw_printf(const char *fmt, ...)
+{
+	char buf[LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	raw_line(buf);
+}
+
+static void indented(const char *text)
+{
+	raw("  ");
+	raw_line(text);
+}
+
+void panic_init(void)
+{
+	char word[16];
+	u64 seconds;
+
+	if (!cmdline_get("panic", word, sizeof(word)) || !strcmp(word, "halt"))
+		return;
+	if (!strcmp(word, "reboot")) {
+		end_action = PANIC_REBOOT;
+	} else if (!str_to_u64(word, &seconds) && seconds <= SECONDS_MAX) {
+		end_action = PANIC_REBOOT;
+		end_seconds = (u32)seconds;
+	} else {
+		log_warn("panic=%s: not halt, reboot or seconds; halting on panic", word);
+	}
+}
+
+static __noreturn void halt(void)
+{
+	for (;;) {
+		irq_disable();
+		cpu_halt();
+	}
+}
+
+static __noreturn void finish(void)
+{
+	if (end_action == PANIC_HALT) {
+		raw_line("halted");
+		halt();
+	}
+	raw_printf("resetting in %u seconds", end_seconds);
+	for (u32 s = 0; s < end_seconds; s++)
+		tsc_delay_us(US_PER_S);
+	power_reset();
+}
+
+/* This CPU ends here, because another one panics. */
+static __noreturn void stop_here(u64 rip)
+{
+	struct stop *s = this_cpu(stop);
+
+	if (!s->done) {
+		s->rip = rip;
+		s->thread = thread_current();
+		s->done = true;
+		/* Its release pairs with the acquire in stop_others(). */
+		atomic_fetch_add(&stopped, 1);
+	}
+	halt();
+}
+
+static void stop_others(void)
+{
+	u32 others = cpu_count() - 1;
+
+	if (!others)
+		return;
+	lapic_nmi_others();
+	/* Pairs with stop_here(). */
+	for (u32 us = 0; us < STOP_WAIT_US && atomic_load_acquire(&stopped) < others;
+	     us += STOP_STEP_US)
+		tsc_delay_us(STOP_STEP_US);
+}
+
+static const char *name_of(const struct thread *t)
+{
+	return t ? t->name : "start-up";
+}
+
+static void print_others(void)
+{
+	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
+		const struct stop *s = other_cpu(stop, cpu);
+		char text[ADDRESS_TEXT_MAX];
+
+		if (cpu == cpu_id())
+			continue;
+		if (!READ_ONCE(s->done)) {
+			raw_printf("cpu %u does not answer", cpu);
+			continue;
+		}
+		address_text(s->rip, text);
+		raw_printf("cpu %u stopped in %s at %s", cpu, name_of(s->thread), text);
+	}
+}
+
+static void print_registers(const struct trap_frame *f)
+{
+#define U(x) ((unsigned long long)(x))
+	raw_printf("rip %016llx rsp %016llx rflags %08llx cs %llx ss %llx", U(f->rip), U(f->rsp),
+		   U(f->rflags), U(f->cs), U(f->ss));
+	raw_printf("rax %016llx rbx %016llx rcx %016llx rdx %016llx", U(f->rax), U(f->rbx),
+		   U(f->rcx), U(f->rdx));
+	raw_printf("rsi %016llx rdi %016llx rbp %016llx r8  %016llx", U(f->rsi), U(f->rdi),
+		   U(f->rbp), U(f->r8));
+	raw_printf("r9  %016llx r10 %016llx r11 %016llx r12 %016llx", U(f->r9), U(f->r10),
+		   U(f->r11), U(f->r12));
+	raw_printf("r13 %016llx r14 %016llx r15 %016llx", U(f->r13), U(f->r14), U(f->r15));
+#undef U
+}
+
+struct tail {
+	u32 lines, skip;
+};
+
+static void tail_count(void *ctx, const char *line)
+{
+	(void)line;
+	((struct tail *)ctx)->lines++;
+}
+
+static void tail_print(void *ctx, const char *line)
+{
+	struct tail *t = ctx;
+
+	if (t->skip)
+		t->skip--;
+	else
+		indented(line);
+}
+
+static void print_log(void)
+{
+	struct tail t = { 0, 0 };
+
+	log_replay(tail_count, &t);
+	if (t.lines > LOG_TAIL_LINES)
+		t.skip = t.lines - LOG_TAIL_LINES;
+	raw_line("log:");
+	log_replay(tail_print, &t);
+	raw_line("end of log");
+}
+
+/* Makes this CPU the one that panics: true. False: it was already, so this panic came on the way. */
+static bool claim(u64 rip)
+{
+	u32 nobody = NOBODY;
+
+	if (atomic_cas(&owner, &nobody, cpu_id()))
+		return true;
+	if (nobody != cpu_id())
+		stop_here(rip);
+	if (attempts++)
+		halt();
+	return false;
+}
+
+static __noreturn void end_host(struct trap_frame *f, const char *fmt, va_list ap)
+{
+	/* Not on the stack, of which little may be left. */
+	static char message[LINE_MAX];
+	u64 cr2 = read_cr2(), cr3 = read_cr3();
+	bool first;
+
+	irq_disable();
+	first = claim(f ? f->rip : (u64)__builtin_return_address(0));
+	if (first)
+		stop_others();
+	vsnprintf(message, sizeof(message), fmt, ap);
+	raw_printf("\nPANIC: %s%s", first ? "" : "again: ", message);
+	if (!first)
+		finish();
+	raw_printf("cpu %u, thread %s, cr2 %016llx cr3 %016llx", cpu_id(),
+		   name_of(thread_current()), (unsigned long long)cr2, (unsigned long long)cr3);
+	if (f)
+		print_registers(f);
+	raw_line("backtrace:");
+	backtrace(f, (u64)__builtin_frame_address(0), indented);
+	print_others();
+	print_log();
+	finish();
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	end_host(NULL, fmt, ap);
+}
+
+void panic_frame(struct trap_frame *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	end_host(f, fmt, ap);
+}
+
+void panic_trap(struct trap_frame *f)
+{
+	static const char *const names[] = {
+		[TRAP_DE] = "divide error",
+		[TRAP_DB] = "debug exception",
+		[TRAP_NMI] = "non-maskable interrupt",
+		[TRAP_BP] = "breakpoint",
+		[TRAP_UD] = "invalid opcode",
+		[TRAP_NM] = "FPU or vector instruction",
+		[TRAP_DF] = "double fault",
+		[TRAP_TS] = "invalid TSS",
+		[TRAP_NP] = "segment not present",
+		[TRAP_SS] = "stack fault",
+		[TRAP_GP] = "general protection fault",
+		[TRAP_PF] = "page fault",
+		[TRAP_AC] = "alignment check",
+		[TRAP_MC] = "machine check",
+		[TRAP_CP] = "control protection fault",
+	};
+	const char *name = f->vector < ARRAY_LEN(names) ? names[f->vector] : NULL;
+	u64 address = f->vector == TRAP_PF ? read_cr2() : f->rip;
+
+	panic_frame(f, "%s (exception %llu, error 0x%llx) %s 0x%llx", name ? name : "exception",
+		    (unsigned long long)f->vector, (unsigned long long)f->error,
+		    f->vector == TRAP_PF ? "on access to" : "at", (unsigned long long)address);
+}
+
+void panic_nmi(struct trap_frame *f)
+{
+	static u32 dumping;
+	char text[ADDRESS_TEXT_MAX];
+
+	if (atomic_load_relaxed(&owner) != NOBODY && atomic_load_relaxed(&owner) != cpu_id())
+		stop_here(f->rip);
+	if (cmdline_is("nmi", "panic"))
+		panic_frame(f, "non-maskable interrupt");
+	address_text(f->rip, text);
+	log_warn("nmi: this CPU was in %s at %s", name_of(thread_current()), text);
+	/* One dump, when several CPUs get it; nothing depends on the order. */
+	if (!atomic_xchg(&dumping, 1)) {
+		sched_dump();
+		atomic_xchg(&dumping, 0);
+	}
+}

@@ -1,0 +1,106 @@
+/*
+ * The run queue's arithmetic; see core/runq.h.
+ */
+#include "core/runq.h"
+#include "core/thread.h"
+#include "lib/compiler.h"
+
+/* Where min_vruntime starts, so that taking a credit from it never goes below 0. */
+#define VRUNTIME_START RUNQ_DEBT_MAX_NS
+/* More than this counts as this much, so that weighting it cannot overflow. */
+#define CHARGE_MAX_NS (1ULL << 40)
+
+static u64 weighted(u64 ns, const struct thread *t)
+{
+	return ns * THREAD_WEIGHT_DEFAULT / t->weight;
+}
+
+static struct thread *first(const struct runq *rq)
+{
+	if (list_empty(&rq->ready))
+		return NULL;
+	return list_entry(rq->ready.next, struct thread, rq_node);
+}
+
+static void advance_min(struct runq *rq)
+{
+	const struct thread *t = first(rq), *cur = rq->current;
+	u64 least = t ? t->vruntime : ~0ULL;
+
+	if (cur && cur != rq->idle && cur->state == THREAD_RUNNING)
+		least = MIN(least, cur->vruntime);
+	if (least != ~0ULL)
+		rq->min_vruntime = MAX(rq->min_vruntime, least);
+}
+
+void runq_init(struct runq *rq, struct thread *idle, u64 now)
+{
+	spin_init(&rq->lock, RANK_RUNQ, "runq");
+	list_init(&rq->ready);
+	rq->ready_count = 0;
+	rq->min_vruntime = VRUNTIME_START;
+	rq->charged_ns = now;
+	rq->current = idle;
+	rq->idle = idle;
+	rq->previous = NULL;
+}
+
+void runq_charge(struct runq *rq, u64 now)
+{
+	struct thread *t = rq->current;
+	u64 ns = now > rq->charged_ns ? now - rq->charged_ns : 0;
+
+	rq->charged_ns += ns;
+	t->runtime_ns += ns;
+	if (t == rq->idle)
+		return;
+	t->vruntime += weighted(MIN(ns, CHARGE_MAX_NS), t);
+	advance_min(rq);
+}
+
+void runq_add(struct runq *rq, struct thread *t)
+{
+	struct list *pos = rq->ready.prev;
+
+	t->vruntime = MIN(t->vruntime, rq->min_vruntime + weighted(RUNQ_DEBT_MAX_NS, t));
+	while (pos != &rq->ready &&
+	       list_entry(pos, struct thread, rq_node)->vruntime > t->vruntime)
+		pos = pos->prev;
+	list_add(pos, &t->rq_node);
+	rq->ready_count++;
+}
+
+struct thread *runq_take(struct runq *rq)
+{
+	struct thread *t = first(rq);
+
+	if (t) {
+		list_del(&t->rq_node);
+		rq->ready_count--;
+	}
+	return t;
+}
+
+void runq_place(struct runq *rq, struct thread *t, bool fresh)
+{
+	advance_min(rq);
+	if (fresh)
+		t->vruntime = rq->min_vruntime;
+	else
+		t->vruntime = MAX(t->vruntime, rq->min_vruntime - RUNQ_WAKE_CREDIT_NS);
+}
+
+void runq_pass(struct runq *rq)
+{
+	const struct thread *t = first(rq);
+
+	if (t && rq->current != rq->idle)
+		rq->current->vruntime = MAX(rq->current->vruntime, t->vruntime);
+}
+
+bool runq_preempts(const struct runq *rq, const struct thread *t)
+{
+	const struct thread *cur = rq->current;
+
+	return cur == rq->idle || cur->vruntime > t->vruntime + RUNQ_WAKE_LEAD_NS;
+}

@@ -1,0 +1,57 @@
+/*
+ * Self-tests that end in panic on purpose, for the emulator tests that look at what it prints.
+ */
+#include "arch/cpu.h"
+#include "core/panic.h"
+#include "core/selftest.h"
+#include "core/thread.h"
+
+static volatile bool go_on; /* never set: the compiler must think that the panic may not come */
+
+__noinline static int selftest_panic_inner(int code)
+{
+	if (!go_on)
+		panic("deliberate panic with code %d", code);
+	return code;
+}
+
+__noinline static int selftest_panic_outer(int code)
+{
+	/* Not a tail call: both show in the backtrace. */
+	return selftest_panic_inner(code + 1) + 1;
+}
+
+static int test_panic(void)
+{
+	return selftest_panic_outer(41);
+}
+SELFTEST_ENTRY(panic_message, "panic-message", test_panic, true);
+
+/* An address in the lower half, where nothing of the hypervisor's is. */
+__noinline static int selftest_fault_inner(volatile int *where)
+{
+	return *where + 1;
+}
+
+static int test_fault(void)
+{
+	return selftest_fault_inner((volatile int *)0x123450);
+}
+SELFTEST_ENTRY(panic_fault, "fault", test_fault, true);
+
+/* Steps over the end of its stack onto the guard page. */
+__noinline static u64 selftest_stack_eater(u64 depth)
+{
+	volatile u64 frame[64];
+
+	frame[0] = depth;
+	if (depth == ~0ULL)
+		return 0;
+	return selftest_stack_eater(depth + 1) + frame[0];
+}
+
+static int test_stack(void)
+{
+	return selftest_stack_eater(0) ? 0 : 1;
+}
+SELFTEST_ENTRY(panic_stack, "stackoverflow", test_stack, true);

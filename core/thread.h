@@ -1,0 +1,124 @@
+/*
+ * Threads and the scheduler. A thread runs on one CPU's run queue at a time, in an address space
+ * (NULL: the hypervisor's own, where no guest is mapped). A vCPU is a thread whose body is its
+ * run loop. Threads switch where they block or yield; a preemptible thread also on interrupt
+ * return while it holds no lock.
+ */
+#pragma once
+
+#include "core/timer.h"
+#include "lib/compiler.h"
+#include "lib/list.h"
+#include "lib/types.h"
+
+struct aspace;
+
+#define THREAD_WEIGHT_DEFAULT 1024u
+#define THREAD_STACK_SIZE (16 * KIB)
+
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD, THREAD_NEW };
+
+struct thread;
+
+/*
+ * Hooks for what must happen around a switch. Called with interrupts off and no lock held;
+ * thread_current() is already the next thread in both.
+ */
+struct thread_ops {
+	/* On the CPU that leaves t, in t's address space; next is what runs after. */
+	void (*switch_out)(struct thread *t, struct thread *next);
+	/* On the CPU that enters t, already in t's address space. */
+	void (*switch_in)(struct thread *t);
+};
+
+/* In the hypervisor's heap: reachable from every address space and from interrupt handlers. */
+struct thread {
+	u64 rsp; /* saved stack pointer while not running; 0: has never run */
+	struct aspace *aspace; /* const after creation; NULL: hypervisor space */
+	const struct thread_ops *ops; /* const; may be NULL */
+	void *data; /* const; the owner's */
+	char name[32]; /* const */
+	u32 cpu; /* home CPU: whose run queue it is on or returns to; const until threads migrate */
+	u32 weight; /* const; share: 1024 is the default */
+	bool preemptible; /* const */
+	bool detached; /* const: nobody joins it */
+	bool pinned; /* const: must not leave its CPU (none does yet) */
+	u8 state; /* enum thread_state; lock: run queue of cpu */
+	bool wake_pending; /* a wake came while it ran or was ready; lock: run queue */
+	bool need_resched; /* should give way; written under the run queue's lock, read by anyone */
+	u64 vruntime; /* weighted ns; lock: run queue */
+	u64 started_ns; /* when it was last put on the CPU */
+	u64 runtime_ns; /* total up to the last switch or tick; lock: run queue */
+	struct list rq_node; /* lock: run queue; when dead: the reaper's */
+	struct timer sleep; /* thread_block_until() */
+	void *stack; /* lowest usable address; freed by the reaper */
+	size_t stack_size;
+	void (*fn)(void *arg);
+	void *arg;
+	bool reaped; /* stack is gone; lock: the reaper's */
+	struct thread *joiner; /* waits in thread_join(); lock: the reaper's */
+};
+
+struct thread_spec {
+	const char *name;
+	void (*fn)(void *arg);
+	void *arg;
+	struct aspace *aspace; /* NULL: the hypervisor's */
+	const struct thread_ops *ops;
+	void *data;
+	u32 weight; /* 0: default */
+	s32 cpu; /* -1: the least loaded */
+	bool preemptible;
+	bool detached; /* nobody joins it: the struct goes as soon as it has ended */
+};
+
+/*
+ * Makes a thread that does not run yet; its stack has a guard page and, where spec->aspace is
+ * given, lies in that address space alone. NULL when memory is short. thread_start() lets it run.
+ * A thread that is not detached must be joined, else its struct is never freed. Not from interrupt
+ * context.
+ */
+struct thread *thread_create(const struct thread_spec *spec) __must_check;
+void thread_start(struct thread *t);
+
+/* The running thread; the CPU's idle thread in its start-up code; NULL before sched_init_cpu(). */
+struct thread *thread_current(void);
+
+/*
+ * Gives the CPU to another ready thread, if there is one. Where thread_need_resched() is true the
+ * thread that has had the least of its share goes on, which may be the caller again.
+ */
+void thread_yield(void);
+
+/*
+ * Sleeps until thread_wake(). A wake that came since the thread last ran returns at once, so
+ * the caller's pattern is: check condition, thread_block(), check again.
+ */
+void thread_block(void);
+
+/* Sleeps until thread_wake() or until clock_ns() reaches deadline. */
+void thread_block_until(u64 deadline_ns);
+
+/*
+ * Makes t runnable. Any context, any CPU. If t is in guest mode on another CPU this is also what
+ * makes it leave (a reschedule IPI to t's CPU).
+ */
+void thread_wake(struct thread *t);
+
+/* Sends t's CPU an IPI if t is running there, so that a guest exits; else nothing. Any context. */
+void thread_kick(struct thread *t);
+
+/* Ends the calling thread. The reaper frees its stack, and its struct unless it is to be joined. */
+__noreturn void thread_exit(void);
+
+/* True when the running thread should give way; a run loop asks before each VM entry. */
+bool thread_need_resched(void);
+
+/*
+ * Waits until t, which was started and is not detached, has ended and its stack is gone; then t is
+ * freed. One thread may join it, once. Not from interrupt context, not from an idle thread.
+ */
+void thread_join(struct thread *t);
+
+/* Total time that t has run, in ns, up to now. Any context. */
+u64 thread_runtime(struct thread *t);

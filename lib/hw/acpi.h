@@ -1,0 +1,338 @@
+/*
+ * Layouts of the ACPI tables that Plinth reads from firmware and writes for guests (ACPI 6.5,
+ * chapter 5; PCI Firmware 3.3, "MCFG"; IA-PC HPET 1.0a, "HPET description table"), and the fixed
+ * hardware registers (ACPI 6.5, 4.8). All little-endian, unaligned.
+ */
+#pragma once
+
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+/* 5.2.3.2 Generic Address Structure */
+struct acpi_gas {
+	u8 space; /* enum acpi_space */
+	u8 bit_width;
+	u8 bit_offset;
+	u8 access_size; /* 0: undefined, 1: byte, 2: word, 3: dword, 4: qword */
+	u64 address;
+} __packed;
+static_assert(sizeof(struct acpi_gas) == 12, "ACPI 5.2.3.2");
+
+enum acpi_space {
+	ACPI_SPACE_MEMORY = 0,
+	ACPI_SPACE_IO = 1,
+	ACPI_SPACE_PCI_CONFIG =
+		2, /* address: device 47..32, function 31..16, offset 15..0, on bus 0 */
+};
+
+/* 5.2.5.3 Root System Description Pointer */
+struct acpi_rsdp {
+	char signature[8]; /* "RSD PTR " */
+	u8 checksum;       /* over the first 20 bytes */
+	char oem_id[6];
+	u8 revision; /* 0: ACPI 1.0, the structure ends after rsdt; 2: all of it */
+	u32 rsdt;
+	u32 length;
+	u64 xsdt;
+	u8 ext_checksum; /* over length bytes */
+	u8 reserved[3];
+} __packed;
+static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
+static_assert(offsetof(struct acpi_rsdp, length) == 20, "ACPI 1.0's part is 20 bytes");
+#define ACPI_RSDP_SIGNATURE "RSD PTR "
+#define ACPI_RSDP_V1_SIZE   20u
+#define ACPI_RSDP_ALIGN     16u
+
+/* 5.2.5.1: where BIOS machines keep the RSDP */
+#define ACPI_EBDA_SEGMENT   0x40eu /* u16: real-mode segment of the EBDA */
+#define ACPI_EBDA_SCAN_SIZE 0x400u
+#define ACPI_BIOS_START     0xe0000u
+#define ACPI_BIOS_END       0x100000u
+
+/* 5.2.6 System Description Table Header */
+struct acpi_header {
+	char signature[4];
+	u32 length; /* of the whole table */
+	u8 revision;
+	u8 checksum; /* makes the sum of all bytes 0 */
+	char oem_id[6];
+	char oem_table_id[8];
+	u32 oem_revision;
+	char creator_id[4];
+	u32 creator_revision;
+} __packed;
+static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
+#define ACPI_SIG_RSDT "RSDT"
+#define ACPI_SIG_XSDT "XSDT"
+#define ACPI_SIG_FADT "FACP"
+#define ACPI_SIG_FACS "FACS"
+#define ACPI_SIG_DSDT "DSDT"
+#define ACPI_SIG_MADT "APIC"
+#define ACPI_SIG_MCFG "MCFG"
+#define ACPI_SIG_HPET "HPET"
+
+/* 5.2.7, 5.2.8: after the header come table addresses, u32 in the RSDT, u64 in the XSDT. */
+
+/* 5.2.9 Fixed ACPI Description Table. ACPI 1.0's ends before reset_reg. */
+struct acpi_fadt {
+	struct acpi_header header;
+	u32 firmware_ctrl; /* FACS */
+	u32 dsdt;
+	u8 int_model; /* ACPI 1.0 only */
+	u8 preferred_profile;
+	u16 sci_int;
+	u32 smi_cmd;
+	u8 acpi_enable;
+	u8 acpi_disable;
+	u8 s4bios_req;
+	u8 pstate_cnt;
+	u32 pm1a_evt_blk;
+	u32 pm1b_evt_blk;
+	u32 pm1a_cnt_blk;
+	u32 pm1b_cnt_blk;
+	u32 pm2_cnt_blk;
+	u32 pm_tmr_blk;
+	u32 gpe0_blk;
+	u32 gpe1_blk;
+	u8 pm1_evt_len;
+	u8 pm1_cnt_len;
+	u8 pm2_cnt_len;
+	u8 pm_tmr_len;
+	u8 gpe0_blk_len;
+	u8 gpe1_blk_len;
+	u8 gpe1_base;
+	u8 cst_cnt;
+	u16 p_lvl2_lat;
+	u16 p_lvl3_lat;
+	u16 flush_size;
+	u16 flush_stride;
+	u8 duty_offset;
+	u8 duty_width;
+	u8 day_alarm;
+	u8 month_alarm;
+	u8 century; /* CMOS index of the century; 0: none */
+	u16 iapc_boot_arch;
+	u8 reserved1;
+	u32 flags;
+	struct acpi_gas reset_reg;
+	u8 reset_value;
+	u16 arm_boot_arch;
+	u8 minor_version;
+	u64 x_firmware_ctrl;
+	u64 x_dsdt;
+	struct acpi_gas x_pm1a_evt_blk;
+	struct acpi_gas x_pm1b_evt_blk;
+	struct acpi_gas x_pm1a_cnt_blk;
+	struct acpi_gas x_pm1b_cnt_blk;
+	struct acpi_gas x_pm2_cnt_blk;
+	struct acpi_gas x_pm_tmr_blk;
+	struct acpi_gas x_gpe0_blk;
+	struct acpi_gas x_gpe1_blk;
+	struct acpi_gas sleep_control_reg; /* ACPI 5.0 on */
+	struct acpi_gas sleep_status_reg;
+	u64 hypervisor_vendor; /* ACPI 6.0 on */
+} __packed;
+static_assert(offsetof(struct acpi_fadt, pm_tmr_blk) == 76, "ACPI 5.2.9");
+static_assert(offsetof(struct acpi_fadt, flags) == 112, "ACPI 5.2.9");
+static_assert(offsetof(struct acpi_fadt, reset_reg) == 116, "ACPI 5.2.9");
+static_assert(offsetof(struct acpi_fadt, x_dsdt) == 140, "ACPI 5.2.9");
+static_assert(offsetof(struct acpi_fadt, x_pm_tmr_blk) == 208, "ACPI 5.2.9");
+static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 5.2.9");
+#define ACPI_FADT_V1_SIZE 116u
+#define ACPI_FADT_V3_SIZE 244u
+#define ACPI_FADT_V5_SIZE 268u
+
+/* iapc_boot_arch */
+#define ACPI_BOOT_LEGACY_DEVICES BIT(0)
+#define ACPI_BOOT_8042           BIT(1)
+#define ACPI_BOOT_NO_VGA         BIT(2)
+#define ACPI_BOOT_NO_MSI         BIT(3)
+#define ACPI_BOOT_NO_ASPM        BIT(4)
+#define ACPI_BOOT_NO_CMOS_RTC    BIT(5)
+
+/* flags */
+#define ACPI_FADT_WBINVD        BIT(0)
+#define ACPI_FADT_WBINVD_FLUSH  BIT(1)
+#define ACPI_FADT_PROC_C1       BIT(2)
+#define ACPI_FADT_P_LVL2_UP     BIT(3)
+#define ACPI_FADT_PWR_BUTTON    BIT(4) /* set: no fixed power button */
+#define ACPI_FADT_SLP_BUTTON    BIT(5) /* set: no fixed sleep button */
+#define ACPI_FADT_FIX_RTC       BIT(6) /* set: no fixed RTC wake */
+#define ACPI_FADT_RTC_S4        BIT(7)
+#define ACPI_FADT_TMR_VAL_EXT   BIT(8) /* the PM timer has 32 bits, else 24 */
+#define ACPI_FADT_RESET_REG_SUP BIT(10)
+#define ACPI_FADT_HW_REDUCED    BIT(20)
+
+/* 5.2.10 Firmware ACPI Control Structure: no checksum, aligned to 64 bytes */
+struct acpi_facs {
+	char signature[4]; /* "FACS" */
+	u32 length;
+	u32 hardware_signature;
+	u32 waking_vector;
+	u32 global_lock;
+	u32 flags;
+	u64 x_waking_vector;
+	u8 version;
+	u8 reserved1[3];
+	u32 ospm_flags;
+	u8 reserved2[24];
+} __packed;
+static_assert(sizeof(struct acpi_facs) == 64, "ACPI 5.2.10");
+
+/* 5.2.12 Multiple APIC Description Table; entries follow */
+struct acpi_madt {
+	struct acpi_header header;
+	u32 lapic_address;
+	u32 flags;
+} __packed;
+static_assert(sizeof(struct acpi_madt) == 44, "ACPI 5.2.12");
+#define ACPI_MADT_PCAT_COMPAT BIT(0) /* two 8259s, to be masked */
+
+enum acpi_madt_type {
+	ACPI_MADT_LAPIC = 0,
+	ACPI_MADT_IOAPIC = 1,
+	ACPI_MADT_OVERRIDE = 2,
+	ACPI_MADT_NMI_SOURCE = 3,
+	ACPI_MADT_LAPIC_NMI = 4,
+	ACPI_MADT_LAPIC_ADDRESS = 5,
+	ACPI_MADT_X2APIC = 9,
+	ACPI_MADT_X2APIC_NMI = 10,
+};
+
+struct acpi_madt_entry {
+	u8 type;   /* enum acpi_madt_type */
+	u8 length; /* with these two bytes */
+} __packed;
+static_assert(sizeof(struct acpi_madt_entry) == 2, "ACPI 5.2.12");
+
+struct acpi_madt_lapic {
+	struct acpi_madt_entry entry;
+	u8 processor_uid;
+	u8 apic_id;
+	u32 flags;
+} __packed;
+static_assert(sizeof(struct acpi_madt_lapic) == 8, "ACPI 5.2.12.2");
+#define ACPI_MADT_ENABLED        BIT(0)
+#define ACPI_MADT_ONLINE_CAPABLE BIT(1)
+
+struct acpi_madt_ioapic {
+	struct acpi_madt_entry entry;
+	u8 id;
+	u8 reserved;
+	u32 address;
+	u32 gsi_base;
+} __packed;
+static_assert(sizeof(struct acpi_madt_ioapic) == 12, "ACPI 5.2.12.3");
+
+struct acpi_madt_override {
+	struct acpi_madt_entry entry;
+	u8 bus; /* 0: ISA */
+	u8 source;
+	u32 gsi;
+	u16 flags;
+} __packed;
+static_assert(sizeof(struct acpi_madt_override) == 10, "ACPI 5.2.12.5");
+/* MPS INTI flags: "conforms" means the bus's default, for ISA edge and active high */
+#define ACPI_INTI_POLARITY    BITS(1, 0)
+#define ACPI_INTI_ACTIVE_HIGH 0x1
+#define ACPI_INTI_ACTIVE_LOW  0x3
+#define ACPI_INTI_TRIGGER     BITS(3, 2)
+#define ACPI_INTI_EDGE        0x4
+#define ACPI_INTI_LEVEL       0xc
+
+struct acpi_madt_lapic_nmi {
+	struct acpi_madt_entry entry;
+	u8 processor_uid; /* 0xff: all */
+	u16 flags;
+	u8 lint;
+} __packed;
+static_assert(sizeof(struct acpi_madt_lapic_nmi) == 6, "ACPI 5.2.12.7");
+
+struct acpi_madt_lapic_address {
+	struct acpi_madt_entry entry;
+	u16 reserved;
+	u64 address;
+} __packed;
+static_assert(sizeof(struct acpi_madt_lapic_address) == 12, "ACPI 5.2.12.8");
+
+struct acpi_madt_x2apic {
+	struct acpi_madt_entry entry;
+	u16 reserved;
+	u32 apic_id;
+	u32 flags;
+	u32 processor_uid;
+} __packed;
+static_assert(sizeof(struct acpi_madt_x2apic) == 16, "ACPI 5.2.12.12");
+
+/* PCI Firmware 3.3, 4.1.2: allocations follow */
+struct acpi_mcfg {
+	struct acpi_header header;
+	u64 reserved;
+} __packed;
+static_assert(sizeof(struct acpi_mcfg) == 44, "PCI Firmware 4.1.2");
+
+struct acpi_mcfg_allocation {
+	u64 base; /* of bus 0, even when bus_first is not 0 */
+	u16 segment;
+	u8 bus_first;
+	u8 bus_last;
+	u32 reserved;
+} __packed;
+static_assert(sizeof(struct acpi_mcfg_allocation) == 16, "PCI Firmware 4.1.2");
+#define ACPI_MCFG_BUS_SIZE (1ULL << 20) /* bytes of configuration space for each bus */
+
+/* HPET 1.0a, 3.2.4 */
+struct acpi_hpet {
+	struct acpi_header header;
+	u32 block_id; /* the low half of its capabilities register */
+	struct acpi_gas address;
+	u8 number;
+	u16 min_tick;
+	u8 page_protection;
+} __packed;
+static_assert(sizeof(struct acpi_hpet) == 56, "HPET 3.2.4");
+
+/* 4.8.3.1 PM1 event registers: status, then enable, each half the block */
+#define ACPI_PM1_TMR_STS    BIT(0) /* the same bit in enable, as the next four */
+#define ACPI_PM1_BM_STS     BIT(4)
+#define ACPI_PM1_GBL_STS    BIT(5)
+#define ACPI_PM1_PWRBTN_STS BIT(8)
+#define ACPI_PM1_SLPBTN_STS BIT(9)
+#define ACPI_PM1_RTC_STS    BIT(10)
+#define ACPI_PM1_WAK_STS    BIT(15)
+
+/* 4.8.3.2 PM1 control register */
+#define ACPI_PM1_SCI_EN        BIT(0)
+#define ACPI_PM1_BM_RLD        BIT(1)
+#define ACPI_PM1_GBL_RLS       BIT(2)
+#define ACPI_PM1_SLP_TYP       BITS(12, 10)
+#define ACPI_PM1_SLP_TYP_SHIFT 10
+#define ACPI_PM1_SLP_EN        BIT(13) /* write-only */
+
+/* 4.8.3.3 power management timer */
+#define ACPI_PM_TIMER_HZ 3579545u
+
+/* 20.2 AML encodings, as far as the scan for _S5_ and generated tables need them */
+enum acpi_aml {
+	AML_ZERO = 0x00,
+	AML_ONE = 0x01,
+	AML_NAME = 0x08,
+	AML_BYTE = 0x0a,
+	AML_WORD = 0x0b,
+	AML_DWORD = 0x0c,
+	AML_STRING = 0x0d,
+	AML_QWORD = 0x0e,
+	AML_SCOPE = 0x10,
+	AML_BUFFER = 0x11,
+	AML_PACKAGE = 0x12,
+	AML_METHOD = 0x14,
+	AML_ROOT_CHAR = 0x5c,
+	AML_EXT_PREFIX = 0x5b,
+	AML_RETURN = 0xa4,
+	AML_ONES = 0xff,
+};
+/* 20.2.4 PkgLength: bits 7..6 of the lead byte say how many bytes follow */
+#define AML_PKG_FOLLOW_SHIFT 6
+#define AML_PKG_SHORT        BITS(5, 0) /* the length, when none follow */
+#define AML_PKG_LOW          BITS(3, 0) /* its low four bits, when some do */
+#define AML_NAME_SIZE        4u

@@ -1,0 +1,41 @@
+/*
+ * The machine's memory map, in whole pages: what is RAM that nobody else keeps, and what the image
+ * and the boot set occupy of it. Built once from the boot information, const after.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+struct boot_info;
+
+/* What a page is at start. */
+enum memmap_kind {
+	MEMMAP_ABSENT, /* reserved, device, or nothing there */
+	MEMMAP_FREE, /* RAM to use */
+	MEMMAP_IMAGE,
+	MEMMAP_MODULE, /* the boot set: read-only */
+	MEMMAP_TABLE, /* mm's own first table */
+};
+
+/* limit: RAM from there on is left unused, with a line in the log. Boot CPU, first of all in mm. */
+void memmap_init(const struct boot_info *bi, u64 limit);
+
+/* Marks RAM as taken for mm's first table. */
+void memmap_take(paddr_t pa, u64 len);
+
+enum memmap_kind memmap_kind(paddr_t page);
+
+/* True when any page of the range is RAM, the image's and the boot set's included. */
+bool memmap_has_ram(paddr_t pa, u64 len);
+
+/* True when all of the range is RAM that nothing occupies. */
+bool memmap_all_free(paddr_t pa, u64 len);
+
+/* True when image, boot set or table lie in any page of the range. */
+bool memmap_occupied(paddr_t pa, u64 len);
+
+/* The end of RAM, and how much there is. */
+u64 memmap_end(void);
+u64 memmap_total(void);

@@ -1,0 +1,152 @@
+/*
+ * What the files of the AMD backend share: the backend's part of a VM and of a vCPU, what the CPU
+ * offers, and the functions that one file has for another.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/compiler.h"
+#include "lib/types.h"
+#include "svm/vmcb.h"
+#include "vm/hvm.h"
+#include "vm/vcpu.h"
+
+#define INSN_LEN_MAX 15
+
+/* CPUID Fn8000_000A "SVM Revision and Feature Identification". Const after probe. */
+struct svm_caps {
+	u32 asids;    /* how many address space identifiers, the host's 0 included */
+	u32 clean;    /* CLEAN_* bits that the CPU looks at; 0 without that feature */
+	u64 host_mce; /* CR4_MCE where the host has machine checks on */
+	bool next_rip;
+	bool flush_by_asid;
+	bool decode_assists;
+	bool pause_filter;
+	bool pause_threshold;
+};
+extern struct svm_caps svm_caps;
+
+/* Work for svm_prepare() before the next entry ... */
+enum svm_work {
+	WORK_ASID = BIT(0), /* the vCPU needs an ASID of this CPU that holds no translations */
+	WORK_NMI_WINDOW = BIT(1), /* an NMI waits for the guest to be able to take it */
+	WORK_CR8 = BIT(2),  /* writes of CR8 are intercepted: look whether they still must be */
+	WORK_TLB = BIT(3),  /* TLB_CONTROL is to be taken back */
+	WORK_IRET = BIT(4), /* the guest is at the IRET that ends its NMI handler */
+	WORK_ENTRY = BITS(4, 0),
+	/* And for the exit after it: */
+	WORK_STEPPING = BIT(5), /* RFLAGS.TF is ours, for one instruction */
+	WORK_SOFT = BIT(6),     /* RIP was moved over a software event: soft_len */
+};
+
+struct hvm_vm {
+	u8 *msrpm, *iopm;
+};
+
+/* In the VM's heap; owner: the vCPU's thread. */
+struct hvm_vcpu {
+	struct vmcb *vmcb; /* const */
+	u64 vmcb_pa;       /* const */
+	u64 host_pa;       /* where this CPU's FS, GS, TR, LDTR and SYSCALL state are */
+	u32 work;          /* enum svm_work */
+	u32 nmi_shadow;    /* SHADOW_NMI while the guest is in an NMI handler, else 0 */
+	s32 cpu;           /* where asid is from; -1: nowhere yet */
+	u32 asid;
+	u64 asid_generation;
+	u64 step_tf;  /* TF as the guest has it */
+	u64 iret_rip; /* WORK_IRET: where it is */
+	u8 soft_len;  /* bytes */
+};
+
+/* These CR4 and CR0 bits differ between what the guest sees and what it runs with. */
+#define CR0_HIDDEN (CR0_CD | CR0_NW)
+
+static inline void vmcb_changed(struct hvm_vcpu *s, u32 clean_bits)
+{
+	s->vmcb->control.clean &= ~clean_bits;
+}
+
+/* caps.c */
+int svm_probe(const char **why) __must_check;
+
+/* maps.c: all accesses exit but those of the pass list */
+void msrpm_init(u8 *map);
+void iopm_init(u8 *map);
+
+/* build.c: a VMCB as every vCPU starts with */
+void vmcb_init(struct vmcb *b, const struct vm *vm, u64 msrpm_pa, u64 iopm_pa);
+/* NULL, or which of the APM's "Canonicalization and Consistency Checks" b fails. */
+const char *vmcb_check(const struct vmcb *b);
+
+/* asid.c: on this CPU, interrupts off */
+void asid_cpu_init(u32 asids);
+void asid_load(struct hvm_vcpu *s, u32 cpu);
+void asid_assign(struct hvm_vcpu *s);
+void asid_flush(struct hvm_vcpu *s);
+
+/* regs.c */
+void svm_read_regs(struct vcpu *v, u32 groups);
+void svm_write_regs(struct vcpu *v);
+
+/* event.c */
+void svm_inject(struct vcpu *v, const struct vm_event *ev);
+void svm_window(struct vcpu *v, enum hvm_window w, bool on);
+/* EXITINTINFO: what the exit cut short goes into v->event. */
+void svm_event_cut_short(struct vcpu *v, u64 info);
+/* The guest is in (SHADOW_NMI) or out (0) of an NMI handler. */
+void svm_set_nmi_shadow(struct hvm_vcpu *s, u32 shadow);
+/* Makes the guest leave soon; what follows on the exit. */
+void svm_step_begin(struct vcpu *v);
+bool svm_step_end(struct vcpu *v, struct vm_exit *e);
+void svm_iret_exit(struct vcpu *v, struct vm_exit *e);
+void svm_interrupt_exit(struct vcpu *v, struct vm_exit *e);
+void svm_window_exit(struct vcpu *v, struct vm_exit *e);
+
+/* exits.c: turns the exit in the VMCB into *e */
+void svm_decode_exit(struct vcpu *v, struct vm_exit *e);
+#define SVM_SHORT_EXITS (VMEXIT_TLBSYNC + 1)
+extern const u8 svm_short_exits[SVM_SHORT_EXITS];
+
+/* Length of the instruction that exits; 0: the CPU does not say. */
+static inline u8 svm_insn_len(const struct vmcb *b)
+{
+	return svm_caps.next_rip ? (b->control.next_rip - b->save.rip) & INSN_LEN_MAX : 0;
+}
+
+/* The same, inlined, for exits whose kind says it all; false for others. */
+static inline bool svm_decode_short(const struct vmcb *b, struct vm_exit *e)
+{
+	u64 code = b->control.exit_code;
+
+	if (code >= SVM_SHORT_EXITS || !svm_short_exits[code])
+		return false;
+	e->kind = svm_short_exits[code];
+	e->insn_len = svm_insn_len(b);
+	return true;
+}
+
+/* run.c: a host interrupt or machine check ended the guest's run; takes it */
+void svm_host_interrupt(void);
+void svm_host_machine_check(void);
+
+/* crinsn.c: the instructions that access control registers, on CPUs that do not tell their operands */
+struct cr_insn {
+	u8 len;
+	u8 cr;
+	bool write;
+	bool clts, lmsw, smsw;
+	bool memory; /* LMSW or SMSW with a memory operand */
+	u8 gpr;      /* enum gpr */
+	u8 size;     /* operand bytes of SMSW to a register */
+};
+/* False: something else or too short. mode is 16, 32 or 64. */
+bool cr_insn_decode(const u8 *bytes, size_t n, u32 mode, struct cr_insn *out) __must_check;
+/* An exit for a control register. */
+void svm_cr_exit(struct vcpu *v, struct vm_exit *e);
+
+/*
+ * entry.asm: runs the guest once. regs are its general-purpose registers (RAX and RSP lie in the
+ * VMCB), vmcb_pa its VMCB, host_pa a page that VMSAVE filled on this CPU.
+ * Interrupts off before and after; host interrupts end the guest's run and stay pending.
+ */
+void svm_enter(u64 *gpr, u64 vmcb_pa, u64 host_pa);

@@ -1,0 +1,149 @@
+/*
+ * One entry and exit. What every round needs is moved here; all else is work that was asked for,
+ * behind one test (svm_prepare).
+ */
+#include "svm/run.h"
+
+#include "arch/cpu.h"
+#include "lib/hw/lapic.h"
+#include "svm/backend.h"
+#include "vm/hvm.h"
+#include "vm/lapic.h"
+#include "vm/vcpu.h"
+
+/* The local APIC's registers in its page (AMD APM vol. 2, "Local APIC Registers"). */
+#define APIC_TPR        0x80
+#define LAPIC_IRR        0x200
+#define 0x10 0x10
+
+static u32 apic_reg(const struct vlapic *l, u32 offset)
+{
+	/* Other vCPUs set IRR bits at any time; the kick that follows makes us look again. */
+	return READ_ONCE(*(const u32 *)(l->page + offset));
+}
+
+/* An interrupt waits that the guest's task priority holds back: it must not lower that unseen. */
+static bool tpr_holds_back(const struct vlapic *l, u32 tpr)
+{
+	/* Vectors below the next priority class: whole words of 32, and half a word. */
+	u32 end = (tpr + 1) * 16;
+
+	for (u32 i = 0; i < end / 32; i++) {
+		if (apic_reg(l, LAPIC_IRR + i * 0x10))
+			return true;
+	}
+	return end % 32 && (apic_reg(l, LAPIC_IRR + end / 32 * 0x10) & BITS(15, 0));
+}
+
+static void cr8_intercept(struct vcpu *v, u32 tpr)
+{
+	struct hvm_vcpu *s = v->hvm;
+
+	if (tpr_holds_back(v->lapic, tpr)) {
+		s->vmcb->control.cr |= CR_WRITE(8);
+		s->work |= WORK_CR8;
+	} else {
+		s->vmcb->control.cr &= ~(u32)CR_WRITE(8);
+		s->work &= ~(u32)WORK_CR8;
+	}
+	vmcb_changed(s, CLEAN_INTERCEPTS);
+}
+
+/* Of a task priority of at most 1 nothing but vectors below 32 is held back. */
+static bool cr8_matters(const struct vlapic *l, u32 tpr)
+{
+	return tpr > 1 || apic_reg(l, LAPIC_IRR);
+}
+
+static __noinline void svm_prepare(struct vcpu *v, u32 tpr)
+{
+	struct hvm_vcpu *s = v->hvm;
+
+	s->vmcb->control.tlb_control = TLB_KEEP;
+	s->work &= ~(u32)WORK_TLB;
+	if (s->work & WORK_ASID) {
+		asid_assign(s);
+		s->work &= ~(u32)WORK_ASID;
+	}
+	if ((s->work & WORK_CR8) || cr8_matters(v->lapic, tpr))
+		cr8_intercept(v, tpr);
+	if (s->work & (WORK_NMI_WINDOW | WORK_IRET))
+		svm_step_begin(v);
+	if (v->dirty)
+		svm_write_regs(v);
+}
+
+/* Exits that have more to say than their kind, and those that left something to do. */
+static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
+{
+	struct hvm_vcpu *s = v->hvm;
+	u64 info = s->vmcb->control.exit_int_info;
+
+	if (info & EVENT_VALID)
+		svm_event_cut_short(v, info);
+	s->soft_len = 0;
+	s->work &= ~(u32)WORK_SOFT;
+	if ((s->work & WORK_STEPPING) && svm_step_end(v, e))
+		return;
+	svm_decode_exit(v, e);
+}
+
+/* What the guest's registers are needed for at every exit: skipping an instruction, answering it. */
+static __always_inline void regs_from_vmcb(struct vcpu *v, const struct vmcb *b, u32 nmi_shadow)
+{
+	struct vcpu_regs *r = &v->regs;
+
+	r->gpr[GPR_RAX] = b->save.rax;
+	r->rip = b->save.rip;
+	r->rflags = b->save.rflags;
+	r->shadow = (b->control.int_state & INT_STATE_SHADOW) | nmi_shadow;
+	v->valid = RG_RIP | RG_RFLAGS | RG_SHADOW;
+}
+static_assert(INT_STATE_SHADOW == SHADOW_STI, "the shadow's bit is taken over as it is");
+
+static __noinline void tpr_changed(struct vcpu *v, u8 cr8)
+{
+	vlapic_set_cr8(v->lapic, cr8);
+	v->recheck = true;
+}
+
+void svm_run(struct vcpu *v, struct vm_exit *e)
+{
+	struct hvm_vcpu *s = v->hvm;
+	struct vmcb *b = s->vmcb;
+	u8 tpr = v->lapic->page[LAPIC_TPR] >> 4;
+
+	if (unlikely(b->control.v_tpr != tpr)) {
+		b->control.v_tpr = tpr;
+		vmcb_changed(s, CLEAN_INT);
+	}
+	if (unlikely((v->dirty & ~(u32)RG_RIP) | (s->work & WORK_ENTRY)) ||
+	    unlikely(cr8_matters(v->lapic, tpr)))
+		svm_prepare(v, tpr);
+	v->dirty = 0;
+	b->save.rax = v->regs.gpr[GPR_RAX];
+	b->save.rip = v->regs.rip;
+
+	svm_enter(v->regs.gpr, s->vmcb_pa, s->host_pa);
+
+	regs_from_vmcb(v, b, s->nmi_shadow);
+	b->control.clean = svm_caps.clean;
+	if (unlikely(b->control.v_tpr != tpr))
+		tpr_changed(v, b->control.v_tpr);
+	if (unlikely(b->control.exit_int_info & EVENT_VALID) ||
+	    unlikely(s->work & (WORK_STEPPING | WORK_SOFT)) || !svm_decode_short(b, e))
+		svm_long_exit(v, e);
+}
+
+void svm_host_interrupt(void)
+{
+	irq_enable();
+	__asm__ volatile("nop"); /* behind STI's shadow it is taken */
+	irq_disable();
+}
+
+void svm_host_machine_check(void)
+{
+	/* The exit swallowed it: hand it to the host's own handler. */
+	__asm__ volatile("int $18" ::: "memory");
+}

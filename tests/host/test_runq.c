@@ -1,0 +1,249 @@
+/*
+ * core/runq.h: order, shares over simulated time, sleepers, preemption.
+ *
+ * sources: core/runq.c arch/lock.c
+ */
+#include "core/runq.h"
+#include "core/thread.h"
+#include "tests/host/harness.h"
+
+static struct thread idle, t[4];
+static struct runq rq;
+static u64 now;
+
+static void setup(void)
+{
+	now = 1000;
+	idle = (struct thread){ .weight = 1024, .state = THREAD_RUNNING };
+	for (unsigned i = 0; i < ARRAY_LEN(t); i++)
+		t[i] = (struct thread){ .weight = 1024, .state = THREAD_NEW };
+	runq_init(&rq, &idle, now);
+}
+
+static void wake(struct thread *w, bool fresh)
+{
+	runq_charge(&rq, now);
+	runq_place(&rq, w, fresh);
+	w->state = THREAD_READY;
+	runq_add(&rq, w);
+}
+
+/* What core/sched.c does at the end of a slice. */
+static struct thread *next(void)
+{
+	struct thread *n;
+
+	runq_charge(&rq, now);
+	if (rq.current != &idle && rq.current->state == THREAD_RUNNING) {
+		rq.current->state = THREAD_READY;
+		runq_add(&rq, rq.current);
+	}
+	n = runq_take(&rq);
+	if (!n)
+		n = &idle;
+	n->state = THREAD_RUNNING;
+	rq.current = n;
+	return n;
+}
+
+static void run(u64 ns)
+{
+	while (ns) {
+		u64 step = MIN(ns, RUNQ_SLICE_NS);
+
+		now += step;
+		ns -= step;
+		next();
+	}
+}
+
+static void sleep_current(void)
+{
+	rq.current->state = THREAD_BLOCKED;
+	next();
+}
+
+TEST(empty_takes_nothing)
+{
+	setup();
+	CHECK(!runq_take(&rq));
+	CHECK_EQ(rq.ready_count, 0);
+	now += 12345;
+	runq_charge(&rq, now);
+	CHECK_EQ(idle.runtime_ns, 12345);
+}
+
+TEST(least_vruntime_first_then_in_order)
+{
+	setup();
+	for (unsigned i = 0; i < 4; i++) {
+		t[i].vruntime = rq.min_vruntime + (u64[]){ 30, 10, 20, 10 }[i];
+		t[i].state = THREAD_READY;
+		runq_add(&rq, &t[i]);
+	}
+	CHECK_EQ(rq.ready_count, 4);
+	CHECK(runq_take(&rq) == &t[1]);
+	CHECK(runq_take(&rq) == &t[3]);
+	CHECK(runq_take(&rq) == &t[2]);
+	CHECK(runq_take(&rq) == &t[0]);
+	CHECK(!runq_take(&rq));
+	CHECK_EQ(rq.ready_count, 0);
+}
+
+TEST(shares_follow_weights)
+{
+	setup();
+	t[0].weight = 512;
+	t[1].weight = 1024;
+	t[2].weight = 2048;
+	for (unsigned i = 0; i < 3; i++)
+		wake(&t[i], true);
+	next();
+	run(700 * RUNQ_SLICE_NS);
+	CHECK(t[0].runtime_ns >= 98 * RUNQ_SLICE_NS && t[0].runtime_ns <= 102 * RUNQ_SLICE_NS);
+	CHECK(t[1].runtime_ns >= 198 * RUNQ_SLICE_NS && t[1].runtime_ns <= 202 * RUNQ_SLICE_NS);
+	CHECK(t[2].runtime_ns >= 398 * RUNQ_SLICE_NS && t[2].runtime_ns <= 402 * RUNQ_SLICE_NS);
+	CHECK_EQ(t[0].runtime_ns + t[1].runtime_ns + t[2].runtime_ns, 700 * RUNQ_SLICE_NS);
+}
+
+/* A second of sleep is not a second of credit: the others get their turn again soon. */
+TEST(a_sleeper_does_not_starve_others)
+{
+	u64 before;
+
+	setup();
+	wake(&t[0], true);
+	wake(&t[1], true);
+	next();
+	sleep_current();
+	run(200 * RUNQ_SLICE_NS);
+	before = t[1].runtime_ns;
+	CHECK(before >= 199 * RUNQ_SLICE_NS);
+	wake(&t[0], false);
+	CHECK(runq_preempts(&rq, &t[0]));
+	run(20 * RUNQ_SLICE_NS);
+	CHECK(t[1].runtime_ns - before >= 9 * RUNQ_SLICE_NS);
+	CHECK(t[1].runtime_ns - before <= 11 * RUNQ_SLICE_NS);
+}
+
+TEST(a_new_thread_has_no_credit_and_no_debt)
+{
+	setup();
+	wake(&t[0], true);
+	next();
+	run(1000 * RUNQ_SLICE_NS);
+	wake(&t[1], true);
+	CHECK_EQ(t[1].vruntime, t[0].vruntime);
+	CHECK(!runq_preempts(&rq, &t[1]));
+	run(10 * RUNQ_SLICE_NS);
+	CHECK(t[1].runtime_ns >= 4 * RUNQ_SLICE_NS && t[1].runtime_ns <= 6 * RUNQ_SLICE_NS);
+}
+
+/* A short nap does not earn the right to go before those who waited. */
+TEST(a_nap_keeps_its_place)
+{
+	u64 was;
+
+	setup();
+	wake(&t[0], true);
+	wake(&t[1], true);
+	CHECK(next() == &t[0]);
+	now += RUNQ_SLICE_NS;
+	sleep_current();
+	was = t[0].vruntime;
+	wake(&t[0], false);
+	CHECK_EQ(t[0].vruntime, was);
+	CHECK(!runq_preempts(&rq, &t[0]));
+}
+
+TEST(idle_gives_way_to_anyone)
+{
+	setup();
+	wake(&t[0], true);
+	CHECK(runq_preempts(&rq, &t[0]));
+}
+
+/* One endless run (a machine that stood still) costs a bounded time. */
+TEST(debt_is_bounded)
+{
+	u64 start;
+
+	setup();
+	wake(&t[0], true);
+	wake(&t[1], true);
+	CHECK(next() == &t[0]);
+	now += 3600ULL * 1000000000;
+	CHECK(next() == &t[1]);
+	start = now;
+	while (rq.current != &t[0] && now - start < 10000 * RUNQ_SLICE_NS)
+		run(RUNQ_SLICE_NS);
+	CHECK(now - start <= RUNQ_DEBT_MAX_NS + 2 * RUNQ_SLICE_NS);
+}
+
+TEST(a_clock_that_runs_back_charges_nothing)
+{
+	u64 v;
+
+	setup();
+	wake(&t[0], true);
+	next();
+	now += 1000;
+	runq_charge(&rq, now);
+	v = t[0].vruntime;
+	runq_charge(&rq, now - 500);
+	CHECK_EQ(t[0].vruntime, v);
+	CHECK_EQ(t[0].runtime_ns, 1000);
+	runq_charge(&rq, now);
+	CHECK_EQ(t[0].runtime_ns, 1000);
+}
+
+TEST(years_in_one_run_do_not_overflow)
+{
+	setup();
+	t[0].weight = 1;
+	wake(&t[0], true);
+	next();
+	now += 1ULL << 62;
+	runq_charge(&rq, now);
+	CHECK_EQ(t[0].runtime_ns, 1ULL << 62);
+	CHECK(t[0].vruntime < 1ULL << 62);
+}
+
+TEST(pass_lets_another_one_run)
+{
+	setup();
+	wake(&t[0], true);
+	wake(&t[1], true);
+	CHECK(next() == &t[0]);
+	t[1].vruntime += 1000;
+	runq_pass(&rq);
+	CHECK(next() == &t[1]);
+	/* Nobody else there: no harm. */
+	setup();
+	wake(&t[0], true);
+	CHECK(next() == &t[0]);
+	runq_pass(&rq);
+	CHECK(next() == &t[0]);
+	setup();
+	runq_pass(&rq);
+	CHECK(next() == &idle);
+}
+
+TEST(min_vruntime_never_falls)
+{
+	u64 last;
+
+	setup();
+	last = rq.min_vruntime;
+	for (unsigned i = 0; i < 400; i++) {
+		struct thread *w = &t[i * 7 % 4];
+
+		if (w->state == THREAD_NEW || w->state == THREAD_BLOCKED)
+			wake(w, w->state == THREAD_NEW);
+		run(RUNQ_SLICE_NS / 3);
+		if (i % 3 == 0 && rq.current != &idle)
+			sleep_current();
+		CHECK(rq.min_vruntime >= last);
+		last = rq.min_vruntime;
+	}
+}

@@ -1,0 +1,277 @@
+/*
+ * The parts of the Intel backend that are decisions on plain values: controls from capability MSRs,
+ * segment access rights, the MSR bitmap, exits. Expected values are the SDM's, as numbers.
+ *
+ * sources: vmx/caps.c vmx/exit.c vmx/msrmap.c
+ */
+#include "harness.h"
+
+#include "core/irq.h"
+#include "lib/errno.h"
+#include "vm/hvm.h"
+#include "vm/msr.h"
+#include "vm/vcpu.h"
+#include "vmx/caps.h"
+#include "vmx/exit.h"
+#include "vmx/guest.h"
+#include "vmx/rights.h"
+
+/* What a first-generation Xeon Scalable reports. */
+static const struct vmx_msrs good = {
+	.basic = 0x00da040000000004,
+	.pin = 0x000000ff00000016,
+	.proc = 0xfff9fffe04006172,
+	.proc2 = 0x001ffcff00000000,
+	.exit = 0x01ffffff00036dfb,
+	.entry = 0x0003ffff000011fb,
+	.ept_vpid = 0x00000f0106734141,
+	.cr0_fixed0 = 0x80000021,
+	.cr0_fixed1 = 0xffffffff,
+	.cr4_fixed0 = 0x2000,
+	.cr4_fixed1 = 0x3727ff,
+};
+
+/* Stand-ins for what the exit table calls in real life. */
+void vmcs_access_failed(u32 field) { (void)field; }
+void irq_dispatch(u8 vector) { (void)vector; }
+void vmx_window(struct vcpu *v, enum hvm_window w, bool on) { (void)v; (void)w; (void)on; }
+void vmx_requeue_event(struct vcpu *v, u32 info) { (void)v; (void)info; }
+void vmx_block_nmi(void) {}
+void vmx_cr_exit(struct vcpu *v, struct vm_exit *e) { (void)v; (void)e; }
+void vcpu_need(struct vcpu *v, u32 groups) { (void)v; (void)groups; }
+
+const struct msr_pass msr_pass_list[] = {
+	{ 0x174, true, true },
+	{ 0x10, true, false },
+	{ 0xc0000100, true, true },
+	{ 0xc0001fff, false, true },
+	{ 0x40000000, true, true }, /* outside the bitmap */
+};
+const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
+
+static const char *why_of(const struct vmx_msrs *msrs)
+{
+	struct vmx_caps caps;
+	const char *why = NULL;
+	int err = vmx_caps_decide(&caps, msrs, &why);
+
+	CHECK_EQ(err, why ? -ENOTSUP : 0);
+	return why;
+}
+
+TEST(control_takes_what_there_is)
+{
+	const struct control_spec spec = { .required = 0x1, .optional = 0x6, .forbidden = 0x80 };
+	u32 out, fault;
+
+	CHECK_EQ(vmx_control(0x0000001300000010, &spec, &out, &fault), 0);
+	CHECK_EQ(out, 0x13); /* bit 4 must be 1, bit 2 cannot be had */
+}
+
+TEST(control_names_what_is_missing_or_forced)
+{
+	const struct control_spec spec = { .required = 0x3, .optional = 0, .forbidden = 0x80 };
+	u32 out, fault;
+
+	CHECK_EQ(vmx_control(0x0000000100000000, &spec, &out, &fault), -ENOTSUP);
+	CHECK_EQ(fault, 0x2);
+	CHECK_EQ(vmx_control(0x000000ff00000080, &spec, &out, &fault), -ENOTSUP);
+	CHECK_EQ(fault, 0x80);
+}
+
+TEST(controls_of_a_good_machine)
+{
+	struct vmx_caps caps;
+	const char *why = NULL;
+
+	CHECK_EQ(vmx_caps_decide(&caps, &good, &why), 0);
+	/* external interrupts 0, NMI 3, virtual NMIs 5; 1, 2, 4 forced; no timer, no posting */
+	CHECK_EQ(caps.base.pin, 0x3f);
+	/* 3 TSC offset, 7 HLT, 10 MWAIT, 11 RDPMC, 19 and 20 CR8, 24 I/O, 28 bitmaps, 29, 31 */
+	CHECK_EQ(caps.base.proc, 0xb5186dfau);
+	CHECK_EQ(caps.base.proc2, 0xe2); /* EPT 1, VPID 5, WBINVD 6, unrestricted 7 */
+	/* 2 debug, 9 64-bit host, 15 acknowledge, 18 to 21 PAT and EFER */
+	CHECK_EQ(caps.base.exit, 0x3eeffu | 0x3c0000u | 0x36dfbu);
+	CHECK_EQ(caps.base.entry, 0xd1ffu); /* 2 debug, 14 PAT, 15 EFER; never 9 to begin with */
+	CHECK_EQ(caps.eptp_bits, 0x1e); /* write-back 6, walk length 4 - 1 in 5:3 */
+	CHECK(caps.vpid);
+	CHECK(caps.ins_outs_info);
+}
+
+/* Without what it is built on, a machine is refused with the reason. */
+TEST(machines_that_are_refused)
+{
+	struct vmx_msrs m = good;
+
+	m.proc2 &= ~(0x2ull << 32);
+	CHECK_STR(why_of(&m), "VT-x has no extended page tables (EPT)");
+	m = good;
+	m.proc2 &= ~(0x80ull << 32);
+	CHECK_STR(why_of(&m), "VT-x has no unrestricted guest mode");
+	m = good;
+	m.proc &= ~(0x10000000ull << 32);
+	CHECK(why_of(&m));
+	m = good;
+	m.proc |= 0x8000; /* CR3-load exiting is forced on */
+	CHECK(why_of(&m));
+	m = good;
+	m.pin &= ~(0x20ull << 32);
+	CHECK(why_of(&m));
+	m = good;
+	m.exit &= ~(0x8000ull << 32);
+	CHECK(why_of(&m));
+	m = good;
+	m.entry &= ~(0x8000ull << 32);
+	CHECK(why_of(&m));
+	m = good;
+	m.basic &= ~(1ull << 55);
+	CHECK_STR(why_of(&m), "VT-x is too old (no TRUE control MSRs)");
+	m = good;
+	m.ept_vpid &= ~(1ull << 14);
+	CHECK(why_of(&m));
+	m = good;
+	m.ept_vpid &= ~(1ull << 20);
+	CHECK_STR(why_of(&m), "VT-x has no INVEPT");
+	CHECK(!why_of(&good));
+}
+
+TEST(vpid_is_optional)
+{
+	struct vmx_msrs m = good;
+	struct vmx_caps caps;
+	const char *why = NULL;
+
+	m.proc2 &= ~(0x20ull << 32);
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK(!caps.vpid);
+	CHECK_EQ(caps.base.proc2 & 0x20, 0);
+	/* A tag that no instruction can flush is not used either. */
+	m = good;
+	m.ept_vpid &= ~(1ull << 32);
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK(!caps.vpid);
+	CHECK_EQ(caps.base.proc2 & 0x20, 0);
+}
+
+TEST(access_rights)
+{
+	/* 64-bit code: type B, S, P, L, G: 0xa09b in the VMCS, 0xa9b without the gap */
+	CHECK_EQ(rights_to_attr(0xa09b), 0xa9b);
+	CHECK_EQ(attr_to_rights(0xa9b), 0xa09b);
+	/* busy 64-bit TSS */
+	CHECK_EQ(attr_to_rights(0x08b), 0x8b);
+	/* unusable: bit 16, and no other bit of 31:17 or 11:8 */
+	CHECK_EQ(attr_to_rights(0), 0x10000);
+	CHECK_EQ(attr_to_rights(0xc13) & 0x10000, 0x10000);
+	CHECK_EQ(rights_to_attr(0x1c0f3) & SEG_ATTR_P, 0);
+	CHECK_EQ(rights_to_attr(0x1c0f3) >> 5 & 3, 3); /* SS keeps the privilege level */
+	for (u32 attr = 0; attr < 0x1000; attr++) {
+		CHECK_EQ(rights_to_attr(attr_to_rights((u16)attr)), attr);
+		CHECK_EQ(attr_to_rights((u16)attr) & 0xfffe0f00, 0);
+	}
+}
+
+TEST(msr_bitmap)
+{
+	static u8 map[4096];
+	u32 open = 0;
+
+	vmx_msr_bitmap_fill(map);
+	/* reads of low MSRs at 0, of high ones at 1024; writes at 2048 and 3072 */
+	CHECK_EQ(map[0x174 / 8], 0xff & ~(1 << 4));
+	CHECK_EQ(map[2048 + 0x174 / 8], 0xff & ~(1 << 4));
+	CHECK_EQ(map[0x10 / 8], 0xfe);
+	CHECK_EQ(map[2048 + 0x10 / 8], 0xff);
+	CHECK_EQ(map[1024 + 0x100 / 8], 0xfe);
+	CHECK_EQ(map[3072 + 0x100 / 8], 0xfe);
+	CHECK_EQ(map[1024 + 0x1fff / 8], 0xff);
+	CHECK_EQ(map[4095], 0x7f);
+	for (u32 i = 0; i < sizeof(map); i++)
+		open += 8 - (u32)__builtin_popcount(map[i]);
+	CHECK_EQ(open, 6); /* nothing else is open */
+}
+
+/* OUT DX, AL to 0x3f8; REP INSD from 0xcfc in 64-bit address size; OUTSB with an ES override. */
+TEST(port_exits)
+{
+	struct vm_exit e = { 0 };
+
+	vmx_io_decode(&e, 0x03f80000, 0);
+	CHECK_EQ(e.port.port, 0x3f8);
+	CHECK_EQ(e.port.size, 1);
+	CHECK(e.port.write);
+	CHECK(!e.port.string);
+	CHECK(!e.port.rep);
+	CHECK_EQ(e.port.addr_size, 0);
+	vmx_io_decode(&e, 0x0cfc003b, 2 << 7);
+	CHECK_EQ(e.port.port, 0xcfc);
+	CHECK_EQ(e.port.size, 4);
+	CHECK(!e.port.write);
+	CHECK(e.port.string);
+	CHECK(e.port.rep);
+	CHECK_EQ(e.port.addr_size, 8);
+	vmx_io_decode(&e, 0x00800010, 1 << 7);
+	CHECK(e.port.string);
+	CHECK_EQ(e.port.addr_size, 4);
+	CHECK_EQ(e.port.seg, SEG_ES);
+	vmx_io_decode(&e, 0x00800011, 5 << 15);
+	CHECK_EQ(e.port.size, 2);
+	CHECK_EQ(e.port.addr_size, 2);
+	CHECK_EQ(e.port.seg, SEG_GS);
+}
+
+TEST(ept_violations)
+{
+	struct vm_exit e = { 0 };
+
+	vmx_s2_decode(&e, 0x181); /* read of data */
+	CHECK(!e.s2.write && !e.s2.fetch && !e.s2.table_walk);
+	vmx_s2_decode(&e, 0x182);
+	CHECK(e.s2.write && !e.s2.fetch);
+	vmx_s2_decode(&e, 0x184);
+	CHECK(e.s2.fetch && !e.s2.write);
+	vmx_s2_decode(&e, 0x83); /* update of an accessed flag */
+	CHECK(e.s2.table_walk && e.s2.write);
+	vmx_s2_decode(&e, 0x1); /* loading PDPTEs: no linear address */
+	CHECK(!e.s2.table_walk);
+}
+
+static void check_row(u32 reason, enum exit_kind kind, bool insn)
+{
+	CHECK(exit_row_known(&exit_rows[reason]));
+	CHECK_EQ(exit_rows[reason].kind, kind);
+	CHECK_EQ(!!(exit_rows[reason].flags & ROW_INSN), insn);
+}
+
+/* Basic exit reasons by number (SDM vol. 3, appendix C). */
+TEST(exit_table)
+{
+	static const u8 not_offered[] = { 11, 15, 17, 19, 20, 21, 22, 23, 24, 25, 26,
+					  27, 36, 39, 50, 53, 58, 59, 60, 67, 68 };
+
+	check_row(1, EXIT_NONE, false);
+	check_row(2, EXIT_SHUTDOWN, false);
+	check_row(7, EXIT_WINDOW, false);
+	check_row(8, EXIT_WINDOW, false);
+	check_row(9, EXIT_TASK_SWITCH, false);
+	check_row(10, EXIT_CPUID, true);
+	check_row(12, EXIT_HLT, true);
+	check_row(13, EXIT_CACHE, true);
+	check_row(18, EXIT_HYPERCALL, true);
+	check_row(28, EXIT_CR, true);
+	check_row(30, EXIT_PORT, true);
+	check_row(31, EXIT_MSR, true);
+	check_row(32, EXIT_MSR, true);
+	check_row(40, EXIT_PAUSE, true);
+	check_row(43, EXIT_NONE, false);
+	check_row(48, EXIT_S2, false);
+	check_row(49, EXIT_ERROR, false);
+	check_row(54, EXIT_CACHE, true);
+	check_row(55, EXIT_XSETBV, true);
+	for (size_t i = 0; i < ARRAY_LEN(not_offered); i++)
+		check_row(not_offered[i], EXIT_INSN, true);
+	/* Reasons that no control of ours asks for. */
+	CHECK(!exit_row_known(&exit_rows[5]));
+	CHECK(!exit_row_known(&exit_rows[29]));
+	CHECK(!exit_row_known(&exit_rows[52]));
+}

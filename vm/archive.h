@@ -1,0 +1,14 @@
+/*
+ * A look at an initrd from outside: is it whole?
+ */
+#pragma once
+
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+/*
+ * Walks the concatenated archives of an initrd. cpio (newc) is walked to its trailer, gzip is inflated
+ * and its checksum and length compared; what comes in another format (zstd, xz, ...) is taken as it is.
+ * 0 or -EINVAL: an archive ends early or is damaged.
+ */
+int archive_check(const u8 *data, size_t size) __must_check;

@@ -1,0 +1,316 @@
+/*
+ * The CPUID policy. Each leaf's registers are the machine's, masked by what Plinth handles; a feature
+ * that is not in a mask is not shown, and CR4, EFER and XCR0 follow the same masks.
+ */
+#include "vm/cpuid.h"
+
+#include "arch/cpu.h"
+#include "arch/feature.h"
+#include "arch/msr.h"
+#include "lib/errno.h"
+#include "mm/heap.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+/* Leaf 1 (SDM vol. 2, "CPUID"; AMD APM vol. 3, appendix E). */
+#define L1_ECX                                                                                     \
+	(BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ | BIT(12) /* FMA */ |     \
+	 BIT(13) /* CX16 */ | BIT(17) /* PCID */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |   \
+	 BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ | BIT(25) /* AES */ | BIT(26) /* XSAVE */ |    \
+	 BIT(28) /* AVX */ | BIT(29) /* F16C */ | BIT(30) /* RDRAND */)
+#define L1_ECX_ALWAYS (BIT(21) /* x2APIC */ | BIT(24) /* TSC deadline */ | BIT(31) /* hypervisor */)
+#define L1_ECX_OSXSAVE BIT(27)
+#define L1_EDX                                                                                     \
+	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ |                \
+	 BIT(4) /* TSC */ | BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(8) /* CX8 */ |               \
+	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ | BIT(13) /* PGE */ |          \
+	 BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ |    \
+	 BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
+#define L1_EDX_HTT BIT(28)
+
+#define L7_EBX                                                                                     \
+	(BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | BIT(7) /* SMEP */ |       \
+	 BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ | BIT(10) /* INVPCID */ | BIT(18) /* RDSEED */ |    \
+	 BIT(19) /* ADX */ | BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ |  \
+	 BIT(29) /* SHA */)
+#define L7_EBX_TSC_ADJUST BIT(1)
+#define L7_ECX                                                                                     \
+	(BIT(2) /* UMIP */ | BIT(8) /* GFNI */ | BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ |    \
+	 BIT(22) /* RDPID */)
+#define L7_EDX (BIT(4) /* fast short REP MOV */)
+
+#define X1_ECX                                                                                     \
+	(BIT(0) /* LAHF64 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ | BIT(7) /* misalign SSE */ |\
+	 BIT(8) /* PREFETCHW */)
+#define X1_EDX                                                                                     \
+	(BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ | BIT(25) /* FFXSR */ |   \
+	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* long mode */)
+#define X1_EDX_AMD_SHARED                                                                          \
+	(BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) |          \
+	 BIT(12) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | BIT(23) | BIT(24)) /* copies of leaf 1 */
+
+#define X7_EDX_INVARIANT_TSC BIT(8)
+#define X8_EBX (BIT(0) /* CLZERO */)
+
+#define XCR0_OFFERED BITS(2, 0) /* x87, SSE, AVX */
+#define XSAVE1_OFFERED (BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV with ECX=1 */)
+
+#define LEAF_HYPERVISOR 0x40000000u
+#define LEAF_EXTENDED 0x80000000u
+
+static struct cpuid_entry *add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed)
+{
+	static struct cpuid_entry overflow; /* never reached: the rows below are fewer */
+	struct cpuid_entry *e = t->count < CPUID_MAX_ENTRIES ? &t->entries[t->count++] : &overflow;
+	struct cpuid c = cpuid(leaf, subleaf);
+
+	*e = (struct cpuid_entry){ leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx, indexed };
+	return e;
+}
+
+static void mask(struct cpuid_entry *e, u64 eax, u64 ebx, u64 ecx, u64 edx)
+{
+	e->eax &= (u32)eax;
+	e->ebx &= (u32)ebx;
+	e->ecx &= (u32)ecx;
+	e->edx &= (u32)edx;
+}
+
+u32 cpuid_xsave_size(u64 xcr0)
+{
+	u32 size = 512 + 64; /* legacy area and header */
+
+	for (u32 i = 2; i < 63; i++) {
+		if (xcr0 & BIT(i)) {
+			struct cpuid c = cpuid(0xd, i);
+
+			size = MAX(size, c.ebx + c.eax);
+		}
+	}
+	return size;
+}
+
+static void leaf_features(struct cpuid_table *t, u32 vcpus)
+{
+	struct cpuid_entry *e = add(t, 1, 0, false);
+
+	mask(e, ~0u, BITS(15, 8), L1_ECX, L1_EDX);
+	e->ecx |= L1_ECX_ALWAYS;
+	if (!(e->ecx & BIT(26)))
+		e->ecx &= ~(u32)(BIT(28) | BIT(12) | BIT(29)); /* no AVX without XSAVE */
+	if (!cpu_has(CPU_PCID))
+		e->ecx &= ~(u32)BIT(17);
+	e->ebx |= vcpus << 16;
+	if (vcpus > 1)
+		e->edx |= (u32)L1_EDX_HTT;
+}
+
+static void leaf_topology(struct cpuid_table *t, u32 vcpus)
+{
+	u32 shift = 0;
+
+	while ((1u << shift) < vcpus)
+		shift++;
+	for (u32 sub = 0; sub < 2; sub++) {
+		struct cpuid_entry *e = add(t, 0xb, sub, true);
+
+		e->eax = sub ? shift : 0;
+		e->ebx = sub ? vcpus : 1;
+		e->ecx = sub | (sub + 1) << 8; /* level type: 1 SMT, 2 core */
+		e->edx = 0; /* the APIC id, patched in */
+	}
+}
+
+/* Deterministic caches: each belongs to its vCPU, packages hold all vCPUs as cores. */
+static void leaf_caches(struct cpuid_table *t, u32 vcpus)
+{
+	for (u32 sub = 0; sub < 4; sub++) {
+		struct cpuid_entry *e = add(t, 4, sub, true);
+
+		if (!(e->eax & BITS(4, 0))) {
+			*e = (struct cpuid_entry){ .leaf = 4, .subleaf = sub, .indexed = true };
+			break;
+		}
+		e->eax = (e->eax & (u32)BITS(13, 0)) | (vcpus - 1) << 26;
+	}
+}
+
+static void leaf_xsave(struct cpuid_table *t)
+{
+	struct cpuid_entry *e;
+
+	if (!cpu_has(CPU_XSAVE))
+		return;
+	e = add(t, 0xd, 0, true);
+	t->xcr0_allowed = e->eax & XCR0_OFFERED;
+	e->eax = (u32)t->xcr0_allowed;
+	e->ecx = cpuid_xsave_size(t->xcr0_allowed);
+	e->edx = 0; /* EBX, the size for the current XCR0, is patched in */
+	e = add(t, 0xd, 1, true);
+	mask(e, XSAVE1_OFFERED, 0, 0, 0);
+	if (t->xcr0_allowed & BIT(2))
+		mask(add(t, 0xd, 2, true), ~0u, ~0u, 0, 0);
+}
+
+static void leaves_hypervisor(struct cpuid_table *t)
+{
+	struct cpuid_entry *e = add(t, LEAF_HYPERVISOR, 0, false);
+
+	e->eax = LEAF_HYPERVISOR;
+	e->ebx = 0x6e696c50; /* "Plin" */
+	e->ecx = 0x76486874; /* "thHv" */
+	e->edx = 0x20202020; /* "    " */
+}
+
+static void leaves_extended(struct cpuid_table *t)
+{
+	u32 last = cpuid(LEAF_EXTENDED, 0).eax;
+	bool amd = cpu_vendor() == CPU_VENDOR_AMD;
+	struct cpuid_entry *e = add(t, LEAF_EXTENDED, 0, false);
+
+	e->eax = MIN(last, LEAF_EXTENDED + 8);
+	e = add(t, LEAF_EXTENDED + 1, 0, false);
+	mask(e, ~0u, 0, X1_ECX, X1_EDX | (amd ? X1_EDX_AMD_SHARED : 0));
+	for (u32 leaf = LEAF_EXTENDED + 2; leaf <= LEAF_EXTENDED + 6; leaf++)
+		add(t, leaf, 0, false);
+	mask(add(t, LEAF_EXTENDED + 7, 0, false), 0, 0, 0,
+	     cpu_has(CPU_TSC_INVARIANT) ? X7_EDX_INVARIANT_TSC : 0);
+	e = add(t, LEAF_EXTENDED + 8, 0, false);
+	mask(e, BITS(15, 0), X8_EBX, 0, 0);
+	e->ecx = 0;
+}
+
+static bool table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit)
+{
+	for (u32 i = 0; i < t->count; i++) {
+		const struct cpuid_entry *e = &t->entries[i];
+
+		if (e->leaf == leaf && e->subleaf == 0)
+			return (&e->eax)[reg] & bit;
+	}
+	return false;
+}
+
+/* Which bits of control registers the shown features allow. */
+static void derive_controls(struct cpuid_table *t)
+{
+	enum { EAX, EBX, ECX, EDX };
+	static const struct {
+		u32 leaf, reg;
+		u64 bit, cr4;
+	} rows[] = {
+		{ 1, EDX, BIT(1), CR4_VME | CR4_PVI },
+		{ 1, EDX, BIT(2), CR4_DE },
+		{ 1, EDX, BIT(3), CR4_PSE },
+		{ 1, EDX, BIT(4), CR4_TSD },
+		{ 1, EDX, BIT(6), CR4_PAE },
+		{ 1, EDX, BIT(13), CR4_PGE },
+		{ 1, EDX, BIT(24), CR4_OSFXSR },
+		{ 1, EDX, BIT(25), CR4_OSXMMEXCPT },
+		{ 1, ECX, BIT(17), CR4_PCIDE },
+		{ 1, ECX, BIT(26), CR4_OSXSAVE },
+		{ 7, EBX, BIT(0), CR4_FSGSBASE },
+		{ 7, EBX, BIT(7), CR4_SMEP },
+		{ 7, EBX, BIT(20), CR4_SMAP },
+		{ 7, ECX, BIT(2), CR4_UMIP },
+	};
+
+	t->cr4_allowed = CR4_PCE | CR4_MCE;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (table_has(t, rows[i].leaf, rows[i].reg, rows[i].bit))
+			t->cr4_allowed |= rows[i].cr4;
+	}
+	t->efer_allowed = EFER_SCE | EFER_LME;
+	if (table_has(t, LEAF_EXTENDED + 1, EDX, BIT(20)))
+		t->efer_allowed |= EFER_NXE;
+	if (table_has(t, LEAF_EXTENDED + 1, EDX, BIT(25)))
+		t->efer_allowed |= EFER_FFXSR;
+	t->phys_bits = cpu_phys_bits();
+	t->cr3_reserved = ~BITS(t->phys_bits - 1, 0);
+}
+
+int cpuid_table_create(struct vm *vm)
+{
+	struct cpuid_table *t = heap_alloc(vm->heap, sizeof(*t), 0);
+	u32 last = cpuid(0, 0).eax, vcpus = vm->vcpu_count;
+	struct cpuid_entry *e;
+
+	if (!t)
+		return -ENOMEM;
+	vm->cpuid = t;
+	e = add(t, 0, 0, false);
+	e->eax = MIN(last, 0x16u);
+	leaf_features(t, vcpus);
+	if (cpu_vendor() == CPU_VENDOR_INTEL && last >= 4)
+		leaf_caches(t, vcpus);
+	if (last >= 6)
+		mask(add(t, 6, 0, false), BIT(2) /* ARAT: the APIC timer never stops */, 0, 0, 0);
+	if (last >= 7) {
+		e = add(t, 7, 0, true);
+		mask(e, 0, L7_EBX, L7_ECX, L7_EDX);
+		e->ebx |= (u32)L7_EBX_TSC_ADJUST;
+	}
+	if (last >= 0xb)
+		leaf_topology(t, vcpus);
+	if (last >= 0xd)
+		leaf_xsave(t);
+	if (last >= 0x15)
+		add(t, 0x15, 0, false);
+	if (last >= 0x16)
+		add(t, 0x16, 0, false);
+	leaves_hypervisor(t);
+	leaves_extended(t);
+	derive_controls(t);
+	return 0;
+}
+
+/* The last entry at or below (leaf, subleaf); rows are sorted and there are some twenty. */
+static const struct cpuid_entry *find(const struct cpuid_table *t, u32 leaf, u32 subleaf)
+{
+	u32 lo = 0, hi = t->count;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+		const struct cpuid_entry *e = &t->entries[mid];
+
+		if (e->leaf < leaf || (e->leaf == leaf && e->indexed && e->subleaf < subleaf))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == t->count)
+		return NULL;
+
+	const struct cpuid_entry *e = &t->entries[lo];
+
+	if (e->leaf != leaf || (e->indexed && e->subleaf != subleaf))
+		return NULL;
+	return e;
+}
+
+void cpuid_exit(struct vcpu *v)
+{
+	static const struct cpuid_entry none;
+	u64 *g = v->regs.gpr;
+	u32 leaf = (u32)g[GPR_RAX];
+	const struct cpuid_entry *e = find(v->vm->cpuid, leaf, (u32)g[GPR_RCX]);
+
+	if (unlikely(!e))
+		e = &none; /* an unknown leaf shows nothing */
+	g[GPR_RAX] = e->eax;
+	g[GPR_RBX] = e->ebx;
+	g[GPR_RCX] = e->ecx;
+	g[GPR_RDX] = e->edx;
+	if (leaf == 1) {
+		g[GPR_RBX] |= (u64)v->index << 24;
+		vcpu_need(v, RG_CR);
+		if (v->regs.cr4 & CR4_OSXSAVE)
+			g[GPR_RCX] |= L1_ECX_OSXSAVE;
+		if (!(v->apic_base & APIC_BASE_ENABLE))
+			g[GPR_RDX] &= ~BIT(9);
+	} else if (leaf == 0xb) {
+		g[GPR_RDX] = v->index;
+	} else if (leaf == 0xd && e->indexed && e->subleaf == 0) {
+		g[GPR_RBX] = cpuid_xsave_size(v->regs.xcr0);
+	}
+}

@@ -1,0 +1,37 @@
+/*
+ * The CPUID policy: an allow-list, bit by bit. A table is computed once for each VM; leaves that
+ * depend on the vCPU's state (OSXSAVE, APIC id, XCR0 size) are patched on the way out.
+ */
+#pragma once
+
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+struct vcpu;
+struct vm;
+
+struct cpuid_entry {
+	u32 leaf, subleaf;
+	u32 eax, ebx, ecx, edx;
+	bool indexed; /* the subleaf matters */
+};
+
+#define CPUID_MAX_ENTRIES 64
+
+struct cpuid_table {
+	u32 count;
+	struct cpuid_entry entries[CPUID_MAX_ENTRIES]; /* sorted by leaf, subleaf */
+	u64 xcr0_allowed;
+	u64 cr4_allowed; /* bits that the guest may set */
+	u64 efer_allowed;
+	u64 cr3_reserved; /* physical address width and what is above */
+	u8 phys_bits;
+};
+
+int cpuid_table_create(struct vm *vm) __must_check;
+
+/* Bytes of the XSAVE area in standard format for the components of xcr0. */
+u32 cpuid_xsave_size(u64 xcr0);
+
+/* EXIT_CPUID: answers in the vCPU's registers. */
+void cpuid_exit(struct vcpu *v);

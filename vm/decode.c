@@ -1,0 +1,244 @@
+/*
+ * The decoder (SDM vol. 2, chapter "Instruction Format"): prefixes, opcode, ModRM, SIB, displacement and
+ * immediate. Two tables say what follows an opcode.
+ */
+#include "vm/decode.h"
+
+#include "lib/errno.h"
+#include "vm/emul.h"
+#include "vm/vcpu.h"
+
+/* What follows an opcode. */
+enum form {
+	FORM_UNKNOWN = 0,
+	FORM_NONE = BIT(0), /* known, nothing follows */
+	FORM_MODRM = BIT(1),
+	FORM_IMM8 = BIT(2),
+	FORM_IMM = BIT(3), /* 2 or 4 bytes, by the operand size */
+	FORM_MOFFS = BIT(4), /* an absolute offset of the address size */
+	FORM_GROUP3 = BIT(5), /* F6 and F7: an immediate for /0 and /1 alone */
+};
+
+#define ALU(op)                                                                                    \
+	[(op)] = FORM_MODRM, [(op) + 1] = FORM_MODRM, [(op) + 2] = FORM_MODRM, [(op) + 3] = FORM_MODRM
+
+static const u8 forms0[256] = {
+	ALU(0x00),		 ALU(0x08),		  ALU(0x10),
+	ALU(0x18),		 ALU(0x20),		  ALU(0x28),
+	ALU(0x30),		 ALU(0x38),		  [0x63] = FORM_MODRM,
+	[0x6c ... 0x6f] = FORM_NONE,		  [0x80] = FORM_MODRM | FORM_IMM8,
+	[0x81] = FORM_MODRM | FORM_IMM,		  [0x83] = FORM_MODRM | FORM_IMM8,
+	[0x84 ... 0x8b] = FORM_MODRM,		  [0x90] = FORM_NONE,
+	[0xa0 ... 0xa3] = FORM_MOFFS,		  [0xa4 ... 0xa5] = FORM_NONE,
+	[0xaa ... 0xad] = FORM_NONE,		  [0xc6] = FORM_MODRM | FORM_IMM8,
+	[0xc7] = FORM_MODRM | FORM_IMM,		  [0xe4 ... 0xe7] = FORM_IMM8,
+	[0xec ... 0xef] = FORM_NONE,		  [0xf4] = FORM_NONE,
+	[0xf6] = FORM_MODRM | FORM_GROUP3,	  [0xf7] = FORM_MODRM | FORM_GROUP3,
+};
+
+static const u8 forms1[256] = {
+	[0x01] = FORM_MODRM,	      [0x06] = FORM_NONE,	    [0x08 ... 0x09] = FORM_NONE,
+	[0x0b] = FORM_NONE,	      [0x20] = FORM_MODRM,	    [0x22] = FORM_MODRM,
+	[0x30 ... 0x33] = FORM_NONE,  [0xa2] = FORM_NONE,	    [0xb6 ... 0xb7] = FORM_MODRM,
+	[0xbe ... 0xbf] = FORM_MODRM,
+};
+
+struct cursor {
+	const u8 *bytes;
+	size_t n, pos;
+};
+
+static int take(struct cursor *c, size_t size, s64 *value)
+{
+	u64 v = 0;
+
+	if (c->pos + size > INSN_MAX)
+		return -EINVAL;
+	if (c->pos + size > c->n)
+		return -ERANGE;
+	for (size_t k = 0; k < size; k++)
+		v |= (u64)c->bytes[c->pos + k] << (8 * k);
+	c->pos += size;
+	if (size < 8) /* sign-extend */
+		v = (u64)((s64)(v << (64 - 8 * size)) >> (64 - 8 * size));
+	*value = (s64)v;
+	return 0;
+}
+
+static int take_u8(struct cursor *c, u8 *value)
+{
+	s64 v;
+	int err = take(c, 1, &v);
+
+	*value = err ? 0 : (u8)v;
+	return err;
+}
+
+/* True when b is a legacy prefix, which is then noted. */
+static bool prefix(struct insn *i, u8 b)
+{
+	switch (b) {
+	case 0x26:
+		i->seg = SEG_ES;
+		return true;
+	case 0x2e:
+		i->seg = SEG_CS;
+		return true;
+	case 0x36:
+		i->seg = SEG_SS;
+		return true;
+	case 0x3e:
+		i->seg = SEG_DS;
+		return true;
+	case 0x64:
+		i->seg = SEG_FS;
+		return true;
+	case 0x65:
+		i->seg = SEG_GS;
+		return true;
+	case 0x66:
+		i->opsize_prefix = true;
+		return true;
+	case 0x67:
+		i->addrsize_prefix = true;
+		return true;
+	case 0xf0:
+		i->lock = true;
+		return true;
+	case 0xf2:
+	case 0xf3:
+		i->rep = b;
+		return true;
+	}
+	return false;
+}
+
+static int decode_opcode(struct cursor *c, u32 mode, struct insn *i)
+{
+	u8 b;
+	int err = take_u8(c, &b);
+
+	while (!err && prefix(i, b))
+		err = take_u8(c, &b);
+	if (!err && mode == 64 && (b & 0xf0) == 0x40) {
+		i->rex = b;
+		err = take_u8(c, &b);
+	}
+	if (!err && b == 0x0f) {
+		i->map = 1;
+		err = take_u8(c, &b);
+	}
+	i->opcode = b;
+	return err;
+}
+
+static void sizes(u32 mode, struct insn *i)
+{
+	if (mode == 64) {
+		i->opsize = i->rex & REX_W ? 8 : i->opsize_prefix ? 2 : 4;
+		i->addrsize = i->addrsize_prefix ? 4 : 8;
+	} else {
+		i->opsize = (mode == 32) != i->opsize_prefix ? 4 : 2;
+		i->addrsize = (mode == 32) != i->addrsize_prefix ? 4 : 2;
+	}
+}
+
+/* SDM vol. 2, table "16-Bit Addressing Forms with the ModR/M Byte". */
+static int address16(struct cursor *c, struct insn *i)
+{
+	static const u8 base[8] = { GPR_RBX, GPR_RBX, GPR_RBP, GPR_RBP,
+				    GPR_RSI, GPR_RDI, GPR_RBP, GPR_RBX };
+	static const u8 index[8] = { GPR_RSI, GPR_RDI, GPR_RSI, GPR_RDI,
+				     NO_REG,  NO_REG,  NO_REG,	NO_REG };
+
+	if (i->mod == 0 && i->rm == 6)
+		return take(c, 2, &i->disp);
+	i->base = base[i->rm];
+	i->index = index[i->rm];
+	return i->mod == 0 ? 0 : take(c, i->mod == 1 ? 1 : 2, &i->disp);
+}
+
+static int address32(struct cursor *c, u32 mode, struct insn *i)
+{
+	u8 rm = i->rm & 7, sib;
+
+	if (rm == 4) {
+		int err = take_u8(c, &sib);
+
+		if (err)
+			return err;
+		i->scale = sib >> 6;
+		i->index = (sib >> 3 & 7) | (i->rex & REX_X ? 8 : 0);
+		if (i->index == GPR_RSP)
+			i->index = NO_REG;
+		rm = sib & 7;
+		i->base = rm | (i->rex & REX_B ? 8 : 0);
+		if (rm == 5 && i->mod == 0) {
+			i->base = NO_REG;
+			return take(c, 4, &i->disp);
+		}
+	} else if (rm == 5 && i->mod == 0) {
+		i->rip_relative = mode == 64;
+		return take(c, 4, &i->disp);
+	} else {
+		i->base = i->rm;
+	}
+	return i->mod == 0 ? 0 : take(c, i->mod == 1 ? 1 : 4, &i->disp);
+}
+
+static int decode_modrm(struct cursor *c, u32 mode, struct insn *i)
+{
+	u8 modrm;
+	int err = take_u8(c, &modrm);
+
+	if (err)
+		return err;
+	i->has_modrm = true;
+	i->mod = modrm >> 6;
+	i->reg = (modrm >> 3 & 7) | (i->rex & REX_R ? 8 : 0);
+	i->rm = modrm & 7;
+	/* MOV to and from control registers has a register operand whatever mod says. */
+	i->memory = i->mod != 3 && !(i->map == 1 && (i->opcode == 0x20 || i->opcode == 0x22));
+	if (!i->memory || i->addrsize != 2)
+		i->rm |= i->rex & REX_B ? 8 : 0;
+	if (!i->memory)
+		return 0;
+	return i->addrsize == 2 ? address16(c, i) : address32(c, mode, i);
+}
+
+int insn_decode(const u8 *bytes, size_t n, u32 mode, struct insn *i)
+{
+	struct cursor c = { bytes, n, 0 };
+	u8 form;
+	int err;
+
+	*i = (struct insn){ .seg = NO_REG, .base = NO_REG, .index = NO_REG };
+	err = decode_opcode(&c, mode, i);
+	if (err)
+		return err;
+	sizes(mode, i);
+	form = (i->map ? forms1 : forms0)[i->opcode];
+	if (form == FORM_UNKNOWN)
+		return -EINVAL;
+	if (form & FORM_MODRM)
+		err = decode_modrm(&c, mode, i);
+	if (!err && (form & FORM_GROUP3) && (i->reg & 7) < 2)
+		form |= i->opcode & 1 ? FORM_IMM : FORM_IMM8;
+	if (!err && (form & FORM_MOFFS)) {
+		i->memory = true;
+		err = take(&c, i->addrsize, &i->disp);
+	}
+	if (!err && (form & (FORM_IMM8 | FORM_IMM))) {
+		i->has_imm = true;
+		err = take(&c, form & FORM_IMM8 ? 1 : i->opsize == 2 ? 2 : 4, &i->imm);
+	}
+	i->len = (u8)c.pos;
+	return err;
+}
+
+u32 insn_length_bytes(const u8 *bytes, size_t n, u32 mode)
+{
+	struct insn i;
+
+	return insn_decode(bytes, n, mode, &i) ? 0 : i.len;
+}

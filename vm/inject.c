@@ -1,0 +1,111 @@
+/*
+ * What the guest gets at an entry is decided here, once, for both backends: an exception first,
+ * then an event whose delivery was cut short, an NMI, and the interrupt of highest priority.
+ */
+#include "arch/cpu.h"
+#include "lib/compiler.h"
+#include "vm/hvm.h"
+#include "vm/irq.h"
+#include "vm/lapic.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+/* An external interrupt that the guest could take now, by its priority alone. */
+static bool intr_waiting(struct vcpu *v)
+{
+	if (vlapic_pending_vector(v->lapic) >= 0)
+		return true;
+	return v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic);
+}
+
+bool vcpu_has_work(struct vcpu *v)
+{
+	if (v->exception.kind || v->event.kind)
+		return true;
+	if (v->nmi_pending) {
+		vcpu_need(v, RG_SHADOW);
+		if (!(v->regs.shadow & SHADOW_NMI))
+			return true;
+	}
+	if (!intr_waiting(v))
+		return false;
+	vcpu_need(v, RG_RFLAGS);
+	return v->regs.rflags & RFLAGS_IF;
+}
+
+static void set_window(struct vcpu *v, bool on)
+{
+	if (on != v->blocked_intr) {
+		v->blocked_intr = on;
+		hvm->window(v, WINDOW_INTR, on);
+	}
+}
+
+/* The vector of the interrupt to deliver, acknowledged at its controller; -1: none after all. */
+static int intr_ack(struct vcpu *v)
+{
+	int vector = vlapic_pending_vector(v->lapic);
+
+	if (vector >= 0) {
+		vlapic_ack_vector(v->lapic, (u8)vector);
+		return vector;
+	}
+	return vm_extint_ack(v->vm);
+}
+
+static bool inject_nmi(struct vcpu *v)
+{
+	const struct vm_event nmi = { .kind = EVENT_NMI, .vector = 2 };
+
+	vcpu_need(v, RG_SHADOW);
+	if (v->regs.shadow) {
+		hvm->window(v, WINDOW_NMI, true);
+		return false;
+	}
+	v->nmi_pending = false;
+	hvm->inject(v, &nmi);
+	return true;
+}
+
+void vcpu_inject(struct vcpu *v)
+{
+	bool slot_used = false;
+
+	v->recheck = false;
+	if (v->exception.kind) {
+		hvm->inject(v, &v->exception);
+		v->exception.kind = EVENT_NONE;
+		/* What was being delivered waits for the next entry. */
+		v->recheck = v->event.kind != EVENT_NONE;
+		slot_used = true;
+	} else if (v->event.kind) {
+		hvm->inject(v, &v->event);
+		v->event.kind = EVENT_NONE;
+		slot_used = true;
+	}
+	if (v->nmi_pending && !slot_used)
+		slot_used = inject_nmi(v);
+	else if (v->nmi_pending)
+		hvm->window(v, WINDOW_NMI, true);
+
+	if (!intr_waiting(v)) {
+		set_window(v, false);
+		return;
+	}
+	if (!slot_used) {
+		vcpu_need(v, RG_RFLAGS | RG_SHADOW);
+		if ((v->regs.rflags & RFLAGS_IF) &&
+		    !(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS))) {
+			struct vm_event ev = { .kind = EVENT_INTR };
+			int vector = intr_ack(v);
+
+			if (vector >= 0) {
+				ev.vector = (u8)vector;
+				hvm->inject(v, &ev);
+			}
+			set_window(v, intr_waiting(v));
+			return;
+		}
+	}
+	set_window(v, true);
+}

@@ -1,0 +1,93 @@
+/*
+ * The I/O bus: one sorted array of claimed ranges for ports and one for memory. Claims come while a
+ * VM is made; from then on the arrays are constant, so look-up takes no lock.
+ */
+#include "vm/iobus.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "vm/vdev.h"
+
+/* One past the last address of each space: 64 Ki ports; 52 bits of physical address (SDM vol. 3). */
+static const u64 space_end[IO_SPACES] = {
+	[IO_PORT] = BIT(16),
+	[IO_MEM] = BIT(52),
+};
+
+/* The index of the first range whose base lies above addr. */
+static u32 upper_bound(const struct iobus *bus, enum io_space space, u64 addr)
+{
+	const struct io_range *ranges = bus->ranges[space];
+	u32 low = 0, high = bus->count[space];
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (ranges[mid].base <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int iobus_claim(struct iobus *bus, enum io_space space, u64 base, u64 len, struct vdev *dev,
+		io_handler handler, u32 bank)
+{
+	struct io_range *ranges = bus->ranges[space];
+	u32 n = bus->count[space];
+
+	if (len == 0 || base >= space_end[space] || len > space_end[space] - base)
+		return -EINVAL;
+
+	u32 at = upper_bound(bus, space, base);
+
+	if (at > 0 && base - ranges[at - 1].base < ranges[at - 1].len)
+		return -EEXIST;
+	if (at < n && ranges[at].base - base < len)
+		return -EEXIST;
+	if (n == IOBUS_MAX_RANGES)
+		return -ENOSPC;
+	memmove(&ranges[at + 1], &ranges[at], (n - at) * sizeof(ranges[0]));
+	ranges[at] = (struct io_range){
+		.base = base,
+		.len = len,
+		.dev = dev,
+		.handler = handler,
+		.bank = bank,
+	};
+	bus->count[space] = n + 1;
+	return 0;
+}
+
+const struct io_range *iobus_find(const struct iobus *bus, enum io_space space, u64 addr)
+{
+	u32 at = upper_bound(bus, space, addr);
+
+	if (at == 0)
+		return NULL;
+
+	const struct io_range *r = &bus->ranges[space][at - 1];
+
+	return addr - r->base < r->len ? r : NULL;
+}
+
+int iobus_access(struct iobus *bus, enum io_space space, u64 addr, struct io_access *a)
+{
+	const struct io_range *r = iobus_find(bus, space, addr);
+	u64 ones = BITS(8 * a->size - 1, 0);
+	int err = -ENODEV;
+
+	/* A range is as long as the device decodes: what reaches beyond its end is nobody's. */
+	if (r && a->size <= r->len - (addr - r->base)) {
+		a->offset = addr - r->base;
+		if (a->write)
+			a->value &= ones;
+		spin_lock(&r->dev->lock);
+		err = r->handler(r->dev, r->bank, a);
+		spin_unlock(&r->dev->lock);
+	}
+	if (!a->write)
+		a->value = err ? ones : a->value & ones;
+	return err;
+}

@@ -1,0 +1,526 @@
+/*
+ * The virtual local APIC: registers, priorities, acceptance and sending of interrupts. The timer is in
+ * vm/lapic_timer.c.
+ */
+#include "vm/lapic.h"
+
+#include "arch/msr.h"
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "lib/hw/lapic.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "vm/lapic_timer.h"
+#include "vm/state.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+#define VERSION 0x14u
+#define LVT_COUNT 6 /* timer, thermal, performance, LINT0, LINT1, error */
+#define APIC_BASE_ADDR BITS(51, 12)
+#define APIC_PAGE_DEFAULT 0xfee00000ULL
+#define BROADCAST_XAPIC 0xffu
+#define BROADCAST_X2APIC 0xffffffffu
+
+static u32 reg(const struct vlapic *l, u32 offset)
+{
+	return atomic_load_relaxed((const u32 *)(l->page + offset));
+}
+
+static void set_reg(struct vlapic *l, u32 offset, u32 value)
+{
+	atomic_store_relaxed((u32 *)(l->page + offset), value);
+}
+
+static bool x2apic(const struct vlapic *l)
+{
+	return l->vcpu->apic_base & APIC_BASE_X2APIC;
+}
+
+static bool hw_enabled(const struct vlapic *l)
+{
+	return l->vcpu->apic_base & APIC_BASE_ENABLE;
+}
+
+static bool sw_enabled(const struct vlapic *l)
+{
+	return hw_enabled(l) && (reg(l, LAPIC_SVR) & LAPIC_SVR_ENABLE);
+}
+
+/* IRR, ISR and TMR: bit vector of the array at offset. Others may set IRR bits at any time. */
+static u32 *array_word(struct vlapic *l, u32 array, u8 vector)
+{
+	return (u32 *)(l->page + array + (u32)(vector / 32) * 16);
+}
+
+static void array_set(struct vlapic *l, u32 array, u8 vector)
+{
+	/* Full order: pairs with the exchange of requests; the bit is there when REQ_EVENT is. */
+	atomic_fetch_or(array_word(l, array, vector), 1u << (vector % 32));
+}
+
+static void array_clear(struct vlapic *l, u32 array, u8 vector)
+{
+	atomic_fetch_and(array_word(l, array, vector), ~(1u << (vector % 32)));
+}
+
+static bool array_test(struct vlapic *l, u32 array, u8 vector)
+{
+	return atomic_load_relaxed(array_word(l, array, vector)) >> (vector % 32) & 1;
+}
+
+static int array_highest(const struct vlapic *l, u32 array)
+{
+	for (int i = 7; i >= 0; i--) {
+		u32 word = reg(l, array + (u32)i * 16);
+
+		if (word)
+			return i * 32 + 31 - __builtin_clz(word);
+	}
+	return -1;
+}
+
+/* SDM vol. 3, "Task and Processor Priorities". */
+u8 vlapic_ppr(const struct vlapic *l)
+{
+	u32 tpr = reg(l, LAPIC_TPR) & 0xff;
+	int isrv = array_highest(l, LAPIC_ISR);
+	u32 isr_class = isrv < 0 ? 0 : (u32)isrv & 0xf0;
+
+	return (u8)((tpr & 0xf0) >= isr_class ? tpr : isr_class);
+}
+
+int vlapic_pending_vector(struct vlapic *l)
+{
+	int vector;
+
+	if (!sw_enabled(l))
+		return -1;
+	vector = array_highest(l, LAPIC_IRR);
+	if (vector < 16 || (vector & 0xf0) <= (vlapic_ppr(l) & 0xf0))
+		return -1;
+	return vector;
+}
+
+void vlapic_ack_vector(struct vlapic *l, u8 vector)
+{
+	array_clear(l, LAPIC_IRR, vector);
+	array_set(l, LAPIC_ISR, vector);
+}
+
+static void eoi(struct vlapic *l)
+{
+	int vector = array_highest(l, LAPIC_ISR);
+
+	if (vector < 0)
+		return;
+	array_clear(l, LAPIC_ISR, (u8)vector);
+	l->vcpu->recheck = true;
+	if (array_test(l, LAPIC_TMR, (u8)vector) &&
+	    !(reg(l, LAPIC_SVR) & LAPIC_SVR_EOI_SUPPRESS))
+		vm_irq_eoi(l->vcpu->vm, (u8)vector);
+}
+
+/* Logical destinations (SDM vol. 3, "Logical Destination Mode"). */
+static bool match_logical(const struct vlapic *l, u32 dest)
+{
+	if (x2apic(l)) {
+		u32 id = l->vcpu->index;
+
+		return dest == BROADCAST_X2APIC ||
+		       (dest >> 16 == id >> 4 && (dest & (1u << (id & 0xf))));
+	}
+
+	u32 ldr = reg(l, LAPIC_LDR) >> 24;
+
+	if (dest == BROADCAST_XAPIC)
+		return true;
+	if (reg(l, LAPIC_DFR) >> 28 == 0xf) /* flat */
+		return ldr & dest & 0xff;
+	return (ldr ^ dest) >> 4 == 0 && (ldr & dest & 0xf);
+}
+
+bool vlapic_match(const struct vlapic *l, const struct irq_msg *msg)
+{
+	if (!hw_enabled(l))
+		return false;
+	if (msg->logical)
+		return match_logical(l, msg->dest);
+	if (x2apic(l) && msg->dest == BROADCAST_X2APIC)
+		return true;
+	return msg->dest == BROADCAST_XAPIC || msg->dest == l->vcpu->index;
+}
+
+static void error(struct vlapic *l, u32 bit)
+{
+	u32 lvt = reg(l, LAPIC_LVT_ERROR);
+
+	l->esr_pending |= bit;
+	/* Not through vlapic_accept(): an illegal vector here must not raise another error. */
+	if (!(lvt & LAPIC_LVT_MASKED) && (lvt & LAPIC_LVT_VECTOR) >= 16) {
+		array_clear(l, LAPIC_TMR, (u8)lvt);
+		array_set(l, LAPIC_IRR, (u8)lvt);
+		vcpu_request(l->vcpu->vm, l->vcpu->index, REQ_EVENT);
+	}
+}
+
+static void accept_fixed(struct vlapic *l, u8 vector, bool level)
+{
+	if (!sw_enabled(l))
+		return;
+	if (vector < 16) {
+		error(l, LAPIC_ESR_RECV_ILLEGAL);
+		return;
+	}
+	if (level)
+		array_set(l, LAPIC_TMR, vector);
+	else
+		array_clear(l, LAPIC_TMR, vector);
+	array_set(l, LAPIC_IRR, vector);
+	vcpu_request(l->vcpu->vm, l->vcpu->index, REQ_EVENT);
+}
+
+void vlapic_accept(struct vlapic *l, const struct irq_msg *msg)
+{
+	struct vcpu *v = l->vcpu;
+
+	switch (msg->delivery) {
+	case DELIVER_FIXED:
+	case DELIVER_LOWEST:
+		accept_fixed(l, msg->vector, msg->level);
+		break;
+	case DELIVER_NMI:
+		vcpu_request(v->vm, v->index, REQ_NMI);
+		break;
+	case DELIVER_EXTINT:
+		vcpu_request(v->vm, v->index, REQ_EVENT);
+		break;
+	default: /* SMI is not offered; INIT and SIPI come with more than one vCPU */
+		break;
+	}
+}
+
+bool vlapic_accepts_extint(const struct vlapic *l)
+{
+	u32 lvt = reg(l, LAPIC_LVT_LINT0);
+
+	if (!hw_enabled(l))
+		return true;
+	return !(lvt & LAPIC_LVT_MASKED) && (lvt & LAPIC_LVT_MODE) >> 8 == DELIVER_EXTINT;
+}
+
+u8 vlapic_get_cr8(const struct vlapic *l)
+{
+	return (u8)(reg(l, LAPIC_TPR) >> 4 & 0xf);
+}
+
+void vlapic_set_cr8(struct vlapic *l, u8 cr8)
+{
+	set_reg(l, LAPIC_TPR, (u32)cr8 << 4);
+}
+
+static void send_ipi(struct vlapic *l, u32 low, u32 dest)
+{
+	struct irq_msg msg = {
+		.dest = dest,
+		.logical = low & LAPIC_ICR_LOGICAL,
+		.level = low & LAPIC_ICR_LEVEL,
+		.delivery = low >> 8 & 7,
+		.vector = (u8)low,
+	};
+	u32 shorthand = low & (u32)LAPIC_ICR_SHORTHAND;
+	struct vm *vm = l->vcpu->vm;
+
+	if (msg.delivery == DELIVER_INIT && (low & LAPIC_ICR_LEVEL) && !(low & LAPIC_ICR_ASSERT))
+		return; /* INIT level de-assert: nothing on these processors */
+	if (msg.delivery <= DELIVER_LOWEST && msg.vector < 16) {
+		error(l, LAPIC_ESR_SEND_ILLEGAL);
+		return;
+	}
+	msg.level = false; /* IPIs are edge-triggered whatever the bit says */
+	if (!shorthand) {
+		vm_irq_deliver(vm, &msg);
+		return;
+	}
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *v = vm->ports[i].vcpu;
+		bool self = v == l->vcpu;
+
+		if (v && (self ? shorthand != LAPIC_ICR_OTHERS : shorthand != LAPIC_ICR_SELF))
+			vlapic_accept(v->lapic, &msg);
+	}
+}
+
+static bool readable(u32 offset)
+{
+	switch (offset) {
+	case LAPIC_ID:
+	case LAPIC_VERSION:
+	case LAPIC_TPR:
+	case LAPIC_APR:
+	case LAPIC_PPR:
+	case LAPIC_RRD:
+	case LAPIC_LDR:
+	case LAPIC_DFR:
+	case LAPIC_SVR:
+	case LAPIC_ESR:
+	case LAPIC_ICR:
+	case LAPIC_ICR_HIGH:
+	case LAPIC_TIMER_INITIAL:
+	case LAPIC_TIMER_CURRENT:
+	case LAPIC_TIMER_DIVIDE:
+		return true;
+	}
+	return (offset >= LAPIC_ISR && offset < LAPIC_ESR) ||
+	       (offset >= LAPIC_LVT_TIMER && offset <= LAPIC_LVT_ERROR);
+}
+
+static u32 read_reg(struct vlapic *l, u32 offset)
+{
+	switch (offset) {
+	case LAPIC_ID:
+		return x2apic(l) ? l->vcpu->index : l->vcpu->index << 24;
+	case LAPIC_VERSION:
+		return VERSION | (LVT_COUNT - 1) << 16 | (u32)LAPIC_VERSION_EOI_SUPPRESS;
+	case LAPIC_PPR:
+		return vlapic_ppr(l);
+	case LAPIC_LDR:
+		if (x2apic(l))
+			return (l->vcpu->index >> 4) << 16 | 1u << (l->vcpu->index & 0xf);
+		break;
+	case LAPIC_TIMER_CURRENT:
+		return vlapic_timer_current(l);
+	}
+	return reg(l, offset);
+}
+
+/* The writable bits of each LVT entry. */
+static u32 lvt_mask(u32 offset)
+{
+	const u32 base = LAPIC_LVT_VECTOR | LAPIC_LVT_MASKED;
+
+	switch (offset) {
+	case LAPIC_LVT_TIMER:
+		return base | (u32)LAPIC_TIMER_MODE;
+	case LAPIC_LVT_LINT0:
+	case LAPIC_LVT_LINT1:
+		return base | (u32)(LAPIC_LVT_MODE | LAPIC_LVT_ACTIVE_LOW | LAPIC_LVT_LEVEL);
+	case LAPIC_LVT_ERROR:
+		return base;
+	default:
+		return base | (u32)LAPIC_LVT_MODE;
+	}
+}
+
+static void write_lvt(struct vlapic *l, u32 offset, u32 value)
+{
+	u32 old = reg(l, offset);
+
+	value &= lvt_mask(offset);
+	if (!(reg(l, LAPIC_SVR) & LAPIC_SVR_ENABLE))
+		value |= LAPIC_LVT_MASKED;
+	set_reg(l, offset, value);
+	if (offset == LAPIC_LVT_TIMER)
+		vlapic_timer_lvt_changed(l, old);
+	l->vcpu->recheck = true;
+}
+
+static void write_svr(struct vlapic *l, u32 value)
+{
+	set_reg(l, LAPIC_SVR, value & (u32)(BITS(8, 0) | LAPIC_SVR_EOI_SUPPRESS));
+	if (!(value & LAPIC_SVR_ENABLE)) {
+		for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16)
+			set_reg(l, o, reg(l, o) | LAPIC_LVT_MASKED);
+	}
+	l->vcpu->recheck = true;
+}
+
+/* One write; -EINVAL: no such register to write. */
+static int write_reg(struct vlapic *l, u32 offset, u32 value)
+{
+	switch (offset) {
+	case LAPIC_TPR:
+		set_reg(l, LAPIC_TPR, value & 0xff);
+		l->vcpu->recheck = true;
+		return 0;
+	case LAPIC_EOI:
+		eoi(l);
+		return 0;
+	case LAPIC_LDR:
+		set_reg(l, LAPIC_LDR, value & 0xff000000);
+		return 0;
+	case LAPIC_DFR:
+		set_reg(l, LAPIC_DFR, value | 0x0fffffff);
+		return 0;
+	case LAPIC_SVR:
+		write_svr(l, value);
+		return 0;
+	case LAPIC_ESR:
+		set_reg(l, LAPIC_ESR, l->esr_pending);
+		l->esr_pending = 0;
+		return 0;
+	case LAPIC_ICR:
+		set_reg(l, LAPIC_ICR, value & ~(u32)LAPIC_ICR_PENDING);
+		send_ipi(l, value, reg(l, LAPIC_ICR_HIGH) >> 24);
+		return 0;
+	case LAPIC_ICR_HIGH:
+		set_reg(l, LAPIC_ICR_HIGH, value & 0xff000000);
+		return 0;
+	case LAPIC_TIMER_INITIAL:
+		vlapic_timer_set_initial(l, value);
+		return 0;
+	case LAPIC_TIMER_DIVIDE:
+		vlapic_timer_set_divide(l, value & 0xb);
+		return 0;
+	}
+	if (offset >= LAPIC_LVT_TIMER && offset <= LAPIC_LVT_ERROR) {
+		write_lvt(l, offset, value);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int vlapic_mmio(struct vlapic *l, u32 offset, u64 *value, u32 size, bool write)
+{
+	bool aligned = !(offset & 0xf);
+
+	/* Only aligned 32-bit accesses are defined; reads inside a register give its bytes. */
+	if (!write) {
+		u32 whole = readable(offset & ~0xfu) ? read_reg(l, offset & ~0xfu) : 0;
+		u32 shift = (offset & 3) * 8;
+
+		*value = (offset & 0xf) < 4 ? (whole >> shift) & (u32)BITS(size >= 4 ? 31 : size * 8 - 1, 0)
+					    : 0;
+		if (aligned && !readable(offset))
+			error(l, LAPIC_ESR_ILLEGAL_REG);
+		return 0;
+	}
+	if (!aligned || size != 4)
+		return 0;
+	if (write_reg(l, offset, (u32)*value))
+		error(l, LAPIC_ESR_ILLEGAL_REG);
+	return 0;
+}
+
+int vlapic_rdmsr(struct vlapic *l, u32 msr, u64 *value)
+{
+	u32 offset = (msr - MSR_X2APIC_BASE) * 16;
+
+	if (msr == MSR_TSC_DEADLINE) {
+		*value = vlapic_timer_deadline(l);
+		return 0;
+	}
+	if (!x2apic(l) || !readable(offset) || offset == LAPIC_APR || offset == LAPIC_RRD ||
+	    offset == LAPIC_DFR || offset == LAPIC_ICR_HIGH)
+		return -EINVAL;
+	*value = read_reg(l, offset);
+	if (offset == LAPIC_ICR)
+		*value |= (u64)reg(l, LAPIC_ICR_HIGH) << 32;
+	return 0;
+}
+
+/* Reserved bits of x2APIC writes raise #GP (SDM vol. 3, "x2APIC Register Address Space"). */
+static bool x2apic_write_valid(u32 offset, u64 value)
+{
+	switch (offset) {
+	case LAPIC_EOI:
+	case LAPIC_ESR:
+		return value == 0;
+	case LAPIC_TPR:
+	case LAPIC_SELF_IPI:
+		return !(value & ~BITS(7, 0));
+	case LAPIC_SVR:
+		return !(value & ~(BITS(8, 0) | LAPIC_SVR_EOI_SUPPRESS));
+	case LAPIC_TIMER_DIVIDE:
+		return !(value & ~0xbULL);
+	case LAPIC_ID:
+	case LAPIC_LDR:
+	case LAPIC_DFR:
+	case LAPIC_ICR_HIGH:
+		return false;
+	case LAPIC_ICR:
+		return !(value & (BITS(31, 20) | BITS(17, 16) | BIT(13)));
+	default:
+		return !(value >> 32);
+	}
+}
+
+int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
+{
+	u32 offset = (msr - MSR_X2APIC_BASE) * 16;
+
+	if (msr == MSR_TSC_DEADLINE) {
+		vlapic_timer_set_deadline(l, value);
+		return 0;
+	}
+	if (!x2apic(l) || !x2apic_write_valid(offset, value))
+		return -EINVAL;
+	if (offset == LAPIC_SELF_IPI) {
+		send_ipi(l, (u32)value | LAPIC_ICR_SELF, 0);
+		return 0;
+	}
+	if (offset == LAPIC_ICR) {
+		set_reg(l, LAPIC_ICR_HIGH, (u32)(value >> 32));
+		set_reg(l, LAPIC_ICR, (u32)value & ~(u32)LAPIC_ICR_PENDING);
+		send_ipi(l, (u32)value, (u32)(value >> 32));
+		return 0;
+	}
+	return write_reg(l, offset, (u32)value);
+}
+
+int vlapic_set_base(struct vlapic *l, u64 value)
+{
+	struct vcpu *v = l->vcpu;
+	const u64 mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+	u64 old = v->apic_base & mode, new = value & mode;
+
+	if ((value & ~(mode | APIC_BASE_BSP | APIC_BASE_ADDR)) || new == APIC_BASE_X2APIC)
+		return -EINVAL;
+	/* SDM vol. 3, "x2APIC State Transitions": not back to xAPIC, not straight from off. */
+	if ((old == mode && new == APIC_BASE_ENABLE) || (old == 0 && new == mode))
+		return -EINVAL;
+	if ((value & APIC_BASE_ADDR) != APIC_PAGE_DEFAULT)
+		return -EINVAL; /* a moved page is not supported: docs/status.md */
+	if (old && !new)
+		vlapic_reset(l);
+	v->apic_base = value;
+	v->recheck = true;
+	return 0;
+}
+
+void vlapic_reset(struct vlapic *l)
+{
+	vlapic_timer_stop(l);
+	memset(l->page, 0, PAGE_SIZE);
+	set_reg(l, LAPIC_DFR, LAPIC_DFR_FLAT);
+	set_reg(l, LAPIC_SVR, 0xff);
+	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16)
+		set_reg(l, o, LAPIC_LVT_MASKED);
+	l->esr_pending = 0;
+}
+
+int vlapic_create(struct vcpu *v)
+{
+	struct vlapic *l = heap_alloc(v->vm->heap, sizeof(*l), 0);
+
+	if (!l)
+		return -ENOMEM;
+	l->page = heap_alloc(v->vm->heap, PAGE_SIZE, PAGE_SIZE);
+	if (!l->page)
+		return -ENOMEM;
+	l->vcpu = v;
+	v->lapic = l;
+	vlapic_timer_init(l);
+	vlapic_reset(l);
+	return 0;
+}
+
+void vlapic_state(struct vlapic *l, struct state *s)
+{
+	state_begin(s, "lapic", l->vcpu->index, 1);
+	state_bytes(s, "page", l->page, PAGE_SIZE);
+	state_u32(s, "esr_pending", &l->esr_pending);
+	vlapic_timer_state(l, s);
+	state_end(s);
+	l->vcpu->recheck = true;
+}

@@ -1,0 +1,164 @@
+/*
+ * The virtual local APIC's timer, on a vtimer.
+ */
+#include "vm/lapic_timer.h"
+
+#include "arch/cpu.h"
+#include "core/clock.h"
+#include "lib/hw/lapic.h"
+#include "vm/lapic.h"
+#include "vm/state.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+/* The shortest period that is honoured: a guest must not keep the host busy with ticks. */
+#define PERIOD_MIN_NS 20000u
+
+static u32 get(const struct vlapic *l, u32 offset)
+{
+	return *(const volatile u32 *)(l->page + offset);
+}
+
+static void set(struct vlapic *l, u32 offset, u32 value)
+{
+	*(volatile u32 *)(l->page + offset) = value;
+}
+
+static u32 mode(const struct vlapic *l)
+{
+	return get(l, LAPIC_LVT_TIMER) & (u32)LAPIC_TIMER_MODE;
+}
+
+/* Divide configuration: bits 3, 1, 0 as a number; 0 is by 2, 6 by 128, 7 by 1. */
+static u32 divide_shift(const struct vlapic *l)
+{
+	u32 value = get(l, LAPIC_TIMER_DIVIDE);
+	u32 code = (value & 3) | (value >> 1 & 4);
+
+	return code == 7 ? 0 : code + 1;
+}
+
+static u64 period_ns(const struct vlapic *l)
+{
+	return (u64)get(l, LAPIC_TIMER_INITIAL) << divide_shift(l);
+}
+
+static void fire(struct vtimer *t)
+{
+	struct vlapic *l = container_of(t, struct vlapic, timer);
+	u32 lvt = get(l, LAPIC_LVT_TIMER);
+	struct irq_msg msg = { .delivery = DELIVER_FIXED, .vector = (u8)lvt };
+
+	if (!(lvt & LAPIC_LVT_MASKED))
+		vlapic_accept(l, &msg);
+	if (mode(l) == LAPIC_TIMER_DEADLINE) {
+		l->tsc_deadline = 0;
+	} else if (mode(l) == LAPIC_TIMER_PERIODIC && get(l, LAPIC_TIMER_INITIAL)) {
+		u64 period = MAX(period_ns(l), PERIOD_MIN_NS), now = vm_time_ns(l->vcpu->vm);
+		u64 next = t->deadline_ns + period;
+
+		if (next <= now) /* ticks that were missed while descheduled are dropped */
+			next = now + period - (now - t->deadline_ns) % period;
+		l->timer_start_ns = next - period;
+		vtimer_arm(t, next);
+	}
+}
+
+void vlapic_timer_init(struct vlapic *l)
+{
+	vtimer_init_vcpu(&l->timer, l->vcpu, fire);
+}
+
+void vlapic_timer_stop(struct vlapic *l)
+{
+	vtimer_cancel(&l->timer);
+	l->tsc_deadline = 0;
+}
+
+void vlapic_timer_set_initial(struct vlapic *l, u32 value)
+{
+	if (mode(l) == LAPIC_TIMER_DEADLINE)
+		return; /* the register is ignored in this mode */
+	set(l, LAPIC_TIMER_INITIAL, value);
+	if (!value) {
+		vtimer_cancel(&l->timer);
+		return;
+	}
+	l->timer_start_ns = vm_time_ns(l->vcpu->vm);
+	vtimer_arm(&l->timer, l->timer_start_ns + period_ns(l));
+}
+
+void vlapic_timer_set_divide(struct vlapic *l, u32 value)
+{
+	u32 left = vlapic_timer_current(l);
+
+	set(l, LAPIC_TIMER_DIVIDE, value);
+	if (l->timer.armed && mode(l) != LAPIC_TIMER_DEADLINE) {
+		u64 now = vm_time_ns(l->vcpu->vm);
+		u64 end = now + ((u64)left << divide_shift(l));
+
+		l->timer_start_ns = end - period_ns(l);
+		vtimer_arm(&l->timer, end);
+	}
+}
+
+u32 vlapic_timer_current(const struct vlapic *l)
+{
+	u64 now, left;
+
+	if (!l->timer.armed || mode(l) == LAPIC_TIMER_DEADLINE)
+		return 0;
+	now = vm_time_ns(l->vcpu->vm);
+	if (now >= l->timer.deadline_ns)
+		return 0;
+	left = (l->timer.deadline_ns - now) >> divide_shift(l);
+	return (u32)MIN(left, (u64)get(l, LAPIC_TIMER_INITIAL));
+}
+
+u64 vlapic_timer_deadline(const struct vlapic *l)
+{
+	return mode(l) == LAPIC_TIMER_DEADLINE ? l->tsc_deadline : 0;
+}
+
+void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
+{
+	u64 now_tsc, now;
+
+	if (mode(l) != LAPIC_TIMER_DEADLINE)
+		return;
+	l->tsc_deadline = tsc;
+	if (!tsc) {
+		vtimer_cancel(&l->timer);
+		return;
+	}
+	now_tsc = rdtsc() + l->vcpu->tsc_offset;
+	now = vm_time_ns(l->vcpu->vm);
+	vtimer_arm(&l->timer, tsc > now_tsc ? now + clock_tsc_to_ns(tsc - now_tsc) : now);
+}
+
+void vlapic_timer_lvt_changed(struct vlapic *l, u32 old)
+{
+	bool was_deadline = (old & (u32)LAPIC_TIMER_MODE) == LAPIC_TIMER_DEADLINE;
+	bool is_deadline = mode(l) == LAPIC_TIMER_DEADLINE;
+
+	if (was_deadline != is_deadline) {
+		vlapic_timer_stop(l);
+		set(l, LAPIC_TIMER_INITIAL, 0);
+	}
+}
+
+void vlapic_timer_state(struct vlapic *l, struct state *s)
+{
+	u64 deadline = l->timer.deadline_ns;
+	bool armed = l->timer.armed;
+
+	state_u64(s, "timer_start", &l->timer_start_ns);
+	state_u64(s, "tsc_deadline", &l->tsc_deadline);
+	state_u64(s, "deadline", &deadline);
+	state_bool(s, "armed", &armed);
+	if (!s->loading || s->error)
+		return;
+	vtimer_cancel(&l->timer);
+	if (armed)
+		vtimer_arm(&l->timer, deadline);
+}

@@ -1,0 +1,21 @@
+/*
+ * The virtual local APIC's timer (SDM vol. 3, "APIC Timer"): one-shot, periodic and TSC-deadline. Its
+ * input clock is 1 GHz: a tick a nanosecond, before the divider.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+struct state;
+struct vlapic;
+
+void vlapic_timer_init(struct vlapic *l);
+void vlapic_timer_stop(struct vlapic *l);
+void vlapic_timer_set_initial(struct vlapic *l, u32 value);
+void vlapic_timer_set_divide(struct vlapic *l, u32 value);
+u32 vlapic_timer_current(const struct vlapic *l);
+u64 vlapic_timer_deadline(const struct vlapic *l);
+void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc);
+/* LVT_TIMER was written; old is its value before. */
+void vlapic_timer_lvt_changed(struct vlapic *l, u32 old);
+void vlapic_timer_state(struct vlapic *l, struct state *s);

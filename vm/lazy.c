@@ -1,0 +1,171 @@
+/*
+ * Swapping of lazily kept state. The save area lies in the owner's VM heap, so that saving the
+ * state of another VM's vCPU means a short visit to that VM's address space, on a stack that is
+ * mapped there too.
+ */
+#include "vm/lazy.h"
+
+#include "arch/cpu.h"
+#include "arch/feature.h"
+#include "arch/msr.h"
+#include "arch/percpu.h"
+#include "arch/spacecall.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/aspace.h"
+#include "mm/heap.h"
+#include "vm/cpuid.h"
+#include "vm/hvm.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+#define XSAVE_LEGACY_SIZE 512 /* FXSAVE's part */
+#define XSAVE_HEADER_SIZE 64
+#define XSAVE_ALIGN 64
+#define MXCSR_DEFAULT 0x1f80
+#define FCW_DEFAULT 0x37f
+
+struct xsave_area {
+	u16 fcw;
+	u8 fill[22];
+	u32 mxcsr;
+};
+static_assert(offsetof(struct xsave_area, mxcsr) == 24, "SDM vol. 1, Layout of the FXSAVE area");
+
+/* Whose state this CPU holds, and in which space its save area is. Owner: this CPU, irqs off. */
+struct live {
+	struct vcpu *vcpu;
+	struct aspace *aspace;
+};
+static PERCPU struct live live;
+
+int lazy_create(struct vcpu *v)
+{
+	size_t size = XSAVE_LEGACY_SIZE + XSAVE_HEADER_SIZE;
+
+	if (cpu_has(CPU_XSAVE))
+		size = MAX(size, cpuid_xsave_size(v->vm->cpuid->xcr0_allowed));
+	v->xsave = heap_alloc(v->vm->heap, size, XSAVE_ALIGN);
+	if (!v->xsave)
+		return -ENOMEM;
+	v->xsave->fcw = FCW_DEFAULT;
+	v->xsave->mxcsr = MXCSR_DEFAULT;
+	return 0;
+}
+
+static void vector_save(struct vcpu *v)
+{
+	if (!cpu_has(CPU_XSAVE)) {
+		__asm__ volatile("fxsave64 (%0)" : : "r"(v->xsave) : "memory");
+		return;
+	}
+	/* All components that the guest may use, also those it has switched off just now. */
+	xsetbv(0, v->vm->cpuid->xcr0_allowed);
+	__asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(~0u), "d"(~0u) : "memory");
+}
+
+static void vector_load(struct vcpu *v)
+{
+	if (!cpu_has(CPU_XSAVE)) {
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave) : "memory");
+		return;
+	}
+	xsetbv(0, v->vm->cpuid->xcr0_allowed);
+	__asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(~0u), "d"(~0u) : "memory");
+	xsetbv(0, v->regs.xcr0);
+}
+
+static void msrs_save(struct vcpu *v)
+{
+	struct vcpu_regs *r = &v->regs;
+
+	r->star = rdmsr(MSR_STAR);
+	r->lstar = rdmsr(MSR_LSTAR);
+	r->cstar = rdmsr(MSR_CSTAR);
+	r->sfmask = rdmsr(MSR_SFMASK);
+	r->kernel_gs = rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+static void msrs_load(struct vcpu *v)
+{
+	const struct vcpu_regs *r = &v->regs;
+
+	wrmsr(MSR_STAR, r->star);
+	wrmsr(MSR_LSTAR, r->lstar);
+	wrmsr(MSR_CSTAR, r->cstar);
+	wrmsr(MSR_SFMASK, r->sfmask);
+	wrmsr(MSR_KERNEL_GS_BASE, r->kernel_gs);
+}
+
+static void save(void *arg)
+{
+	struct vcpu *v = arg;
+
+	vector_save(v);
+	v->regs.dr[0] = read_dr0();
+	v->regs.dr[1] = read_dr1();
+	v->regs.dr[2] = read_dr2();
+	v->regs.dr[3] = read_dr3();
+	if (!hvm->dr6_switched)
+		v->regs.dr6 = read_dr6();
+	if (hvm->syscall_msrs_live)
+		msrs_save(v);
+	if (cpu_has(CPU_RDTSCP))
+		v->regs.tsc_aux = rdmsr(MSR_TSC_AUX);
+	v->state_live = false;
+}
+
+static void load(struct vcpu *v)
+{
+	vector_load(v);
+	write_dr0(v->regs.dr[0]);
+	write_dr1(v->regs.dr[1]);
+	write_dr2(v->regs.dr[2]);
+	write_dr3(v->regs.dr[3]);
+	if (!hvm->dr6_switched)
+		write_dr6(v->regs.dr6);
+	if (hvm->syscall_msrs_live)
+		msrs_load(v);
+	if (cpu_has(CPU_RDTSCP))
+		wrmsr(MSR_TSC_AUX, v->regs.tsc_aux);
+	v->state_live = true;
+}
+
+void lazy_load(struct vcpu *v)
+{
+	struct live *l = this_cpu(live);
+
+	if (l->vcpu == v && l->aspace == v->vm->aspace)
+		return;
+	if (l->vcpu) {
+		/* In this order, so that the CPU's current space is the right one in the end. */
+		u64 there = aspace_enter_cr3(l->aspace);
+		u64 back = aspace_enter_cr3(v->vm->aspace);
+
+		space_call(there, save, l->vcpu, back);
+	}
+	load(v);
+	l->vcpu = v;
+	l->aspace = v->vm->aspace;
+}
+
+void lazy_drop(struct vcpu *v)
+{
+	u64 flags = irq_save();
+	struct live *l = this_cpu(live);
+
+	if (l->vcpu == v && l->aspace == v->vm->aspace)
+		l->vcpu = NULL;
+	irq_restore(flags);
+}
+
+void lazy_sync(struct vcpu *v)
+{
+	u64 flags = irq_save();
+
+	if (v->state_live) {
+		save(v);
+		load(v);
+	}
+	irq_restore(flags);
+}

@@ -1,0 +1,23 @@
+/*
+ * State that stays in the CPU across exits, because the hypervisor does not use it: vector
+ * registers and XCR0, DR0-3 and DR6, TSC_AUX and, where the backend says so, the SYSCALL MSRs. It is
+ * swapped only when another vCPU comes to that CPU.
+ */
+#pragma once
+
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+struct vcpu;
+
+/* Takes the save area from the VM's heap. -ENOMEM. */
+int lazy_create(struct vcpu *v) __must_check;
+
+/* v comes onto this CPU: saves whatever vCPU's state is there, in that one's space, then loads v's. */
+void lazy_load(struct vcpu *v);
+
+/* The state in the CPU, if v's, is thrown away: v ends here. */
+void lazy_drop(struct vcpu *v);
+
+/* Makes memory hold what the CPU holds of v, for saving it or looking at it. On v's thread. */
+void lazy_sync(struct vcpu *v);

@@ -1,0 +1,87 @@
+/*
+ * A VM's RAM. Pieces are powers of two from 1 GiB down to a granule, aligned alike in guest and host
+ * physical addresses, so that large pages fit both stages.
+ */
+#include "vm/memory.h"
+
+#include "lib/errno.h"
+#include "lib/fmt.h"
+#include "mm/aspace.h"
+#include "mm/page.h"
+#include "vm/gmem.h"
+#include "vm/vm.h"
+
+/* Takes one piece for gpa, of at most len bytes. */
+static int take_piece(struct vm *vm, u64 gpa, u64 len)
+{
+	struct vm_extent *e = &vm->extents[vm->extent_count];
+	int err = -ENOMEM;
+
+	if (vm->extent_count == VM_MAX_EXTENTS)
+		return -ENOSPC;
+	for (u64 size = GIB; size >= GRANULE_SIZE; size /= 2) {
+		if (size > len || gpa % size)
+			continue;
+		err = granule_alloc(vm->owner, size / GRANULE_SIZE, size / GRANULE_SIZE, &e->pa);
+		if (!err) {
+			e->gpa = GPA(gpa);
+			e->len = size;
+			vm->extent_count++;
+			return 0;
+		}
+	}
+	return err;
+}
+
+static int map_extent(struct vm *vm, const struct vm_extent *e)
+{
+	int err = s2_map(&vm->s2, e->gpa, e->pa, e->len, PTAB_R | PTAB_W | PTAB_X);
+
+	return err ? err : aspace_map_ram(vm->aspace, e->gpa, e->pa, e->len);
+}
+
+static int take_range(struct vm *vm, u64 gpa, u64 len)
+{
+	while (len) {
+		int err = take_piece(vm, gpa, len);
+
+		if (!err)
+			err = map_extent(vm, &vm->extents[vm->extent_count - 1]);
+		if (err)
+			return err;
+
+		u64 got = vm->extents[vm->extent_count - 1].len;
+
+		gpa += got;
+		len -= got;
+	}
+	vm->window_end = gpa;
+	return 0;
+}
+
+int memory_take(struct vm *vm)
+{
+	struct page_stats s;
+	int err;
+
+	page_stats(&s);
+	if (vm->cfg.memory > s.free) {
+		snprintf(vm->stop_text, sizeof(vm->stop_text),
+			 "memory: %llu MiB asked for, %llu MiB free",
+			 (unsigned long long)(vm->cfg.memory / MIB), (unsigned long long)(s.free / MIB));
+		return -ENOMEM;
+	}
+	vm->extent_count = 0;
+	err = take_range(vm, 0, vm_low_ram(vm));
+	if (!err && vm_high_ram(vm))
+		err = take_range(vm, GUEST_HIGH_RAM, vm_high_ram(vm));
+	return err;
+}
+
+void memory_release(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->extent_count; i++)
+		granule_free(vm->extents[i].pa, vm->extents[i].len / GRANULE_SIZE);
+	vm->extent_count = 0;
+	vm->window_end = 0;
+}

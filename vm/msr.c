@@ -1,0 +1,377 @@
+/*
+ * The MSR policy: rows sorted by index; what has no row raises #GP.
+ */
+#include "vm/msr.h"
+
+#include "arch/cpu.h"
+#include "arch/feature.h"
+#include "arch/msr.h"
+#include "arch/trap.h"
+#include "lib/errno.h"
+#include "vm/cpuid.h"
+#include "vm/hvm.h"
+#include "vm/lapic.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+#define MTRR_VARIABLE_COUNT 8
+#define MTRRCAP_VALUE (MTRR_VARIABLE_COUNT | BIT(8) /* fixed ranges */ | BIT(10) /* WC */)
+
+/* Memory types that PAT and MTRRs may name (SDM vol. 3, "Memory Cache Control"). */
+static bool memory_type_valid(u8 type, bool pat)
+{
+	return type == 0 || type == 1 || type == 4 || type == 5 || type == 6 || (pat && type == 7);
+}
+
+static bool memory_types_valid(u64 value, bool pat)
+{
+	for (u32 i = 0; i < 8; i++) {
+		if (!memory_type_valid((u8)(value >> (8 * i)), pat))
+			return false;
+	}
+	return true;
+}
+
+static bool canonical(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
+struct row {
+	u32 first, last;
+	int (*read)(struct vcpu *v, u32 index, u64 *value);
+	int (*write)(struct vcpu *v, u32 index, u64 value); /* NULL: #GP */
+};
+
+static int read_zero(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)v;
+	(void)index;
+	*value = 0;
+	return 0;
+}
+
+static int write_ignore(struct vcpu *v, u32 index, u64 value)
+{
+	(void)v;
+	(void)index;
+	(void)value;
+	return 0;
+}
+
+/* Zero may be written, nothing else. */
+static int write_zero(struct vcpu *v, u32 index, u64 value)
+{
+	(void)v;
+	(void)index;
+	return value ? -EINVAL : 0;
+}
+
+static int read_tsc(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	*value = rdtsc() + v->tsc_offset;
+	return 0;
+}
+
+/* SDM vol. 3, "IA32_TSC_ADJUST MSR Support": both change together. */
+static void move_tsc(struct vcpu *v, u64 delta)
+{
+	v->tsc_offset += delta;
+	v->tsc_adjust += delta;
+	hvm->tsc_changed(v);
+}
+
+static int write_tsc(struct vcpu *v, u32 index, u64 value)
+{
+	(void)index;
+	move_tsc(v, value - (rdtsc() + v->tsc_offset));
+	return 0;
+}
+
+static int read_tsc_adjust(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	*value = v->tsc_adjust;
+	return 0;
+}
+
+static int write_tsc_adjust(struct vcpu *v, u32 index, u64 value)
+{
+	(void)index;
+	move_tsc(v, value - v->tsc_adjust);
+	return 0;
+}
+
+static int read_apic_base(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	*value = v->apic_base;
+	return 0;
+}
+
+static int write_apic_base(struct vcpu *v, u32 index, u64 value)
+{
+	(void)index;
+	return vlapic_set_base(v->lapic, value);
+}
+
+static int read_x2apic(struct vcpu *v, u32 index, u64 *value)
+{
+	return vlapic_rdmsr(v->lapic, index, value);
+}
+
+static int write_x2apic(struct vcpu *v, u32 index, u64 value)
+{
+	return vlapic_wrmsr(v->lapic, index, value);
+}
+
+static int read_mtrrcap(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)v;
+	(void)index;
+	*value = MTRRCAP_VALUE;
+	return 0;
+}
+
+static int read_mtrr_def(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	*value = v->mtrr_def_type;
+	return 0;
+}
+
+static int write_mtrr_def(struct vcpu *v, u32 index, u64 value)
+{
+	(void)index;
+	if ((value & ~(BITS(7, 0) | BIT(10) | BIT(11))) || !memory_type_valid((u8)value, false))
+		return -EINVAL;
+	v->mtrr_def_type = value;
+	return 0;
+}
+
+static int read_mtrr_var(struct vcpu *v, u32 index, u64 *value)
+{
+	*value = v->mtrr_var[index - MSR_MTRR_PHYSBASE0];
+	return 0;
+}
+
+static int write_mtrr_var(struct vcpu *v, u32 index, u64 value)
+{
+	u64 reserved = ~BITS(v->vm->cpuid->phys_bits - 1, 0);
+
+	reserved |= index & 1 ? BITS(10, 0) /* mask: valid bit 11 */ : BITS(11, 8);
+	if ((value & reserved) || (!(index & 1) && !memory_type_valid((u8)value, false)))
+		return -EINVAL;
+	v->mtrr_var[index - MSR_MTRR_PHYSBASE0] = value;
+	return 0;
+}
+
+/* The fixed MTRRs' places in vcpu.mtrr_fixed: one for 64K, two for 16K, eight for 4K. */
+static u64 *mtrr_fixed(struct vcpu *v, u32 index)
+{
+	if (index == MSR_MTRR_FIX64K_00000)
+		return &v->mtrr_fixed[0];
+	if (index <= MSR_MTRR_FIX16K_A0000)
+		return &v->mtrr_fixed[1 + index - MSR_MTRR_FIX16K_80000];
+	return &v->mtrr_fixed[3 + index - MSR_MTRR_FIX4K_C0000];
+}
+
+static int read_mtrr_fixed(struct vcpu *v, u32 index, u64 *value)
+{
+	*value = *mtrr_fixed(v, index);
+	return 0;
+}
+
+static int write_mtrr_fixed(struct vcpu *v, u32 index, u64 value)
+{
+	if (!memory_types_valid(value, false))
+		return -EINVAL;
+	*mtrr_fixed(v, index) = value;
+	return 0;
+}
+
+static int read_pat(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	vcpu_need(v, RG_PAT);
+	*value = v->regs.pat;
+	return 0;
+}
+
+static int write_pat(struct vcpu *v, u32 index, u64 value)
+{
+	(void)index;
+	if (!memory_types_valid(value, true))
+		return -EINVAL;
+	v->regs.pat = value;
+	vcpu_dirty(v, RG_PAT);
+	return 0;
+}
+
+static int read_misc_enable(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	*value = v->misc_enable;
+	return 0;
+}
+
+static int read_efer(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)index;
+	vcpu_need(v, RG_CR);
+	*value = v->regs.efer;
+	return 0;
+}
+
+static int write_efer(struct vcpu *v, u32 index, u64 value)
+{
+	(void)index;
+	return efer_write(v, value);
+}
+
+static u64 *sysenter_reg(struct vcpu *v, u32 index)
+{
+	struct vcpu_regs *r = &v->regs;
+
+	return index == MSR_SYSENTER_CS	 ? &r->sysenter_cs :
+	       index == MSR_SYSENTER_ESP ? &r->sysenter_esp :
+					   &r->sysenter_eip;
+}
+
+static int read_sysenter(struct vcpu *v, u32 index, u64 *value)
+{
+	vcpu_need(v, RG_SYSENTER);
+	*value = *sysenter_reg(v, index);
+	return 0;
+}
+
+static int write_sysenter(struct vcpu *v, u32 index, u64 value)
+{
+	if (!canonical(value))
+		return -EINVAL;
+	vcpu_need(v, RG_SYSENTER);
+	*sysenter_reg(v, index) = value;
+	vcpu_dirty(v, RG_SYSENTER);
+	return 0;
+}
+
+static int read_tsc_deadline(struct vcpu *v, u32 index, u64 *value)
+{
+	return vlapic_rdmsr(v->lapic, index, value);
+}
+
+static int write_tsc_deadline(struct vcpu *v, u32 index, u64 value)
+{
+	return vlapic_wrmsr(v->lapic, index, value);
+}
+
+static int read_tsc_aux(struct vcpu *v, u32 index, u64 *value)
+{
+	(void)v;
+	*value = rdmsr(index); /* it lives in the CPU: vm/lazy.c */
+	return 0;
+}
+
+static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
+{
+	if (value >> 32 || !cpu_has(CPU_RDTSCP))
+		return -EINVAL;
+	v->regs.tsc_aux = value;
+	wrmsr(index, value);
+	return 0;
+}
+
+/* clang-format off */
+static const struct row rows[] = {
+	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc },
+	{ MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, write_apic_base },
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust },
+	{ MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_zero, write_ignore },
+	{ MSR_MTRRCAP, MSR_MTRRCAP, read_mtrrcap, NULL },
+	{ MSR_SYSENTER_CS, MSR_SYSENTER_EIP, read_sysenter, write_sysenter },
+	{ MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL },
+	{ MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero },
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_ignore },
+	{ MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_zero },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE_COUNT - 1, read_mtrr_var, write_mtrr_var },
+	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, read_mtrr_fixed, write_mtrr_fixed },
+	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, read_mtrr_fixed, write_mtrr_fixed },
+	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, read_mtrr_fixed, write_mtrr_fixed },
+	{ MSR_PAT, MSR_PAT, read_pat, write_pat },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr_def, write_mtrr_def },
+	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_tsc_deadline, write_tsc_deadline },
+	{ MSR_X2APIC_BASE, MSR_X2APIC_LAST, read_x2apic, write_x2apic },
+	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
+	{ MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
+};
+/* clang-format on */
+
+/*
+ * Accesses without an exit: registers that the hardware switches with the guest or that stay in
+ * the CPU (vm/lazy.c), where the CPU itself checks what is written.
+ */
+const struct msr_pass msr_pass_list[] = {
+	{ MSR_TSC, true, false },
+	{ MSR_SYSENTER_CS, true, true },
+	{ MSR_SYSENTER_ESP, true, true },
+	{ MSR_SYSENTER_EIP, true, true },
+	{ MSR_STAR, true, true },
+	{ MSR_LSTAR, true, true },
+	{ MSR_CSTAR, true, true },
+	{ MSR_SFMASK, true, true },
+	{ MSR_FS_BASE, true, true },
+	{ MSR_GS_BASE, true, true },
+	{ MSR_KERNEL_GS_BASE, true, true },
+};
+const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
+
+static const struct row *find(u32 index)
+{
+	u32 lo = 0, hi = ARRAY_LEN(rows);
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (rows[mid].last < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < ARRAY_LEN(rows) && rows[lo].first <= index ? &rows[lo] : NULL;
+}
+
+int msr_read(struct vcpu *v, u32 index, u64 *value)
+{
+	const struct row *r = find(index);
+
+	return r ? r->read(v, index, value) : -EINVAL;
+}
+
+int msr_write(struct vcpu *v, u32 index, u64 value)
+{
+	const struct row *r = find(index);
+
+	return r && r->write ? r->write(v, index, value) : -EINVAL;
+}
+
+void msr_exit(struct vcpu *v, const struct vm_exit *e)
+{
+	u64 *g = v->regs.gpr, value = g[GPR_RDX] << 32 | (u32)g[GPR_RAX];
+	int err;
+
+	if (e->msr.write)
+		err = msr_write(v, (u32)g[GPR_RCX], value);
+	else
+		err = msr_read(v, (u32)g[GPR_RCX], &value);
+	if (err) {
+		vcpu_raise_error(v, TRAP_GP, 0);
+		return;
+	}
+	if (!e->msr.write) {
+		g[GPR_RAX] = (u32)value;
+		g[GPR_RDX] = value >> 32;
+	}
+	vcpu_skip(v, e);
+}

@@ -1,0 +1,101 @@
+/*
+ * The run loop: serve requests, sleep while halted, decide what to inject, enter the guest,
+ * handle the exit. No lock is held and nothing is allocated on the way.
+ */
+#include "vm/run.h"
+
+#include "arch/cpu.h"
+#include "core/thread.h"
+#include "lib/atomic.h"
+#include "lib/compiler.h"
+#include "vm/exit.h"
+#include "vm/hvm.h"
+#include "vm/vcpu.h"
+#include "vm/vdev.h"
+#include "vm/vm.h"
+#include "vm/vtimer.h"
+
+static void chardev_input(struct vm *vm)
+{
+	list_for_each(node, &vm->devices) {
+		struct vdev *dev = list_entry(node, struct vdev, node);
+
+		if (!dev->ops->input)
+			continue;
+		spin_lock(&dev->lock);
+		dev->ops->input(dev);
+		spin_unlock(&dev->lock);
+	}
+}
+
+/* True when the vCPU shall leave the loop. */
+static bool serve_requests(struct vcpu *v)
+{
+	/* Acquire pairs with the release in vcpu_request(): what was done before it is visible. */
+	u32 req = __atomic_exchange_n(&v->port->requests, 0, __ATOMIC_ACQUIRE);
+
+	if (req & REQ_STOP)
+		return true;
+	if (req & (REQ_EVENT | REQ_NMI))
+		v->recheck = true;
+	if (req & REQ_NMI)
+		v->nmi_pending = true;
+	if (req & REQ_TIMER)
+		vtimer_run(v);
+	if (req & REQ_CHARDEV)
+		chardev_input(v->vm);
+	return false;
+}
+
+/* Brings translations up to date with the second stage before an entry. Interrupts off. */
+static void flush_if_stale(struct vcpu *v)
+{
+	/* Acquire pairs with the release in s2_unmap(): the tables are changed before we see it. */
+	u64 generation = atomic_load_acquire(&v->vm->s2.generation);
+
+	if (unlikely(generation != v->s2_generation)) {
+		hvm->flush(v);
+		v->s2_generation = generation;
+	}
+}
+
+static void halt(struct vcpu *v)
+{
+	if (vcpu_has_work(v)) {
+		v->halted = false;
+		v->recheck = true;
+		return;
+	}
+	/* A wake that came since the requests were looked at makes this return at once. */
+	thread_block();
+}
+
+void vcpu_run(struct vcpu *v)
+{
+	struct vcpu_port *port = v->port;
+	struct vm_exit e;
+
+	for (;;) {
+		if (unlikely(atomic_load_relaxed(&port->requests)) && serve_requests(v))
+			return;
+		if (unlikely(v->halted)) {
+			halt(v);
+			continue;
+		}
+		irq_disable();
+		if (unlikely(thread_need_resched()) ||
+		    unlikely(atomic_load_relaxed(&port->requests))) {
+			irq_enable();
+			if (thread_need_resched())
+				thread_yield();
+			continue;
+		}
+		if (v->recheck | v->event.kind | v->exception.kind)
+			vcpu_inject(v);
+		flush_if_stale(v);
+		hvm->run(v, &e);
+		irq_enable();
+		port->exits[e.kind]++;
+		exit_handle(v, &e);
+	}
+}

@@ -1,0 +1,99 @@
+/*
+ * A VM's timers: each vCPU keeps its own sorted list and one host timer for the earliest.
+ */
+#include "vm/vtimer.h"
+
+#include "core/clock.h"
+#include "vm/vcpu.h"
+#include "vm/vdev.h"
+#include "vm/vm.h"
+
+u64 vm_time_ns(const struct vm *vm)
+{
+	return clock_ns() - vm->start_ns - vm->paused_ns;
+}
+
+static void vtimer_init(struct vtimer *t, struct vcpu *vcpu, struct vdev *dev,
+			void (*fn)(struct vtimer *t))
+{
+	list_init(&t->node);
+	t->vcpu = vcpu;
+	t->dev = dev;
+	t->fn = fn;
+	t->armed = false;
+}
+
+void vtimer_init_dev(struct vtimer *t, struct vdev *dev, void (*fn)(struct vtimer *t))
+{
+	vtimer_init(t, dev->vm->ports[0].vcpu, dev, fn);
+}
+
+void vtimer_init_vcpu(struct vtimer *t, struct vcpu *vcpu, void (*fn)(struct vtimer *t))
+{
+	vtimer_init(t, vcpu, NULL, fn);
+}
+
+/* Sets the host timer to the list's head. */
+static void rearm(struct vcpu *v)
+{
+	struct timer *host = &v->port->timer;
+
+	if (list_empty(&v->vtimers)) {
+		timer_cancel(host);
+		return;
+	}
+	struct vtimer *first = list_entry(v->vtimers.next, struct vtimer, node);
+	u64 base = v->vm->start_ns + v->vm->paused_ns;
+
+	if (!host->armed || host->deadline_ns != first->deadline_ns + base)
+		timer_arm(host, first->deadline_ns + base);
+}
+
+void vtimer_arm(struct vtimer *t, u64 deadline_ns)
+{
+	struct vcpu *v = t->vcpu;
+
+	list_del(&t->node);
+	t->deadline_ns = deadline_ns;
+	t->armed = true;
+
+	struct list *pos = &v->vtimers;
+
+	list_for_each(node, &v->vtimers) {
+		if (list_entry(node, struct vtimer, node)->deadline_ns > deadline_ns) {
+			pos = node;
+			break;
+		}
+	}
+	list_insert_before(pos, &t->node);
+	rearm(v);
+}
+
+void vtimer_cancel(struct vtimer *t)
+{
+	if (!t->armed)
+		return;
+	t->armed = false;
+	list_del(&t->node);
+	rearm(t->vcpu);
+}
+
+void vtimer_run(struct vcpu *v)
+{
+	u64 now = vm_time_ns(v->vm);
+
+	while (!list_empty(&v->vtimers)) {
+		struct vtimer *t = list_entry(v->vtimers.next, struct vtimer, node);
+
+		if (t->deadline_ns > now)
+			break;
+		t->armed = false;
+		list_del(&t->node);
+		if (t->dev)
+			spin_lock(&t->dev->lock);
+		t->fn(t);
+		if (t->dev)
+			spin_unlock(&t->dev->lock);
+	}
+	rearm(v);
+}

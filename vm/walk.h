@@ -1,0 +1,28 @@
+/*
+ * The guest's own page tables, read by software. Accessed and dirty bits are never written.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+struct vcpu;
+
+#define PF_PRESENT BIT(0)
+#define PF_WRITE BIT(1)
+#define PF_USER BIT(2)
+#define PF_RESERVED BIT(3)
+#define PF_FETCH BIT(4)
+
+struct walk {
+	gpa_t gpa;
+	u64 page_size; /* of the leaf */
+	bool writable, user, executable; /* all levels together */
+};
+
+/*
+ * Translates va. 0, or -EFAULT with the page-fault error code (P and RSVD alone) in *error. Rights are
+ * left to the caller.
+ */
+int walk_guest(struct vcpu *v, u64 va, struct walk *w, u32 *error) __must_check;

@@ -1,0 +1,89 @@
+/*
+ * The VMX instructions (Intel SDM vol. 3, "VMX Instruction Reference"). The VMCS functions work on
+ * the VMCS that is current on this CPU. A field access that fails is a bug of ours; it is noted
+ * once, by name of the field, and ends the VM at its next entry.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/compiler.h"
+#include "lib/types.h"
+#include "vmx/vmcs.h"
+
+/* Notes that an access to field failed; vmx/run.c reports it. */
+void vmcs_access_failed(u32 field);
+
+static inline u64 vmcs_read(enum vmcs_field field)
+{
+	u64 value;
+
+	__asm__ volatile goto("vmread %q1, %q0\n\tjbe %l2" : "=r"(value) : "r"((u64)field) : "cc" : failed);
+	return value;
+failed:
+	vmcs_access_failed(field);
+	return 0;
+}
+
+static inline void vmcs_write(enum vmcs_field field, u64 value)
+{
+	__asm__ volatile goto("vmwrite %0, %q1\n\tjbe %l2" : : "rm"(value), "r"((u64)field) : "cc" : failed);
+	return;
+failed:
+	vmcs_access_failed(field);
+}
+
+/* These return false where the instruction failed. */
+static inline bool vmx_on(paddr_t region)
+{
+	bool ok;
+
+	__asm__ volatile("vmxon %1" : "=@cca"(ok) : "m"(region.v) : "memory");
+	return ok;
+}
+
+static inline void vmx_off(void)
+{
+	__asm__ volatile("vmxoff" ::: "cc", "memory");
+}
+
+static inline bool vmcs_clear(paddr_t vmcs)
+{
+	bool ok;
+
+	__asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
+	return ok;
+}
+
+static inline bool vmcs_load(paddr_t vmcs)
+{
+	bool ok;
+
+	__asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
+	return ok;
+}
+
+/* Types of INVEPT and INVVPID; their bits in IA32_VMX_EPT_VPID_CAP are in vmx/caps.h. */
+enum inv_type { INV_ADDRESS = 0, INV_CONTEXT = 1, INV_ALL = 2 };
+
+struct inv_desc {
+	u64 context; /* EPT pointer, or VPID in bits 15:0 */
+	u64 address;
+};
+
+static inline bool inv_ept(enum inv_type type, u64 eptp)
+{
+	const struct inv_desc desc = { eptp, 0 };
+	bool ok;
+
+	__asm__ volatile("invept %1, %q2" : "=@cca"(ok) : "m"(desc), "r"((u64)type) : "memory");
+	return ok;
+}
+
+static inline bool inv_vpid(enum inv_type type, u16 vpid)
+{
+	const struct inv_desc desc = { vpid, 0 };
+	bool ok;
+
+	__asm__ volatile("invvpid %1, %q2" : "=@cca"(ok) : "m"(desc), "r"((u64)type) : "memory");
+	return ok;
+}

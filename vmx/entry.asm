@@ -1,0 +1,127 @@
+; The way into the guest and back. The processor switches RIP, RSP, RFLAGS, segments and control
+; registers (Intel SDM vol. 3, "VM Entries" and "VM Exits"); the general-purpose registers and CR2
+; are ours to switch. Offsets are checked in vmx/run.c.
+
+bits 64
+default rel
+
+REGS_RAX equ 0 * 8			; struct vcpu_regs.gpr, in the instruction encoding's order
+REGS_RCX equ 1 * 8
+REGS_RDX equ 2 * 8
+REGS_RBX equ 3 * 8
+REGS_RBP equ 5 * 8
+REGS_RSI equ 6 * 8
+REGS_RDI equ 7 * 8
+REGS_R8  equ 8 * 8
+REGS_R9  equ 9 * 8
+REGS_R10 equ 10 * 8
+REGS_R11 equ 11 * 8
+REGS_R12 equ 12 * 8
+REGS_R13 equ 13 * 8
+REGS_R14 equ 14 * 8
+REGS_R15 equ 15 * 8
+REGS_CR2 equ 19 * 8			; struct vcpu_regs.cr2
+HVM_LAUNCHED equ 0			; struct hvm_vcpu.launched
+HVM_HOST_RSP equ 8			; struct hvm_vcpu.host_rsp
+HOST_RSP equ 0x6c14			; VMCS field
+
+ENTER_INVALID equ 1			; VMfailInvalid: no current VMCS
+ENTER_VALID equ 2			; VMfailValid: the VMCS has an error number
+
+section .text
+
+global vmx_enter
+global vmx_exit_label
+; int vmx_enter(struct vcpu *v [rdi], struct hvm_vcpu *h [rsi])
+vmx_enter:
+	push	rbp			; callee-saved registers stay on the thread's stack
+	push	rbx
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	push	rdi			; v, for the way back
+	cmp	rsp, [rsi + HVM_HOST_RSP] ; the exit comes back to this stack ...
+	jne	.set_rsp		; ... which is nearly always at the same depth
+.rsp_set:
+	mov	rax, [rdi + REGS_CR2]	; the guest's CR2 ...
+	mov	rcx, cr2
+	cmp	rax, rcx		; ... is mostly still there; writing it is slow
+	jne	.set_cr2
+.cr2_set:
+	cmp	byte [rsi + HVM_LAUNCHED], 0 ; the moves below keep the flags
+	mov	rax, [rdi + REGS_RAX]
+	mov	rcx, [rdi + REGS_RCX]
+	mov	rdx, [rdi + REGS_RDX]
+	mov	rbx, [rdi + REGS_RBX]
+	mov	rbp, [rdi + REGS_RBP]
+	mov	rsi, [rdi + REGS_RSI]
+	mov	r8, [rdi + REGS_R8]
+	mov	r9, [rdi + REGS_R9]
+	mov	r10, [rdi + REGS_R10]
+	mov	r11, [rdi + REGS_R11]
+	mov	r12, [rdi + REGS_R12]
+	mov	r13, [rdi + REGS_R13]
+	mov	r14, [rdi + REGS_R14]
+	mov	r15, [rdi + REGS_R15]
+	mov	rdi, [rdi + REGS_RDI]	; last: it was the pointer
+	je	.launch
+	vmresume			; returns only when it fails
+	jmp	.failed
+.launch:
+	vmlaunch			; returns only when it fails
+.failed:
+	mov	eax, ENTER_INVALID	; carry set
+	mov	ecx, ENTER_VALID	; zero set
+	cmovz	eax, ecx
+	pop	rdi			; v: the guest's registers in memory are unchanged
+	jmp	leave_guest
+
+.set_rsp:
+	mov	[rsi + HVM_HOST_RSP], rsp ; remembered, to write it only when it changes
+	mov	eax, HOST_RSP
+	vmwrite	rax, rsp
+	jmp	.rsp_set
+.set_cr2:
+	mov	cr2, rax
+	jmp	.cr2_set
+
+; HOST_RIP: all other registers hold the guest's values.
+vmx_exit_label:
+	push	rdi			; the guest's RDI, below v
+	mov	rdi, [rsp + 8]		; v
+	mov	[rdi + REGS_RAX], rax
+	mov	[rdi + REGS_RCX], rcx
+	mov	[rdi + REGS_RDX], rdx
+	mov	[rdi + REGS_RBX], rbx
+	mov	[rdi + REGS_RBP], rbp
+	mov	[rdi + REGS_RSI], rsi
+	pop	qword [rdi + REGS_RDI]
+	mov	[rdi + REGS_R8], r8
+	mov	[rdi + REGS_R9], r9
+	mov	[rdi + REGS_R10], r10
+	mov	[rdi + REGS_R11], r11
+	mov	[rdi + REGS_R12], r12
+	mov	[rdi + REGS_R13], r13
+	mov	[rdi + REGS_R14], r14
+	mov	[rdi + REGS_R15], r15
+	mov	rax, cr2		; a fault of ours or another guest would overwrite it
+	mov	[rdi + REGS_CR2], rax
+	pop	rdi			; v, dropped
+	xor	eax, eax		; 0: the guest ran
+leave_guest:
+	xor	ecx, ecx		; no value of the guest's is left to speculate with;
+	xor	edx, edx		; the callee-saved registers are overwritten below
+	xor	esi, esi
+	xor	edi, edi
+	xor	r8d, r8d
+	xor	r9d, r9d
+	xor	r10d, r10d
+	xor	r11d, r11d
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	pop	rbp
+	ret

@@ -1,0 +1,233 @@
+/*
+ * Turns VM exits into neutral ones: a table by basic exit reason, and decoders for those that carry
+ * more than their reason (Intel SDM vol. 3, "Recording VM-Exit Information").
+ */
+#include "arch/cpu.h"
+#include "arch/trap.h"
+#include "core/irq.h"
+#include "vm/hvm.h"
+#include "vm/vcpu.h"
+#include "vmx/access.h"
+#include "vmx/exit.h"
+#include "vmx/guest.h"
+
+/* An exception or NMI, or one of the host's own. */
+static void decode_exception(struct vcpu *v, struct vm_exit *e)
+{
+	u32 info = (u32)vmcs_read(EXIT_INTR_INFO);
+	enum intr_type type = (info & INTR_TYPE) >> INTR_TYPE_SHIFT;
+	u8 vector = info & INTR_VECTOR;
+
+	if (type == INTR_NMI) {
+		/* The host's handler ends in IRET, which unblocks NMIs. */
+		__asm__ volatile("int $2" ::: "memory");
+		return;
+	}
+	if (vector == TRAP_MC) {
+		__asm__ volatile("int $18" ::: "memory");
+		return;
+	}
+	e->kind = EXIT_EXCEPTION;
+	e->exception.vector = vector;
+	e->exception.has_error = info & INTR_ERROR;
+	e->exception.error = info & INTR_ERROR ? (u32)vmcs_read(EXIT_INTR_ERROR) : 0;
+	e->exception.dr6 = 0;
+	if (vector == TRAP_DB) {
+		e->exception.dr6 = vmcs_read(EXIT_QUALIFICATION);
+		if (v->state_live)
+			v->regs.dr6 = read_dr6();
+	}
+	if (type == INTR_PRIV_SOFT_EXC) {
+		/* INT1 is a trap: what is raised for it comes after the instruction. */
+		v->regs.rip = vcpu_rip(v) + vmcs_read(EXIT_INSN_LENGTH);
+		vcpu_dirty(v, RG_RIP);
+	}
+	if ((info & INTR_IRET_UNBLOCKED_NMI) && vector != TRAP_DF && !v->event.kind)
+		vmx_block_nmi();
+}
+
+static void decode_interrupt(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	(void)e;
+	/* Acknowledged by the exit: the handler runs now, as if from the IDT. */
+	irq_dispatch(vmcs_read(EXIT_INTR_INFO) & INTR_VECTOR);
+}
+
+static void decode_intr_window(struct vcpu *v, struct vm_exit *e)
+{
+	(void)e;
+	vmx_window(v, WINDOW_INTR, false);
+}
+
+static void decode_nmi_window(struct vcpu *v, struct vm_exit *e)
+{
+	(void)e;
+	vmx_window(v, WINDOW_NMI, false);
+}
+
+static void decode_tpr(struct vcpu *v, struct vm_exit *e)
+{
+	(void)e;
+	v->recheck = true;
+}
+
+void vmx_io_decode(struct vm_exit *e, u64 qualification, u32 info)
+{
+	static const u8 addr_sizes[8] = { 2, 4, 8 };
+
+	e->port.port = (u16)(qualification >> 16);
+	e->port.size = (qualification & 7) + 1;
+	e->port.write = !(qualification & BIT(3));
+	e->port.string = qualification & BIT(4);
+	e->port.rep = qualification & BIT(5);
+	e->port.addr_size = e->port.string ? addr_sizes[info >> 7 & 7] : 0;
+	e->port.seg = e->port.string ? info >> 15 & 7 : SEG_DS;
+}
+
+static void decode_io(struct vcpu *v, struct vm_exit *e)
+{
+	u64 q = vmcs_read(EXIT_QUALIFICATION);
+	u32 info = 0;
+
+	(void)v;
+	if (unlikely(q & BIT(4)) && vmx_caps.ins_outs_info)
+		info = (u32)vmcs_read(EXIT_INSN_INFO);
+	vmx_io_decode(e, q, info);
+	if (e->port.string && !vmx_caps.ins_outs_info)
+		e->port.addr_size = 0;
+}
+
+static void decode_rdmsr(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	e->msr.write = false;
+}
+
+static void decode_wrmsr(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	e->msr.write = true;
+}
+
+void vmx_s2_decode(struct vm_exit *e, u64 qualification)
+{
+	e->s2.write = qualification & BIT(1);
+	e->s2.fetch = qualification & BIT(2);
+	/* Bit 7: the linear address is known; bit 8: the access was to its translation. */
+	e->s2.table_walk = (qualification & (BIT(7) | BIT(8))) == BIT(7);
+}
+
+static void decode_s2(struct vcpu *v, struct vm_exit *e)
+{
+	u64 q = vmcs_read(EXIT_QUALIFICATION);
+
+	vmx_s2_decode(e, q);
+	e->s2.gpa = GPA(vmcs_read(GUEST_PHYSICAL_ADDRESS));
+	if ((q & INTR_IRET_UNBLOCKED_NMI) && !v->event.kind)
+		vmx_block_nmi();
+}
+
+static void decode_misconfig(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	e->error.text = "extended page tables are malformed at";
+	e->error.code = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+}
+
+#define INSN(k) { .kind = (k), .flags = ROW_INSN }
+#define INSN_FN(k, f) { .kind = (k), .flags = ROW_INSN, .decode = (f) }
+
+/* By basic exit reason. A missing row is an exit that no control asked for. */
+const struct exit_row exit_rows[REASON_COUNT] = {
+	[REASON_EXCEPTION] = { EXIT_NONE, ROW_VECTORING, decode_exception },
+	[REASON_EXTERNAL_INTERRUPT] = { EXIT_NONE, 0, decode_interrupt },
+	[REASON_TRIPLE_FAULT] = { EXIT_SHUTDOWN, 0, NULL },
+	[REASON_INIT] = { EXIT_NONE, ROW_KNOWN, NULL },
+	[REASON_INTERRUPT_WINDOW] = { EXIT_WINDOW, 0, decode_intr_window },
+	[REASON_NMI_WINDOW] = { EXIT_WINDOW, 0, decode_nmi_window },
+	[REASON_TASK_SWITCH] = { EXIT_TASK_SWITCH, ROW_VECTORING, NULL },
+	[REASON_CPUID] = INSN(EXIT_CPUID),
+	[REASON_GETSEC] = INSN(EXIT_INSN),
+	[REASON_HLT] = INSN(EXIT_HLT),
+	[REASON_INVD] = INSN(EXIT_CACHE),
+	[REASON_RDPMC] = INSN(EXIT_INSN),
+	[REASON_RSM] = INSN(EXIT_INSN),
+	[REASON_VMCALL] = INSN(EXIT_HYPERCALL),
+	[REASON_VMCLEAR] = INSN(EXIT_INSN),
+	[REASON_VMLAUNCH] = INSN(EXIT_INSN),
+	[REASON_VMPTRLD] = INSN(EXIT_INSN),
+	[REASON_VMPTRST] = INSN(EXIT_INSN),
+	[REASON_VMREAD] = INSN(EXIT_INSN),
+	[REASON_VMRESUME] = INSN(EXIT_INSN),
+	[REASON_VMWRITE] = INSN(EXIT_INSN),
+	[REASON_VMXOFF] = INSN(EXIT_INSN),
+	[REASON_VMXON] = INSN(EXIT_INSN),
+	[REASON_CR] = INSN_FN(EXIT_CR, vmx_cr_exit),
+	[REASON_IO] = INSN_FN(EXIT_PORT, decode_io),
+	[REASON_RDMSR] = INSN_FN(EXIT_MSR, decode_rdmsr),
+	[REASON_WRMSR] = INSN_FN(EXIT_MSR, decode_wrmsr),
+	[REASON_MWAIT] = INSN(EXIT_INSN),
+	[REASON_MONITOR] = INSN(EXIT_INSN),
+	[REASON_PAUSE] = { EXIT_PAUSE, ROW_INSN, NULL },
+	[REASON_TPR_BELOW] = { EXIT_NONE, 0, decode_tpr },
+	[REASON_EPT_VIOLATION] = { EXIT_S2, ROW_VECTORING, decode_s2 },
+	[REASON_EPT_MISCONFIG] = { EXIT_ERROR, ROW_VECTORING, decode_misconfig },
+	[REASON_INVEPT] = INSN(EXIT_INSN),
+	[REASON_INVVPID] = INSN(EXIT_INSN),
+	[REASON_WBINVD] = INSN(EXIT_CACHE),
+	[REASON_XSETBV] = INSN(EXIT_XSETBV),
+	[REASON_INVPCID] = INSN(EXIT_INSN),
+	[REASON_VMFUNC] = INSN(EXIT_INSN),
+	[REASON_ENCLS] = INSN(EXIT_INSN),
+	[REASON_UMWAIT] = INSN(EXIT_INSN),
+	[REASON_TPAUSE] = INSN(EXIT_INSN),
+};
+
+bool exit_row_known(const struct exit_row *row)
+{
+	return row->kind != EXIT_NONE || row->flags || row->decode;
+}
+
+/* What nearly every handler of an instruction asks for next, to step over it. */
+static void read_insn(struct vcpu *v, struct vm_exit *e)
+{
+	struct vcpu_regs *r = &v->regs;
+	u32 state = (u32)vmcs_read(GUEST_INTERRUPTIBILITY);
+
+	e->insn_len = (u8)vmcs_read(EXIT_INSN_LENGTH);
+	r->rip = vmcs_read(GUEST_RIP);
+	r->rflags = vmcs_read(GUEST_RFLAGS);
+	r->shadow = state & (BLOCK_STI | BLOCK_MOVSS);
+	if (unlikely(state & BLOCK_NMI))
+		r->shadow |= SHADOW_NMI;
+	v->valid = RG_CR2 | RG_RIP | RG_RFLAGS | RG_SHADOW;
+	/* A single step will be raised on top of what DR6 holds. */
+	if (unlikely(r->rflags & RFLAGS_TF) && v->state_live)
+		r->dr6 = read_dr6();
+}
+
+void vmx_decode(struct vcpu *v, struct vm_exit *e, u32 reason)
+{
+	const struct exit_row *row = &exit_rows[reason];
+
+	e->kind = row->kind;
+	if (row->flags & ROW_INSN) {
+		read_insn(v, e);
+	} else {
+		e->insn_len = 0;
+		if (row->flags & ROW_VECTORING) {
+			u32 info = (u32)vmcs_read(IDT_VECTORING_INFO);
+
+			if (info & INTR_VALID)
+				vmx_requeue_event(v, info);
+		}
+	}
+	if (row->decode)
+		row->decode(v, e);
+	else if (unlikely(!exit_row_known(row)))
+		*e = (struct vm_exit){
+			.kind = EXIT_ERROR,
+			.error = { "unexpected VM exit, reason", reason },
+		};
+}

@@ -1,0 +1,96 @@
+/*
+ * The backend's part of a VM and of a vCPU, and the functions that its files share. All of it lies
+ * in the VM's heap; owner: the vCPU's thread, with its VMCS current on this CPU.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/compiler.h"
+#include "lib/types.h"
+#include "vmx/caps.h"
+
+struct vcpu;
+struct vm;
+struct vm_event;
+struct vm_exit;
+enum hvm_window;
+
+struct hvm_vm {
+	u8 *msr_bitmap; /* const: a page */
+	u64 eptp; /* const */
+};
+
+/* What run() has to see to before the next entry, beside dirty registers. */
+enum vmx_pending {
+	VMX_FLUSH = BIT(0), /* INVEPT and INVVPID */
+	VMX_FLUSH_VPID = BIT(1), /* INVVPID: the guest changed what its linear translations depend on */
+	VMX_TSC = BIT(2), /* TSC offset */
+	VMX_FAILED = BIT(3), /* a VMCS access failed: failed_field */
+};
+
+struct hvm_vcpu {
+	u64 launched; /* offset 0, entry.asm: VMRESUME from now on */
+	u64 host_rsp; /* offset 8, entry.asm: what HOST_RSP holds */
+	u32 pending; /* enum vmx_pending */
+	u32 failed_field; /* with VMX_FAILED */
+	u8 *vmcs; /* const: a page */
+	u16 vpid; /* const; 0: none */
+	bool constructed; /* the fields that never change are written */
+	u32 last_cpu; /* where it ran last; ~0: nowhere yet */
+	struct vmx_controls controls; /* as the VMCS has them */
+	u8 *tpr; /* the virtual TPR, where the TPR shadow is in use */
+	u8 tpr_threshold; /* as the VMCS has it */
+	u64 cr0_mask, cr4_mask; /* bits that the hypervisor owns */
+};
+
+/* Guest state that run() writes back, and that vcpu_need() reads (regs.c, cr.c). */
+void vmx_read_regs(struct vcpu *v, u32 groups);
+void vmx_write_regs(struct vcpu *v);
+void vmx_read_cr(struct vcpu *v);
+void vmx_write_cr(struct vcpu *v);
+/* EXIT_CR from the qualification. */
+void vmx_cr_exit(struct vcpu *v, struct vm_exit *e);
+
+/* Events (event.c). */
+void vmx_inject(struct vcpu *v, const struct vm_event *ev);
+void vmx_window(struct vcpu *v, enum hvm_window w, bool on);
+/* The event whose delivery the exit cut short, from the IDT-vectoring information, to v->event. */
+void vmx_requeue_event(struct vcpu *v, u32 info);
+/* The guest's NMI handler goes on: its IRET faulted after it had unblocked NMIs. */
+void vmx_block_nmi(void);
+
+/* Changes primary controls of the current VMCS. */
+void vmx_set_proc(struct hvm_vcpu *h, u32 set, u32 clear);
+
+/* Fills e from an exit for the given basic reason (exit.c). */
+void vmx_decode(struct vcpu *v, struct vm_exit *e, u32 reason);
+
+/* Enters the guest and returns at its next exit (run.c). */
+void vmx_run(struct vcpu *v, struct vm_exit *e);
+
+/* Writes the fields that never change (construct.c), and those that follow the CPU. */
+void vmx_construct(struct vcpu *v);
+void vmx_write_host_state(void);
+
+/* MSRs whose accesses need no exit, from vm/msr.h's list (msrmap.c). */
+void vmx_msr_bitmap_fill(u8 *bitmap);
+void vmx_msr_bitmap_pass(u8 *bitmap, u32 msr, bool read, bool write);
+
+/* A VPID that no other vCPU has, or 0 (none is left, or the CPU has none); gives it back. */
+u16 vpid_alloc(void);
+void vpid_free(u16 vpid);
+/* Drops translations on this CPU: of a VPID; of an EPT pointer. */
+void vpid_flush(u16 vpid);
+void eptp_flush(u64 eptp);
+
+/* vCPU lifecycle (vcpu.c). */
+int vmx_vm_create(struct vm *vm);
+void vmx_vm_destroy(struct vm *vm);
+int vmx_vcpu_create(struct vcpu *v);
+void vmx_vcpu_destroy(struct vcpu *v);
+void vmx_load(struct vcpu *v);
+void vmx_put(struct vcpu *v);
+
+/* entry.asm: 0: the guest ran and exited; 1: VMfail without a VMCS; 2: VMfail with an error number. */
+int vmx_enter(struct vcpu *v, struct hvm_vcpu *h);
+extern char vmx_exit_label[];

@@ -1,0 +1,182 @@
+/*
+ * Finding VT-x and switching it on: what the machine must have, what the firmware must allow, and
+ * VMXON on each CPU. The ops table of the backend.
+ */
+#include "vmx/vmx.h"
+
+#include "arch/cpu.h"
+#include "arch/feature.h"
+#include "arch/msr.h"
+#include "arch/percpu.h"
+#include "core/log.h"
+#include "ept/s2.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "vm/vcpu.h"
+#include "vmx/access.h"
+#include "vmx/guest.h"
+#include "vmx/vmcs.h"
+
+/* This CPU's VMXON region; owner: this CPU. */
+static PERCPU void *vmxon_region;
+
+/* The firmware's switch. Where it was left open it is set, and locked so that it stays. */
+static int feature_control(const char **why)
+{
+	u64 value;
+
+	if (rdmsr_safe(MSR_FEATURE_CONTROL, &value)) {
+		*why = "VT-x has no feature control register";
+		return -ENODEV;
+	}
+	if (!(value & FEATURE_CONTROL_LOCK)) {
+		value |= FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
+		if (wrmsr_safe(MSR_FEATURE_CONTROL, value)) {
+			*why = "VT-x cannot be switched on (feature control is read-only)";
+			return -ENODEV;
+		}
+	}
+	if (!(value & FEATURE_CONTROL_VMX)) {
+		*why = "VT-x is switched off by the firmware";
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* The values that all decisions rest on. */
+static void read_msrs(struct vmx_msrs *m)
+{
+	bool have_true;
+
+	*m = (struct vmx_msrs){ .basic = rdmsr(MSR_VMX_BASIC) };
+	have_true = m->basic & VMX_BASIC_TRUE_CONTROLS;
+	m->misc = rdmsr(MSR_VMX_MISC);
+	m->pin = rdmsr(have_true ? MSR_VMX_TRUE_PINBASED_CTLS : MSR_VMX_PINBASED_CTLS);
+	m->proc = rdmsr(have_true ? MSR_VMX_TRUE_PROCBASED_CTLS : MSR_VMX_PROCBASED_CTLS);
+	m->exit = rdmsr(have_true ? MSR_VMX_TRUE_EXIT_CTLS : MSR_VMX_EXIT_CTLS);
+	m->entry = rdmsr(have_true ? MSR_VMX_TRUE_ENTRY_CTLS : MSR_VMX_ENTRY_CTLS);
+	m->cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);
+	m->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
+	m->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
+	m->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
+	/* These two exist only with the control above. */
+	if (!(m->proc >> 32 & PROC_SECONDARY))
+		return;
+	m->proc2 = rdmsr(MSR_VMX_PROCBASED_CTLS2);
+	if (m->proc2 >> 32 & (PROC2_EPT | PROC2_VPID))
+		m->ept_vpid = rdmsr(MSR_VMX_EPT_VPID_CAP);
+}
+
+static int probe(const char **why)
+{
+	struct vmx_msrs msrs;
+	int err;
+
+	if (!cpu_has(CPU_VMX)) {
+		*why = "the CPU has no VT-x";
+		return -ENODEV;
+	}
+	err = feature_control(why);
+	if (err)
+		return err;
+	read_msrs(&msrs);
+	err = vmx_caps_decide(&vmx_caps, &msrs, why);
+	if (err)
+		return err;
+	log_info("vmx: VT-x, revision %#x, EPT%s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
+		 msrs.ept_vpid & EPT_CAP_1G ? " with 1 GiB pages" : "",
+		 vmx_caps.vpid ? "VPID" : "no VPID");
+	if (!(msrs.ept_vpid & EPT_CAP_1G))
+		s2_limit_leaf(1);
+	return 0;
+}
+
+/* CR0 and CR4 as VMX operation wants them (SDM vol. 3, "Restrictions on VMX Operation"). */
+static int control_registers(void)
+{
+	const struct vmx_msrs *m = &vmx_caps.msrs;
+	u64 cr0 = (read_cr0() | m->cr0_fixed0) & m->cr0_fixed1;
+	u64 cr4 = read_cr4() | m->cr4_fixed0 | CR4_VMXE;
+
+	/* A bit of ours that VMX forbids would be a machine that this was never meant for. */
+	if (cr4 & ~m->cr4_fixed1) {
+		log_error("vmx: CR4 %#llx has bits that VT-x forbids",
+			  (unsigned long long)(cr4 & ~m->cr4_fixed1));
+		return -ENOTSUP;
+	}
+	write_cr0(cr0);
+	write_cr4(cr4);
+	return 0;
+}
+
+static int cpu_enable(void)
+{
+	u32 revision = (u32)(vmx_caps.msrs.basic & VMX_BASIC_REVISION);
+	const char *why = NULL;
+	void **region = this_cpu(vmxon_region);
+	int err;
+
+	err = feature_control(&why); /* each CPU has its own */
+	if (err) {
+		log_error("vmx: CPU %u: %s", cpu_id(), why);
+		return err;
+	}
+	if (rdmsr(MSR_VMX_BASIC) != vmx_caps.msrs.basic) {
+		log_error("vmx: CPU %u differs from the boot CPU", cpu_id());
+		return -ENOTSUP;
+	}
+	if (!*region)
+		*region = page_alloc(0);
+	if (!*region)
+		return -ENOMEM;
+	memcpy(*region, &revision, sizeof(revision));
+	err = control_registers();
+	if (err)
+		return err;
+	if (!vmx_on(virt_to_phys(*region))) {
+		log_error("vmx: CPU %u: VMXON failed", cpu_id());
+		write_cr4(read_cr4() & ~CR4_VMXE);
+		return -EIO;
+	}
+	return 0;
+}
+
+static void cpu_disable(void)
+{
+	vmx_off();
+	write_cr4(read_cr4() & ~CR4_VMXE);
+}
+
+static void flush(struct vcpu *v)
+{
+	v->hvm->pending |= VMX_FLUSH;
+}
+
+static void tsc_changed(struct vcpu *v)
+{
+	if (v->hvm)
+		v->hvm->pending |= VMX_TSC;
+}
+
+const struct hvm_ops vmx_ops = {
+	.name = "VT-x",
+	.syscall_msrs_live = true,
+	.dr6_switched = false,
+	.probe = probe,
+	.cpu_enable = cpu_enable,
+	.cpu_disable = cpu_disable,
+	.s2_format = &ptab_ept,
+	.vm_create = vmx_vm_create,
+	.vm_destroy = vmx_vm_destroy,
+	.vcpu_create = vmx_vcpu_create,
+	.vcpu_destroy = vmx_vcpu_destroy,
+	.load = vmx_load,
+	.put = vmx_put,
+	.run = vmx_run,
+	.read_regs = vmx_read_regs,
+	.inject = vmx_inject,
+	.window = vmx_window,
+	.flush = flush,
+	.tsc_changed = tsc_changed,
+};
