@@ -9,7 +9,6 @@
 #define CPUID_EXT_NX BIT(20) /* 0x80000001 EDX */
 #define CPUID_MSR BIT(5) /* 1 EDX */
 #define CPUID_APIC BIT(9)
-#define CPUID_CX16 BIT(13) /* 1 ECX */
 
 const char *cpu_missing(void)
 {
@@ -21,8 +20,6 @@ const char *cpu_missing(void)
 		return "model-specific registers";
 	if (!(basic.edx & CPUID_APIC))
 		return "a local APIC";
-	if (!(basic.ecx & CPUID_CX16))
-		return "CMPXCHG16B, which posted descriptors need";
 	return NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "arch/tsc.h"
 #include "boot/cpus.h"
 #include "boot/entry.h"
+#include "boot/guests.h"
 #include "boot/info.h"
 #include "core/bootfs.h"
 #include "core/clock.h"
@@ -25,7 +26,6 @@
 #include "core/power.h"
 #include "core/rtc.h"
 #include "core/sched.h"
-#include "core/selftest.h"
 #include "core/timer.h"
 #include "drivers/acpi/acpi.h"
 #include "drivers/ioapic.h"
@@ -134,8 +134,7 @@ static __noreturn void boot_late(void)
 	console_start();
 	init_bootfs();
 	cmdline_check();
-	if (!selftest_start())
-		log_info("plinth: nothing to do");
+	guests_start();
 	sched_idle();
 }
 

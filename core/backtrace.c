@@ -75,12 +75,22 @@ static bool load_trap(u64 addr, struct frame *out)
 	       load(addr + offsetof(struct trap_frame, rip), &out->rip);
 }
 
+/* The function that trapped; its caller too, where it had not yet made a frame of its own. */
+static void print_trapped(const struct trap_frame *f, void (*line)(const char *text))
+{
+	u64 offset, caller;
+
+	print(f->rip, line);
+	if (symbol_lookup(f->rip, &offset) && !offset && load(f->rsp, &caller))
+		print(caller - 1, line);
+}
+
 void backtrace(const struct trap_frame *f, u64 rbp, void (*line)(const char *text))
 {
 	struct frame frame;
 
 	if (f) {
-		print(f->rip, line);
+		print_trapped(f, line);
 		rbp = f->rbp;
 	}
 	for (u32 i = 0; i < FRAMES_MAX && load_frame(rbp, &frame); i++) {

@@ -35,7 +35,7 @@ __noinline static int selftest_fault_inner(volatile int *where)
 
 static int test_fault(void)
 {
-	return selftest_fault_inner((volatile int *)0x123450);
+	return selftest_fault_inner((volatile int *)0x123450) + 1;
 }
 SELFTEST_ENTRY(panic_fault, "fault", test_fault, true);
 

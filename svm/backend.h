@@ -68,6 +68,8 @@ static inline void vmcb_changed(struct hvm_vcpu *s, u32 clean_bits)
 
 /* caps.c */
 int svm_probe(const char **why) __must_check;
+/* The decision by facts: CPUID Fn8000_000A's EBX and EDX, the register VM_CR, the host's CR4. Fills svm_caps. */
+int svm_caps_decide(u32 ebx, u32 edx, u64 vm_cr, u64 cr4, const char **why) __must_check;
 
 /* maps.c: all accesses exit but those of the pass list */
 void msrpm_init(u8 *map);
@@ -125,7 +127,7 @@ static inline bool svm_decode_short(const struct vmcb *b, struct vm_exit *e)
 	return true;
 }
 
-/* run.c: a host interrupt or machine check ended the guest's run; takes it */
+/* svm.c: a host interrupt or machine check ended the guest's run; takes it */
 void svm_host_interrupt(void);
 void svm_host_machine_check(void);
 

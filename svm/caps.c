@@ -25,53 +25,55 @@
 
 struct svm_caps svm_caps;
 
-static void caps_read(const struct cpuid *c)
+int svm_caps_decide(u32 ebx, u32 edx, u64 vm_cr, u64 cr4, const char **why)
 {
+	if ((vm_cr & VM_CR_SVMDIS) && (vm_cr & VM_CR_LOCK))
+		*why = "disabled and locked by the firmware (look for \"SVM mode\" in its setup)";
+	else if (!(edx & SVM_EDX_NP))
+		*why = "the CPU has no nested paging";
+	else if (ebx < 2)
+		*why = "the CPU has no ASID for guests";
+	else
+		*why = NULL;
+	if (*why)
+		return -ENODEV;
 	svm_caps = (struct svm_caps){
-		.asids = c->ebx,
-		.clean = c->edx & SVM_EDX_CLEAN ? CLEAN_ALL : 0,
-		.host_mce = read_cr4() & CR4_MCE,
-		.next_rip = c->edx & SVM_EDX_NRIPS,
-		.flush_by_asid = c->edx & SVM_EDX_FLUSH_BY_ASID,
-		.decode_assists = c->edx & SVM_EDX_DECODE_ASSISTS,
-		.pause_filter = c->edx & SVM_EDX_PAUSE_FILTER,
-		.pause_threshold = c->edx & SVM_EDX_PAUSE_THRESHOLD,
+		.asids = ebx,
+		.clean = edx & SVM_EDX_CLEAN ? CLEAN_ALL : 0,
+		.host_mce = cr4 & CR4_MCE,
+		.next_rip = edx & SVM_EDX_NRIPS,
+		.flush_by_asid = edx & SVM_EDX_FLUSH_BY_ASID,
+		.decode_assists = edx & SVM_EDX_DECODE_ASSISTS,
+		.pause_filter = edx & SVM_EDX_PAUSE_FILTER,
+		.pause_threshold = edx & SVM_EDX_PAUSE_THRESHOLD,
 	};
-	log_info("AMD-V: %u ASIDs%s%s%s%s%s", svm_caps.asids,
-		 svm_caps.next_rip ? ", next-RIP" : ", no next-RIP",
-		 svm_caps.decode_assists ? ", decode assists" : "",
-		 svm_caps.flush_by_asid ? ", flush by ASID" : "",
-		 svm_caps.clean ? ", clean bits" : "",
-		 svm_caps.pause_filter ? ", pause filter" : "");
+	return 0;
 }
 
 int svm_probe(const char **why)
 {
 	u64 vm_cr;
 	struct cpuid c;
+	int err;
 
 	if (!cpu_has(CPU_SVM) || cpuid(CPUID_EXT_MAX, 0).eax < CPUID_EXT_SVM) {
-		*why = "the CPU has no AMD-V (SVM)";
+		*why = "the CPU has no SVM";
+		return -ENODEV;
+	}
+	if (rdmsr_safe(MSR_VM_CR, &vm_cr)) {
+		*why = "the register VM_CR cannot be read";
 		return -ENODEV;
 	}
 	c = cpuid(CPUID_EXT_SVM, 0);
-	if (rdmsr_safe(MSR_VM_CR, &vm_cr)) {
-		*why = "AMD-V: the register VM_CR cannot be read";
-		return -ENODEV;
-	}
-	if ((vm_cr & VM_CR_SVMDIS) && (vm_cr & VM_CR_LOCK)) {
-		*why = "AMD-V is disabled and locked by the firmware (look for \"SVM mode\" in its setup)";
-		return -ENODEV;
-	}
-	if (!(c.edx & SVM_EDX_NP)) {
-		*why = "AMD-V: the CPU has no nested paging";
-		return -ENODEV;
-	}
-	if (c.ebx < 2) {
-		*why = "AMD-V: the CPU offers no ASID for guests";
-		return -ENODEV;
-	}
-	caps_read(&c);
+	err = svm_caps_decide(c.ebx, c.edx, vm_cr, read_cr4(), why);
+	if (err)
+		return err;
 	s2_limit_leaf(cpu_has(CPU_PAGE_1G) ? 2 : 1);
+	log_info("AMD-V: %u ASIDs; %s%s%s%s%s", svm_caps.asids,
+		 svm_caps.next_rip ? "next-RIP" : "no next-RIP",
+		 svm_caps.decode_assists ? ", decode assists" : "",
+		 svm_caps.flush_by_asid ? ", flush by ASID" : "",
+		 svm_caps.clean ? ", clean bits" : "",
+		 svm_caps.pause_filter ? ", pause filter" : "");
 	return 0;
 }

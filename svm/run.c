@@ -11,10 +11,9 @@
 #include "vm/lapic.h"
 #include "vm/vcpu.h"
 
-/* The local APIC's registers in its page (AMD APM vol. 2, "Local APIC Registers"). */
-#define APIC_TPR        0x80
-#define LAPIC_IRR        0x200
-#define 0x10 0x10
+#define APIC_TPR 0x80
+
+#define LAPIC_STRIDE 0x10 /* between the eight registers of IRR */
 
 static u32 apic_reg(const struct vlapic *l, u32 offset)
 {
@@ -29,10 +28,10 @@ static bool tpr_holds_back(const struct vlapic *l, u32 tpr)
 	u32 end = (tpr + 1) * 16;
 
 	for (u32 i = 0; i < end / 32; i++) {
-		if (apic_reg(l, LAPIC_IRR + i * 0x10))
+		if (apic_reg(l, LAPIC_IRR + i * LAPIC_STRIDE))
 			return true;
 	}
-	return end % 32 && (apic_reg(l, LAPIC_IRR + end / 32 * 0x10) & BITS(15, 0));
+	return end % 32 && (apic_reg(l, LAPIC_IRR + end / 32 * LAPIC_STRIDE) & BITS(15, 0));
 }
 
 static void cr8_intercept(struct vcpu *v, u32 tpr)
@@ -133,17 +132,4 @@ void svm_run(struct vcpu *v, struct vm_exit *e)
 	if (unlikely(b->control.exit_int_info & EVENT_VALID) ||
 	    unlikely(s->work & (WORK_STEPPING | WORK_SOFT)) || !svm_decode_short(b, e))
 		svm_long_exit(v, e);
-}
-
-void svm_host_interrupt(void)
-{
-	irq_enable();
-	__asm__ volatile("nop"); /* behind STI's shadow it is taken */
-	irq_disable();
-}
-
-void svm_host_machine_check(void)
-{
-	/* The exit swallowed it: hand it to the host's own handler. */
-	__asm__ volatile("int $18" ::: "memory");
 }

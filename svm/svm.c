@@ -111,6 +111,19 @@ static int svm_vcpu_create(struct vcpu *v)
 	return 0;
 }
 
+void svm_host_interrupt(void)
+{
+	irq_enable();
+	__asm__ volatile("nop"); /* behind STI's shadow it is taken */
+	irq_disable();
+}
+
+void svm_host_machine_check(void)
+{
+	/* The exit swallowed it: hand it to the host's own handler. */
+	__asm__ volatile("int $18" ::: "memory");
+}
+
 static void svm_load(struct vcpu *v)
 {
 	struct hvm_vcpu *s = v->hvm;

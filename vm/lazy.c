@@ -16,21 +16,25 @@
 #include "mm/heap.h"
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
+#include "vm/state.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define XSAVE_LEGACY_SIZE 512 /* FXSAVE's part */
-#define XSAVE_HEADER_SIZE 64
 #define XSAVE_ALIGN 64
 #define MXCSR_DEFAULT 0x1f80
 #define FCW_DEFAULT 0x37f
+#define MXCSR_MASK_DEFAULT 0xffbf /* where FXSAVE gives 0 */
 
 struct xsave_area {
 	u16 fcw;
 	u8 fill[22];
-	u32 mxcsr;
+	u32 mxcsr, mxcsr_mask;
+	u8 fill2[512 - 32];
+	u64 xstate_bv, xcomp_bv; /* the header, only where there is XSAVE */
+	u64 reserved[6];
 };
 static_assert(offsetof(struct xsave_area, mxcsr) == 24, "SDM vol. 1, Layout of the FXSAVE area");
+static_assert(offsetof(struct xsave_area, xstate_bv) == 512, "SDM vol. 1, XSAVE Header");
 
 /* Whose state this CPU holds, and in which space its save area is. Owner: this CPU, irqs off. */
 struct live {
@@ -39,17 +43,26 @@ struct live {
 };
 static PERCPU struct live live;
 
-int lazy_create(struct vcpu *v)
+static size_t area_size(const struct vcpu *v)
 {
-	size_t size = XSAVE_LEGACY_SIZE + XSAVE_HEADER_SIZE;
+	return cpu_has(CPU_XSAVE) ? cpuid_xsave_size(v->vm->cpuid->xcr0_allowed) :
+				    sizeof(struct xsave_area);
+}
 
-	if (cpu_has(CPU_XSAVE))
-		size = MAX(size, cpuid_xsave_size(v->vm->cpuid->xcr0_allowed));
-	v->xsave = heap_alloc(v->vm->heap, size, XSAVE_ALIGN);
-	if (!v->xsave)
-		return -ENOMEM;
+/* The state after reset, as XRSTOR takes it: all components in their initial configuration. */
+static void area_init(struct vcpu *v)
+{
+	memset(v->xsave, 0, area_size(v));
 	v->xsave->fcw = FCW_DEFAULT;
 	v->xsave->mxcsr = MXCSR_DEFAULT;
+}
+
+int lazy_create(struct vcpu *v)
+{
+	v->xsave = heap_alloc(v->vm->heap, area_size(v), XSAVE_ALIGN);
+	if (!v->xsave)
+		return -ENOMEM;
+	area_init(v);
 	return 0;
 }
 
@@ -168,4 +181,41 @@ void lazy_sync(struct vcpu *v)
 		load(v);
 	}
 	irq_restore(flags);
+}
+
+void lazy_reload(struct vcpu *v)
+{
+	u64 flags = irq_save();
+
+	if (v->state_live)
+		load(v);
+	irq_restore(flags);
+}
+
+/* What XRSTOR of the standard format demands (SDM vol. 1, "Operation of XRSTOR"). */
+static bool header_valid(const struct vcpu *v)
+{
+	const struct xsave_area *x = v->xsave;
+	u64 bad = x->xcomp_bv | (x->xstate_bv & ~v->vm->cpuid->xcr0_allowed);
+
+	for (u32 i = 0; i < ARRAY_LEN(x->reserved); i++)
+		bad |= x->reserved[i];
+	return !bad;
+}
+
+void lazy_vector_state(struct vcpu *v, struct state *s)
+{
+	struct xsave_area *x = v->xsave;
+	u32 mask = x->mxcsr_mask ? x->mxcsr_mask : MXCSR_MASK_DEFAULT;
+
+	state_bytes(s, "vector", x, area_size(v));
+	if (!s->loading || s->error)
+		return;
+	x->mxcsr_mask = mask;
+	if (x->mxcsr & ~mask)
+		state_reject(s, "MXCSR");
+	else if (cpu_has(CPU_XSAVE) && !header_valid(v))
+		state_reject(s, "XSAVE header");
+	if (s->error)
+		area_init(v); /* nothing that XRSTOR would refuse stays */
 }

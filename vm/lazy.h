@@ -8,6 +8,7 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
+struct state;
 struct vcpu;
 
 /* Takes the save area from the VM's heap. -ENOMEM. */
@@ -21,3 +22,9 @@ void lazy_drop(struct vcpu *v);
 
 /* Makes memory hold what the CPU holds of v, for saving it or looking at it. On v's thread. */
 void lazy_sync(struct vcpu *v);
+
+/* The other way: the CPU takes what memory holds, after loading. On v's thread. */
+void lazy_reload(struct vcpu *v);
+
+/* Saves or loads the vector registers' area. What is loaded is checked, so that XRSTOR cannot fault. */
+void lazy_vector_state(struct vcpu *v, struct state *s);

@@ -65,17 +65,14 @@ const char *acpi_parse_rsdp(const void *rsdp, size_t len, u64 *xsdt, u64 *rsdt)
 const char *acpi_parse_root(const void *table, size_t len, u64 *entries, size_t max, size_t *count)
 {
 	const struct acpi_header *header = table;
-	size_t size = sizeof(u64), n;
-	const char *reason = acpi_check(table, len, ACPI_SIG_XSDT);
 	const u8 *p = (const u8 *)table + sizeof(*header);
+	bool old = len >= sizeof(*header) &&
+		   !memcmp(header->signature, ACPI_SIG_RSDT, sizeof(header->signature));
+	size_t size = old ? sizeof(u32) : sizeof(u64), n;
+	const char *reason = acpi_check(table, len, old ? ACPI_SIG_RSDT : ACPI_SIG_XSDT);
 
-	if (reason) {
-		const char *again = acpi_check(table, len, ACPI_SIG_RSDT);
-
-		if (again)
-			return reason;
-		size = sizeof(u32);
-	}
+	if (reason)
+		return reason;
 	n = (header->length - sizeof(*header)) / size;
 	for (size_t i = 0; i < MIN(n, max); i++) {
 		entries[i] = 0;

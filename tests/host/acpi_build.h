@@ -1,0 +1,138 @@
+/*
+ * Building ACPI tables for tests, by the specification's byte offsets rather than by our structures, so
+ * that a wrong structure shows.
+ */
+#pragma once
+
+#include "lib/string.h"
+#include "lib/types.h"
+
+#define TABLE_SIZE_MAX 1024
+
+struct table {
+	u8 b[TABLE_SIZE_MAX];
+	u32 len;
+};
+
+static inline void put8(struct table *t, u32 at, u64 v)
+{
+	t->b[at] = (u8)v;
+}
+
+static inline void put_n(struct table *t, u32 at, u64 v, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		t->b[at + i] = (u8)(v >> (8 * i));
+}
+
+/* Sets length (ACPI 6.5, 5.2.6: offset 4) and checksum (offset 9). */
+static inline void table_close(struct table *t)
+{
+	u8 sum = 0;
+
+	put_n(t, 4, t->len, 4);
+	t->b[9] = 0;
+	for (u32 i = 0; i < t->len; i++)
+		sum += t->b[i];
+	t->b[9] = (u8)-sum;
+}
+
+static inline void table_open(struct table *t, const char *signature, u8 revision, u32 len)
+{
+	memset(t, 0, sizeof(*t));
+	memcpy(t->b, signature, 4);
+	t->b[8] = revision;
+	memcpy(t->b + 10, "OEMIDSOEMTABLE", 14);
+	t->len = len;
+}
+
+static inline void table_add(struct table *t, const void *bytes, u32 n)
+{
+	memcpy(t->b + t->len, bytes, n);
+	t->len += n;
+}
+
+#define TABLE_ADD(t, ...)                                                                          \
+	table_add((t), (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
+
+/* A machine with three CPUs, one of them off, an I/O APIC and two overrides (5.2.12). */
+static inline void build_madt(struct table *t)
+{
+	table_open(t, "APIC", 5, 44);
+	put_n(t, 36, 0xfee00000, 4);
+	put_n(t, 40, 1, 4);
+	TABLE_ADD(t, 0, 8, 0, 4, 1, 0, 0, 0); /* local APIC id 4, enabled */
+	TABLE_ADD(t, 0, 8, 1, 0, 1, 0, 0, 0); /* id 0, enabled */
+	TABLE_ADD(t, 0, 8, 2, 6, 2, 0, 0, 0); /* id 6, online capable only */
+	TABLE_ADD(t, 9, 16, 0, 0, 0x00, 0x01, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0); /* x2APIC id 256 */
+	TABLE_ADD(t, 1, 12, 9, 0, 0, 0, 0xc0, 0xfe, 24, 0, 0, 0); /* I/O APIC 9, GSI 24 */
+	TABLE_ADD(t, 2, 10, 0, 0, 2, 0, 0, 0, 0, 0);              /* IRQ 0 at GSI 2, as the bus */
+	TABLE_ADD(t, 2, 10, 0, 9, 9, 0, 0, 0, 0x0f, 0);           /* IRQ 9, level, active low */
+	TABLE_ADD(t, 4, 6, 0xff, 0, 0, 1);                        /* local APIC NMI: passed over */
+	TABLE_ADD(t, 0x7f, 3, 0);                                 /* unknown: passed over */
+	table_close(t);
+}
+
+/* 5.2.9, ACPI 1.0's part */
+static inline void build_fadt_v1(struct table *t)
+{
+	table_open(t, "FACP", 1, 116);
+	put_n(t, 40, 0x7fe0000, 4); /* DSDT */
+	put_n(t, 48, 0xb2, 4);      /* SMI_CMD */
+	put8(t, 52, 0xa0);          /* ACPI_ENABLE */
+	put_n(t, 64, 0x604, 4);     /* PM1a_CNT_BLK */
+	put_n(t, 68, 0x704, 4);     /* PM1b_CNT_BLK */
+	put_n(t, 76, 0x608, 4);     /* PM_TMR_BLK */
+	put8(t, 91, 4);             /* PM_TMR_LEN */
+	put8(t, 108, 0x32);         /* CENTURY */
+	table_close(t);
+}
+
+/* The same with ACPI 3's fields, which win over the old ones. */
+static inline void build_fadt(struct table *t)
+{
+	build_fadt_v1(t);
+	t->b[8] = 3;
+	t->len = 244;
+	put_n(t, 109, 1 << 5, 2);           /* IAPC_BOOT_ARCH: no CMOS RTC */
+	put_n(t, 112, 1 << 8 | 1 << 10, 4); /* 32-bit timer, reset register */
+	put_n(t, 116, 0x00080001, 4);       /* RESET_REG: I/O, 8 bits */
+	put_n(t, 120, 0xcf9, 8);
+	put8(t, 128, 0x0e);
+	put_n(t, 140, 0x7ff0000, 8);  /* X_DSDT */
+	put_n(t, 172, 0x00100001, 4); /* X_PM1a_CNT_BLK */
+	put_n(t, 176, 0xb004, 8);
+	put_n(t, 208, 0x00200001, 4); /* X_PM_TMR_BLK */
+	put_n(t, 212, 0xb008, 8);
+	table_close(t);
+}
+
+/* PCI Firmware 3.3, 4.1.2 */
+static inline void build_mcfg(struct table *t)
+{
+	table_open(t, "MCFG", 1, 44);
+	TABLE_ADD(t, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0);
+	TABLE_ADD(t, 0, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0x20, 0x3f, 0, 0, 0, 0);
+	table_close(t);
+}
+
+/* HPET 1.0a, 3.2.4 */
+static inline void build_hpet(struct table *t)
+{
+	table_open(t, "HPET", 1, 56);
+	put_n(t, 36, 0x8086a201, 4);
+	put_n(t, 40, 0x00400000, 4); /* memory, 64 bits */
+	put_n(t, 44, 0xfed00000, 8);
+	table_close(t);
+}
+
+/* Name (\_S5_, Package (4) {5, 7, 0, 0}) between other bytes (20.2.5.4) */
+static inline void build_dsdt(struct table *t)
+{
+	table_open(t, "DSDT", 2, 36);
+	TABLE_ADD(t, 0x10, 0x20, '_', 'S', 'B', '_');       /* what is before does not matter */
+	TABLE_ADD(t, 0x5b, 0x80, '_', 'S', '5', '_', 0x12); /* not a name definition */
+	TABLE_ADD(t, 0x08, 0x5c, '_', 'S', '5', '_', 0x12, 0x08, 4, 0x0a, 5, 0x0a, 7, 0, 0);
+	TABLE_ADD(t, 0x08, 'X', 'X', 'X', 'X', 0x00);
+	table_close(t);
+}
