@@ -19,7 +19,10 @@ ASMS    := $(sort $(wildcard $(addsuffix /*.asm,$(DIRS))))
 EXPAT := build/deps/expat/lib
 ifneq ($(wildcard mgmt/port/expat_config.h),)
 THIRD    := $(addprefix $(OBJ)/deps/expat/,xmlparse.o xmltok.o xmlrole.o)
-INCLUDES := -isystem $(EXPAT)
+# The compiler's own headers, and no others; no library shall take this for a Unix.
+GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
+THIRD_FLAGS := -U__unix__ -U__linux__
+INCLUDES := -isystem mgmt/port -isystem $(EXPAT)
 SOURCES  += $(sort $(wildcard mgmt/port/*.c))
 endif
 
@@ -68,7 +71,8 @@ $(OBJ)/%.asm.o: %.asm $(OBJ)/flags
 $(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags $(wildcard mgmt/port/*.h)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
-	$(Q)$(CC) $(MACHINE) -Os -w -Imgmt/port -I. -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(MACHINE) -Os -w -nostdinc -isystem $(GCC_INCLUDE) \
+		$(THIRD_FLAGS) -Imgmt/port -I. -MMD -MP -c $< -o $@
 
 $(EXPAT)/%.c:
 	tools/deps

@@ -7,8 +7,8 @@
 #include "arch/msr.h"
 
 #define CPUID_EXT_NX BIT(20) /* 0x80000001 EDX */
-#define CPUID_MSR BIT(5) /* 1 EDX */
-#define CPUID_APIC BIT(9)
+#define CPUID_MSR    BIT(5)  /* 1 EDX */
+#define CPUID_APIC   BIT(9)
 
 const char *cpu_missing(void)
 {
@@ -29,8 +29,8 @@ void cpu_control_init(void)
 		enum cpu_feature feature;
 		u64 bit;
 	} optional[] = {
-		{ CPU_PGE, CR4_PGE },	  { CPU_SMEP, CR4_SMEP },	  { CPU_SMAP, CR4_SMAP },
-		{ CPU_UMIP, CR4_UMIP },	  { CPU_FSGSBASE, CR4_FSGSBASE }, { CPU_XSAVE, CR4_OSXSAVE },
+		{ CPU_PGE, CR4_PGE },    { CPU_SMEP, CR4_SMEP },         { CPU_SMAP, CR4_SMAP },
+		{ CPU_UMIP, CR4_UMIP },  { CPU_FSGSBASE, CR4_FSGSBASE }, { CPU_XSAVE, CR4_OSXSAVE },
 		{ CPU_PCID, CR4_PCIDE },
 	};
 	/* OSFXSR and OSXMMEXCPT: guests' vector state is saved and loaded by the host. */

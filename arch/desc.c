@@ -6,14 +6,14 @@
 #include "arch/trap.h"
 
 #define IDT_ENTRIES 256
-#define STUB_SIZE 16 /* trap.asm */
+#define STUB_SIZE   16 /* trap.asm */
 
-#define GDT_CODE64 0x00af9b000000ffffULL
-#define GDT_DATA 0x00cf93000000ffffULL
-#define GDT_TYPE_TSS 0x9ULL /* 64-bit TSS, available */
-#define GDT_PRESENT BIT(47)
+#define GDT_CODE64         0x00af9b000000ffffULL
+#define GDT_DATA           0x00cf93000000ffffULL
+#define GDT_TYPE_TSS       0x9ULL /* 64-bit TSS, available */
+#define GDT_PRESENT        BIT(47)
 #define IDT_TYPE_INTERRUPT 0xe
-#define IDT_PRESENT 0x80
+#define IDT_PRESENT        0x80
 
 #define EARLY_STACK_SIZE 4096
 

@@ -7,8 +7,8 @@
 #include "lib/types.h"
 
 #define SEL_CODE64 0x08
-#define SEL_DATA 0x10
-#define SEL_TSS 0x18
+#define SEL_DATA   0x10
+#define SEL_TSS    0x18
 
 /* The interrupt stacks, numbered as in the TSS. */
 enum trap_stack { TRAP_STACK_NONE, TRAP_STACK_NMI, TRAP_STACK_DF, TRAP_STACK_MC, TRAP_STACK_COUNT };

@@ -35,20 +35,20 @@ enum lapic_register {
 	LAPIC_TIMER_DIVIDE = 0x3e,
 };
 
-#define SVR_ENABLE BIT(8)
-#define LVT_MASKED BIT(16)
-#define LVT_NMI BITS(10, 10)
+#define SVR_ENABLE         BIT(8)
+#define LVT_MASKED         BIT(16)
+#define LVT_NMI            BITS(10, 10)
 #define LVT_TIMER_DEADLINE BIT(18)
-#define TIMER_DIVIDE_BY_1 0xb
-#define XAPIC_ID_SHIFT 24
+#define TIMER_DIVIDE_BY_1  0xb
+#define XAPIC_ID_SHIFT     24
 
-#define ICR_FIXED 0
-#define ICR_NMI (4u << 8)
-#define ICR_INIT (5u << 8)
+#define ICR_FIXED   0
+#define ICR_NMI     (4u << 8)
+#define ICR_INIT    (5u << 8)
 #define ICR_STARTUP (6u << 8)
 #define ICR_PENDING BIT(12) /* memory only */
-#define ICR_ASSERT BIT(14)
-#define ICR_OTHERS (3u << 18)
+#define ICR_ASSERT  BIT(14)
+#define ICR_OTHERS  (3u << 18)
 
 #define APIC_BASE_ADDRESS BITS(51, 12)
 
@@ -223,7 +223,7 @@ void lapic_timer_stop(void)
 		reg_write(LAPIC_TIMER_INITIAL, 0);
 }
 
-#define CALIBRATE_US 10000
+#define CALIBRATE_US     10000
 #define CALIBRATE_ROUNDS 3
 
 /* Timer ticks per 2^32 TSC ticks over one span. */

@@ -6,7 +6,7 @@
 #include "lib/types.h"
 
 /* The vectors that it programs itself; core/irq.h names the same. */
-#define LAPIC_VECTOR_TIMER 0xf0
+#define LAPIC_VECTOR_TIMER    0xf0
 #define LAPIC_VECTOR_SPURIOUS 0xff
 
 /* Where its registers are in memory (xAPIC mode), and the pointer they were mapped at. */

@@ -10,9 +10,10 @@
 /* The order in which locks nest, outermost first; docs/locking.md says what each guards. */
 enum lock_rank {
 	RANK_NONE = 0,
-	RANK_VM, /* a VM's lifecycle */
+	RANK_VM, /* the list of VMs */
 	RANK_VDEV, /* a virtual device */
 	RANK_VIRQ, /* virtual IOAPIC and PIC: devices raise lines under their own lock */
+	RANK_VM_STATE, /* why a VM stops: devices say so under their own lock */
 	RANK_CHARDEV,
 	RANK_ASPACE, /* an address space's tables and window */
 	RANK_HEAP,

@@ -64,21 +64,21 @@ enum {
 	MSR_VM_HSAVE_PA = 0xc0010117,
 };
 
-#define APIC_BASE_BSP BIT(8)
+#define APIC_BASE_BSP    BIT(8)
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 
 #define DEBUGCTL_BTF BIT(1)
 
-#define EFER_SCE BIT(0)
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-#define EFER_NXE BIT(11)
-#define EFER_SVME BIT(12)
+#define EFER_SCE   BIT(0)
+#define EFER_LME   BIT(8)
+#define EFER_LMA   BIT(10)
+#define EFER_NXE   BIT(11)
+#define EFER_SVME  BIT(12)
 #define EFER_FFXSR BIT(14)
 
 #define FEATURE_CONTROL_LOCK BIT(0)
-#define FEATURE_CONTROL_VMX BIT(2) /* VMXON outside SMX operation */
+#define FEATURE_CONTROL_VMX  BIT(2) /* VMXON outside SMX operation */
 
-#define VM_CR_LOCK BIT(3) /* SVMDIS cannot be changed any more */
+#define VM_CR_LOCK   BIT(3) /* SVMDIS cannot be changed any more */
 #define VM_CR_SVMDIS BIT(4)

@@ -34,5 +34,5 @@ u64 percpu_offset_of(u32 cpu);
 #endif
 
 /* A pointer to this CPU's copy; valid while the thread stays on this CPU. */
-#define this_cpu(var) ((__typeof__(&(var)))((u64) & (var) + percpu_offset()))
+#define this_cpu(var)       ((__typeof__(&(var)))((u64) & (var) + percpu_offset()))
 #define other_cpu(var, cpu) ((__typeof__(&(var)))((u64) & (var) + percpu_offset_of(cpu)))

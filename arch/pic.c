@@ -4,17 +4,17 @@
 #include "arch/pic.h"
 #include "arch/io.h"
 
-#define PIC1_COMMAND 0x20
-#define PIC1_DATA 0x21
-#define PIC2_COMMAND 0xa0
-#define PIC2_DATA 0xa1
-#define ICW1_INIT_ICW4 0x11
-#define ICW3_PIC1_CASCADE 0x04 /* the other one is on line 2 */
+#define PIC1_COMMAND       0x20
+#define PIC1_DATA          0x21
+#define PIC2_COMMAND       0xa0
+#define PIC2_DATA          0xa1
+#define ICW1_INIT_ICW4     0x11
+#define ICW3_PIC1_CASCADE  0x04 /* the other one is on line 2 */
 #define ICW3_PIC2_IDENTITY 0x02
-#define ICW4_8086 0x01
-#define PIC_VECTOR_BASE 0x20
-#define PIC_LINES 8
-#define MASK_ALL 0xff
+#define ICW4_8086          0x01
+#define PIC_VECTOR_BASE    0x20
+#define PIC_LINES          8
+#define MASK_ALL           0xff
 
 void pic_disable(void)
 {

@@ -18,10 +18,10 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define INIT_DELAY_US 10000 /* SDM: 10 ms from INIT to the first start-up IPI */
+#define INIT_DELAY_US    10000 /* SDM: 10 ms from INIT to the first start-up IPI */
 #define STARTUP_DELAY_US 200
-#define ANSWER_US 2000000 /* generous: an emulator may give the new CPU no time for a while */
-#define POLL_US 50
+#define ANSWER_US        2000000 /* generous: an emulator may give the new CPU no time for a while */
+#define POLL_US          50
 
 enum ap_state { AP_IDLE, AP_WAITING, AP_TAKEN, AP_READY };
 

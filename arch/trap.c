@@ -11,8 +11,7 @@
 
 static_assert(CPU_SMAP == 4, "trap.asm names the feature by number");
 
-#define FIXABLE                                                                                    \
-	(BIT(TRAP_UD) | BIT(TRAP_SS) | BIT(TRAP_GP) | BIT(TRAP_PF) | BIT(TRAP_AC))
+#define FIXABLE        (BIT(TRAP_UD) | BIT(TRAP_SS) | BIT(TRAP_GP) | BIT(TRAP_PF) | BIT(TRAP_AC))
 #define FIRST_EXTERNAL 32
 
 static const struct trap_hooks *hooks;

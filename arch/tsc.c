@@ -8,32 +8,33 @@
 #include "arch/io.h"
 #include "core/log.h"
 
-#define PM_TIMER_HZ 3579545u /* ACPI 6.5, 4.8.2.1 */
-#define PIT_HZ 1193182u
-#define ROUNDS 3
-#define ROUND_US 15000u
-#define READ_TRIES 5
+#define PM_TIMER_HZ  3579545u /* ACPI 6.5, 4.8.2.1 */
+#define PIT_HZ       1193182u
+#define ROUNDS       3
+#define ROUND_US     15000u
+#define READ_TRIES   5
 #define FALLBACK_KHZ 1000000u
-#define UNKNOWN_KHZ 5000000u /* for delays before calibration: faster than any, so never too short */
-#define POLL_LIMIT 20000000u /* a reference that stands still must not hang the boot */
-#define CPUID_TOLERANCE 100 /* CPUID counts when the measurement is within 1/100 */
+#define UNKNOWN_KHZ                                                                                \
+	5000000u /* for delays before calibration: faster than any, so never too short */
+#define POLL_LIMIT      20000000u /* a reference that stands still must not hang the boot */
+#define CPUID_TOLERANCE 100       /* CPUID counts when the measurement is within 1/100 */
 
 /* HPET (IA-PC HPET 1.0a, 2.3) */
-#define HPET_CAPABILITIES 0x000
-#define HPET_CAP_64BIT BIT(13)
-#define HPET_CONFIG 0x010
+#define HPET_CAPABILITIES  0x000
+#define HPET_CAP_64BIT     BIT(13)
+#define HPET_CONFIG        0x010
 #define HPET_CONFIG_ENABLE BIT(0)
-#define HPET_COUNTER 0x0f0
-#define FEMTOSECONDS 1000000000000000ULL
+#define HPET_COUNTER       0x0f0
+#define FEMTOSECONDS       1000000000000000ULL
 
 /* PIT channel 2 (8254), gated by port 0x61 */
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND 0x43
+#define PIT_CHANNEL2       0x42
+#define PIT_COMMAND        0x43
 #define PIT_CHANNEL2_MODE0 0xb0 /* both bytes, interrupt on terminal count, binary */
-#define PIT_LATCH2 0x80
-#define PORT_B 0x61
-#define PORT_B_GATE2 BIT(0)
-#define PORT_B_SPEAKER BIT(1)
+#define PIT_LATCH2         0x80
+#define PORT_B             0x61
+#define PORT_B_GATE2       BIT(0)
+#define PORT_B_SPEAKER     BIT(1)
 
 struct reference {
 	const char *name;

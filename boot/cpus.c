@@ -20,7 +20,7 @@
 #include "mm/init.h"
 #include "mm/page.h"
 
-#define STACK_SIZE 16384
+#define STACK_SIZE     16384
 #define ONLINE_WAIT_US 5000000
 #define ONLINE_POLL_US 100
 

@@ -5,17 +5,17 @@
 #include "arch/io.h"
 #include "boot/early.h"
 
-#define COM1 0x3f8
-#define UART_THR (COM1 + 0)
-#define UART_DLL (COM1 + 0)
-#define UART_IER (COM1 + 1)
-#define UART_DLM (COM1 + 1)
-#define UART_LCR (COM1 + 3)
-#define UART_LCR_8N1 0x03
+#define COM1          0x3f8
+#define UART_THR      (COM1 + 0)
+#define UART_DLL      (COM1 + 0)
+#define UART_IER      (COM1 + 1)
+#define UART_DLM      (COM1 + 1)
+#define UART_LCR      (COM1 + 3)
+#define UART_LCR_8N1  0x03
 #define UART_LCR_DLAB 0x80
-#define UART_LSR (COM1 + 5)
+#define UART_LSR      (COM1 + 5)
 #define UART_LSR_THRE 0x20
-#define UART_WAIT 100000 /* polls: there may be no UART */
+#define UART_WAIT     100000 /* polls: there may be no UART */
 
 static void put(char c)
 {

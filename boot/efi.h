@@ -7,10 +7,10 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-#define EFIAPI __attribute__((ms_abi))
-#define EFI_ERROR_BIT BIT(63)
-#define EFI_BUFFER_TOO_SMALL (EFI_ERROR_BIT | 5)
-#define EFI_INVALID_PARAMETER (EFI_ERROR_BIT | 2)
+#define EFIAPI                     __attribute__((ms_abi))
+#define EFI_ERROR_BIT              BIT(63)
+#define EFI_BUFFER_TOO_SMALL       (EFI_ERROR_BIT | 5)
+#define EFI_INVALID_PARAMETER      (EFI_ERROR_BIT | 2)
 #define EFI_SYSTEM_TABLE_SIGNATURE 0x5453595320494249ULL /* "IBI SYST" */
 
 struct efi_table_header {

@@ -36,7 +36,7 @@
 #include "mm/page.h"
 #include "mm/shootdown.h"
 
-#define HPET_SIZE 1024
+#define HPET_SIZE   1024
 #define CPU_OFF_MAX 128
 
 static_assert(IRQ_VECTOR_TIMER == LAPIC_VECTOR_TIMER, "core and arch name the same vector");

@@ -20,4 +20,5 @@ struct mbi_extra {
  * and extra. NULL, or in one line what is wrong with it. Reads nothing outside of it, and nothing
  * past MBI_MAX_SIZE. memmap_finish() is the caller's.
  */
-const char *mbi_parse(const void *mbi, struct boot_info *info, struct mbi_extra *extra) __must_check;
+const char *mbi_parse(const void *mbi, struct boot_info *info, struct mbi_extra *extra)
+	__must_check;

@@ -55,7 +55,7 @@ void memmap_add(struct boot_info *info, u64 base, u64 len, u32 type)
 
 	if (type < BOOT_MEM_USABLE || type > BOOT_MEM_BAD)
 		type = BOOT_MEM_RESERVED;
-	len = MIN(len, ~base); /* so that no region's end wraps */
+	len = MIN(len, ~base);         /* so that no region's end wraps */
 	if (type == BOOT_MEM_USABLE) { /* whole pages only */
 		u64 start = ALIGN_UP(base, PAGE_SIZE);
 		u64 end = ALIGN_DOWN(base + len, PAGE_SIZE);

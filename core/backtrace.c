@@ -11,7 +11,7 @@
 
 #define FRAMES_MAX 32
 #define CANONICAL_HIGH 0xffff800000000000ULL
-/* The entry code of traps keeps the trap frame where others keep the caller's frame pointer. */
+/* The entry code of traps, which calls C with the trap frame on top of the stack (arch/trap.asm). */
 #define TRAP_ENTRY "trap_common"
 
 struct frame {
@@ -97,11 +97,11 @@ void backtrace(const struct trap_frame *f, u64 rbp, void (*line)(const char *tex
 		/* A return address may be just past its function: look where the call is. */
 		print(frame.rip - 1, line);
 		if (in_trap_entry(frame.rip - 1)) {
-			if (!load_trap(frame.rbp, &frame))
+			if (!load_trap(rbp + sizeof(frame), &frame))
 				return;
 			line("interrupted:");
 			print(frame.rip, line);
-		} else if (frame.rbp <= rbp) {
+		} else if (frame.rbp <= rbp) { /* up the stack only */
 			return;
 		}
 		rbp = frame.rbp;

@@ -131,7 +131,8 @@ static __noreturn void stop_here(u64 rip)
 
 static void stop_others(void)
 {
-	u32 others = cpu_count() - 1;
+	/* A CPU that is not counted yet may panic, too. */
+	u32 others = cpu_count() - (cpu_id() < cpu_count());
 
 	if (!others)
 		return;

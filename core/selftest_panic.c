@@ -1,10 +1,14 @@
 /*
  * Self-tests that end in panic on purpose, for the emulator tests that look at what it prints.
  */
-#include "arch/cpu.h"
+#include "core/clock.h"
 #include "core/panic.h"
 #include "core/selftest.h"
-#include "core/thread.h"
+#include "core/timer.h"
+#include "lib/atomic.h"
+#include "lib/compiler.h"
+
+#define SPIN_NS 10000000ULL
 
 static volatile bool go_on; /* never set: the compiler must think that the panic may not come */
 
@@ -38,6 +42,30 @@ static int test_fault(void)
 	return selftest_fault_inner((volatile int *)0x123450) + 1;
 }
 SELFTEST_ENTRY(panic_fault, "fault", test_fault, true);
+
+static void panic_in_timer(struct timer *timer)
+{
+	(void)timer;
+	panic("deliberate panic in a timer");
+}
+
+__noinline static int selftest_spin_here(void)
+{
+	while (!go_on)
+		cpu_relax();
+	return 1;
+}
+
+/* In an interrupt: the backtrace goes on in what was interrupted. */
+static int test_timer(void)
+{
+	static struct timer timer;
+
+	timer_init(&timer, panic_in_timer);
+	timer_arm(&timer, clock_ns() + SPIN_NS);
+	return selftest_spin_here() + 1;
+}
+SELFTEST_ENTRY(panic_timer, "timerpanic", test_timer, true);
 
 /* Steps over the end of its stack onto the guard page. */
 __noinline static u64 selftest_stack_eater(u64 depth)

@@ -134,6 +134,11 @@ static bool joined(struct thread *t)
 void thread_join(struct thread *t)
 {
 	ASSERT(!t->detached && t != thread_current());
+	if (t->state == THREAD_NEW) {
+		aspace_stack_free(t->aspace, t->stack, t->stack_size);
+		sched_thread_count(t->cpu, -1);
+		t->reaped = true;
+	}
 	while (!joined(t))
 		thread_block();
 	kfree(t);

@@ -115,8 +115,9 @@ __noreturn void thread_exit(void);
 bool thread_need_resched(void);
 
 /*
- * Waits until t, which was started and is not detached, has ended and its stack is gone; then t is
- * freed. One thread may join it, once. Not from interrupt context, not from an idle thread.
+ * Waits until t, which is not detached, has ended and its stack is gone; then t is freed, at once if
+ * it was never started. One thread may join it, once. Not from interrupt context, not from an idle
+ * thread.
  */
 void thread_join(struct thread *t);
 

@@ -23,9 +23,11 @@ static struct uart {
 	u16 port; /* const after uart_init(); 0: none */
 	u8 isa_irq;
 	u8 fifo_depth;
-	u8 fifo_left; /* bytes that still fit; the console's owner */
-	bool stuck;   /* the transmitter did not become ready: do not wait again */
-	bool by_irq;  /* set once: input comes through the ring */
+	u8 fifo_left;  /* bytes that still fit; the console's owner */
+	bool stuck;    /* the transmitter did not become ready: do not wait again */
+	bool poll;     /* asked for; const after uart_init() */
+	bool by_irq;   /* set once: input comes through the ring */
+	u32 throttled; /* the ring was full: the interrupt is off until it is empty */
 	struct irq irq;
 	u32 head, tail; /* free-running: handler writes head, console thread writes tail */
 	u8 ring[RX_RING_SIZE];
@@ -87,14 +89,16 @@ static bool rx_ready(void)
 	return lsr != UART_LSR_NONE && (lsr & UART_LSR_DR);
 }
 
-/* Ring is full: the byte is lost, as it would be in the FIFO. */
+static bool rx_full(void)
+{
+	/* Pairs with the release in rx_pop(): a slot is free only after it was read. */
+	return uart.head - atomic_load_acquire(&uart.tail) == RX_RING_SIZE;
+}
+
 static void rx_push(u8 byte)
 {
 	u32 head = uart.head;
 
-	/* Pairs with the release in rx_pop(): the slot is free only after it was read. */
-	if (head - atomic_load_acquire(&uart.tail) == RX_RING_SIZE)
-		return;
 	uart.ring[head % RX_RING_SIZE] = byte;
 	/* Pairs with the acquire in rx_pop(). */
 	atomic_store_release(&uart.head, head + 1);
@@ -105,23 +109,42 @@ static int rx_pop(void)
 	u32 tail = uart.tail;
 	u8 byte;
 
-	if (atomic_load_acquire(&uart.head) == tail) /* pairs with rx_push() */
+	if (atomic_load_acquire(&uart.head) == tail) { /* pairs with rx_push() */
+		/* The handler sets this before it wakes us, so that it is seen by the last look. */
+		if (atomic_xchg(&uart.throttled, 0))
+			uart_out(UART_IER, UART_IER_RDA);
 		return -1;
+	}
 	byte = uart.ring[tail % RX_RING_SIZE];
-	atomic_store_release(&uart.tail, tail + 1); /* pairs with rx_push() */
+	atomic_store_release(&uart.tail, tail + 1); /* pairs with rx_full() */
 	return byte;
+}
+
+/* Moves what the FIFO has into the ring; false: the ring is full. */
+static bool rx_drain(void)
+{
+	while (rx_ready()) {
+		if (rx_full())
+			return false;
+		rx_push(uart_in(UART_RBR));
+	}
+	return true;
 }
 
 /*
  * The line is edge-triggered: it must go down before it can rise again, so all causes are taken away
- * here, as far as hardware that never stops allows.
+ * here, as far as hardware that never stops allows. With a full ring the interrupt stays off until the
+ * console's thread has emptied it; the sender's or the FIFO's flow control does the rest.
  */
 static void uart_interrupt(void *arg)
 {
 	(void)arg;
 	for (u32 pass = 0; pass < RX_PASSES && !(uart_in(UART_IIR) & UART_IIR_NONE); pass++) {
-		for (u32 i = 0; i < RX_RING_SIZE && rx_ready(); i++)
-			rx_push(uart_in(UART_RBR));
+		if (!rx_drain()) {
+			uart_out(UART_IER, 0);
+			atomic_store_release(&uart.throttled, 1); /* pairs with rx_pop() */
+			break;
+		}
 	}
 	console_input_ready();
 }
@@ -166,21 +189,35 @@ static void uart_setup(void)
 	uart.fifo_depth = (uart_in(UART_IIR) & UART_IIR_FIFO) == UART_IIR_FIFO ? UART_FIFO_SIZE : 1;
 }
 
-int uart_init(void)
+/* Reads the `console=` word; false: there shall be no console. */
+static bool uart_choose(void)
 {
-	char word[8] = "com1";
+	char word[16] = "com1", *comma;
 
 	cmdline_get("console", word, sizeof(word));
+	comma = strchr(word, ',');
+	if (comma) {
+		*comma = '\0';
+		uart.poll = !strcmp(comma + 1, "poll");
+	}
 	if (!strcmp(word, "none"))
-		return 0;
+		return false;
 	uart.port = UART_COM1_PORT;
 	uart.isa_irq = UART_COM1_IRQ;
 	if (!strcmp(word, "com2")) {
 		uart.port = UART_COM2_PORT;
 		uart.isa_irq = UART_COM2_IRQ;
-	} else if (strcmp(word, "com1")) {
-		log_warn("console=%s: not one of com1, com2, none; com1 is used", word);
+	} else if (strcmp(word, "com1") || (comma && !uart.poll)) {
+		log_warn(
+			"console=: not one of com1, com2, none, and perhaps ',poll'; com1 is used");
 	}
+	return true;
+}
+
+int uart_init(void)
+{
+	if (!uart_choose())
+		return 0;
 	if (!uart_present()) {
 		uart.port = 0;
 		return -ENODEV;
@@ -190,24 +227,34 @@ int uart_init(void)
 	return 0;
 }
 
+/* Input by interrupt from now on; it is enabled last. */
+static int uart_connect(void)
+{
+	int err = irq_alloc(&uart.irq, uart_interrupt, NULL);
+
+	if (err)
+		return err;
+	atomic_store_relaxed(&uart.by_irq, true);
+	err = irq_connect_isa(&uart.irq, uart.isa_irq);
+	if (err) {
+		atomic_store_relaxed(&uart.by_irq, false);
+		irq_free(&uart.irq);
+		return err;
+	}
+	uart_out(UART_IER, UART_IER_RDA);
+	return 0;
+}
+
 void uart_start(void)
 {
 	int err;
 
 	if (!uart.port)
 		return;
-	err = irq_alloc(&uart.irq, uart_interrupt, NULL);
-	if (!err) {
-		atomic_store_relaxed(&uart.by_irq, true);
-		err = irq_connect_isa(&uart.irq, uart.isa_irq);
-		if (err)
-			irq_free(&uart.irq);
-	}
-	if (err) {
-		atomic_store_relaxed(&uart.by_irq, false);
-		log_warn("uart: no interrupt (%d): input is polled", err);
-		console_poll_input();
+	err = uart.poll ? -ENOTSUP : uart_connect();
+	if (!err)
 		return;
-	}
-	uart_out(UART_IER, UART_IER_RDA);
+	if (!uart.poll)
+		log_warn("uart: no interrupt (error %d): input is polled", -err);
+	console_poll_input();
 }

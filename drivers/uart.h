@@ -7,7 +7,8 @@
 
 /*
  * Sets up the port that the `console=` word names (com1, com2 or none; default com1), 115200 8N1, and
- * adds it to the console; input is polled. Needs the command line, nothing else. 0, -ENODEV.
+ * adds it to the console; input is polled, and stays so with `,poll` behind the name. Needs the command
+ * line, nothing else. 0, -ENODEV.
  */
 int uart_init(void);
 

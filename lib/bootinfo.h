@@ -9,13 +9,14 @@
 #define BOOT_CMDLINE_MAX 1024
 #define BOOT_MAX_REGIONS 256
 #define BOOT_MAX_MODULES 64
-#define BOOT_PATH_MAX 128
+#define BOOT_PATH_MAX    128
 
 enum boot_region_type {
-	BOOT_MEM_USABLE = 1, /* RAM, the image and the modules included: who allocates leaves them out */
+	BOOT_MEM_USABLE =
+		1, /* RAM, the image and the modules included: who allocates leaves them out */
 	BOOT_MEM_RESERVED = 2,
 	BOOT_MEM_ACPI = 3, /* ACPI tables; RAM once they were read */
-	BOOT_MEM_NVS = 4, /* ACPI's, kept as it is */
+	BOOT_MEM_NVS = 4,  /* ACPI's, kept as it is */
 	BOOT_MEM_BAD = 5,
 };
 
@@ -25,7 +26,7 @@ struct boot_region {
 };
 
 struct boot_module {
-	u64 pa, size; /* page-aligned start; size may be 0 */
+	u64 pa, size;             /* page-aligned start; size may be 0 */
 	char path[BOOT_PATH_MAX]; /* path within the boot set: the first word of the module's command line */
 };
 

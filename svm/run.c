@@ -11,8 +11,6 @@
 #include "vm/lapic.h"
 #include "vm/vcpu.h"
 
-#define APIC_TPR 0x80
-
 #define LAPIC_STRIDE 0x10 /* between the eight registers of IRR */
 
 static u32 apic_reg(const struct vlapic *l, u32 offset)

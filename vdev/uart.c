@@ -319,20 +319,27 @@ static void uart_input(struct vdev *dev)
 	}
 }
 
+/* Drives both lines, whatever the controllers have heard. */
+static void irq_renew(struct uart *u)
+{
+	for (u8 line = 0; line < ARRAY_LEN(u->lines); line++) {
+		irqline_renew(&u->lines[line]);
+		irq_update(u, line);
+	}
+}
+
 static void uart_reset(struct vdev *dev)
 {
 	struct uart *u = container_of(dev, struct uart, dev);
 
 	vtimer_cancel(&u->retry);
-	for (u32 i = 0; i < u->count; i++) {
+	for (u32 i = 0; i < u->count; i++)
 		u->ports[i] = (struct uart_port){
 			.dll = 1,
 			.chardev = u->ports[i].chardev,
 			.line = u->ports[i].line,
 		};
-		irqline_renew(&u->lines[u->ports[i].line]);
-		irq_update(u, u->ports[i].line);
-	}
+	irq_renew(u);
 }
 
 static void fifo_state(struct uart_port *p, struct uart_fifo *f, struct state *s, const char *count,
@@ -381,10 +388,11 @@ static void uart_state(struct vdev *dev, struct state *s)
 	for (u32 i = 0; i < u->count; i++)
 		port_state(&u->ports[i], s);
 	if (s->loading && !state_result(s)) {
-		irqline_renew(&u->lines[0]);
-		irqline_renew(&u->lines[1]);
-		retry_fired(&u->retry);
-		uart_input(dev);
+		for (u32 i = 0; i < u->count; i++) {
+			rx_fill(&u->ports[i]);
+			tx_flush(u, &u->ports[i]);
+		}
+		irq_renew(u);
 	}
 }
 

@@ -7,8 +7,10 @@
 #include "arch/cpu.h"
 #include "arch/feature.h"
 #include "arch/msr.h"
+#include "core/clock.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
+#include "vm/lapic_timer.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -55,6 +57,7 @@
 #define XCR0_OFFERED BITS(2, 0) /* x87, SSE, AVX */
 #define XSAVE1_OFFERED (BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV with ECX=1 */)
 
+#define LEAF_TSC 0x15u
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_EXTENDED 0x80000000u
 
@@ -152,6 +155,20 @@ static void leaf_xsave(struct cpuid_table *t)
 		mask(add(t, 0xd, 2, true), ~0u, ~0u, 0, 0);
 }
 
+/*
+ * The TSC's frequency as the host measured it, in terms of a crystal that is the virtual local APIC
+ * timer's input clock, since guests take it for that.
+ */
+static void leaf_tsc(struct cpuid_table *t)
+{
+	struct cpuid_entry *e = add(t, LEAF_TSC, 0, false);
+
+	e->eax = VLAPIC_TIMER_HZ / 1000;
+	e->ebx = (u32)clock_tsc_khz();
+	e->ecx = VLAPIC_TIMER_HZ;
+	e->edx = 0;
+}
+
 static void leaves_hypervisor(struct cpuid_table *t)
 {
 	struct cpuid_entry *e = add(t, LEAF_HYPERVISOR, 0, false);
@@ -239,7 +256,7 @@ int cpuid_table_create(struct vm *vm)
 		return -ENOMEM;
 	vm->cpuid = t;
 	e = add(t, 0, 0, false);
-	e->eax = MIN(last, 0x16u);
+	e->eax = MIN(last, LEAF_TSC);
 	leaf_features(t, vcpus);
 	if (cpu_vendor() == CPU_VENDOR_INTEL && last >= 4)
 		leaf_caches(t, vcpus);
@@ -254,10 +271,8 @@ int cpuid_table_create(struct vm *vm)
 		leaf_topology(t, vcpus);
 	if (last >= 0xd)
 		leaf_xsave(t);
-	if (last >= 0x15)
-		add(t, 0x15, 0, false);
-	if (last >= 0x16)
-		add(t, 0x16, 0, false);
+	if (last >= LEAF_TSC)
+		leaf_tsc(t);
 	leaves_hypervisor(t);
 	leaves_extended(t);
 	derive_controls(t);

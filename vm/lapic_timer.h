@@ -6,6 +6,8 @@
 
 #include "lib/types.h"
 
+#define VLAPIC_TIMER_HZ 1000000000u
+
 struct state;
 struct vlapic;
 

@@ -8,6 +8,7 @@
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/compiler.h"
+#include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
@@ -34,8 +35,10 @@ static bool serve_requests(struct vcpu *v)
 	/* Acquire pairs with the release in vcpu_request(): what was done before it is visible. */
 	u32 req = __atomic_exchange_n(&v->port->requests, 0, __ATOMIC_ACQUIRE);
 
-	if (req & REQ_STOP)
+	if (req & REQ_STOP) {
+		vcpu_call_cancel(v->port);
 		return true;
+	}
 	if (req & (REQ_EVENT | REQ_NMI))
 		v->recheck = true;
 	if (req & REQ_NMI)
@@ -44,6 +47,8 @@ static bool serve_requests(struct vcpu *v)
 		vtimer_run(v);
 	if (req & REQ_CHARDEV)
 		chardev_input(v->vm);
+	if (req & REQ_CALL)
+		vcpu_call_serve(v);
 	return false;
 }
 

@@ -121,6 +121,7 @@ enum vcpu_request {
 	REQ_NMI = BIT(4),
 	REQ_RESET = BIT(5),
 	REQ_FLUSH = BIT(6), /* second-stage translations were removed */
+	REQ_CALL = BIT(7), /* vm/call.h */
 };
 
 struct vcpu {

@@ -81,7 +81,7 @@ struct vm *vm_create(const struct domain *cfg)
 	vm->cfg = *cfg;
 	vm->cfg.memory = ALIGN_UP(cfg->memory, GRANULE_SIZE);
 	vm->vcpu_count = cfg->vcpus;
-	spin_init(&vm->lock, RANK_VM, "vm");
+	spin_init(&vm->lock, RANK_VM_STATE, "vm");
 	list_init(&vm->devices);
 	for (u32 i = 0; i < cfg->serials; i++) {
 		char name[32];

@@ -21,6 +21,7 @@ struct heap;
 struct hvm_vm;
 struct thread;
 struct vcpu;
+struct vcpu_call;
 
 /* RAM is one stretch from 0, at most up to the PCI hole, and one from 4 GiB up. */
 #define GUEST_LOW_RAM_MAX 0xc0000000ULL
@@ -50,6 +51,7 @@ struct vcpu_port {
 	u32 requests; /* atomic, enum vcpu_request; set with release before the kick, taken with acquire */
 	struct thread *thread; /* const while the VM exists */
 	struct timer timer; /* wakes the vCPU for its earliest vtimer */
+	struct vcpu_call *call; /* atomic: what REQ_CALL asks for */
 	struct vcpu *vcpu; /* an address in the VM's heap: for its own thread only */
 	u64 exits[32]; /* by enum exit_kind; written by the vCPU's thread, read by anyone */
 };
@@ -66,7 +68,7 @@ struct vm {
 	u32 id; /* const; from 1 */
 	owner_t owner; /* const */
 	struct domain cfg; /* const once started */
-	struct spinlock lock; /* RANK_VM: state, stop_reason */
+	struct spinlock lock; /* RANK_VM_STATE: state, stop_reason */
 	u8 state; /* enum vm_state */
 	u8 stop_reason; /* enum stop_reason */
 	char stop_text[160]; /* why, for people */

@@ -102,8 +102,11 @@ static void sync(struct vcpu *v, struct pi_desc *desc)
 		return;
 	/* ON first: what is posted from here on notifies again. Pairs with post(). */
 	atomic_fetch_and(&desc->control, ~PID_ON);
-	for (u32 i = 0; i < ARRAY_LEN(desc->pir); i++)
-		highest = MAX(highest, take_word(v->lapic->page, i, atomic_xchg(&desc->pir[i], 0)));
+	for (u32 i = 0; i < ARRAY_LEN(desc->pir); i++) {
+		int vector = take_word(v->lapic->page, i, atomic_xchg(&desc->pir[i], 0));
+
+		highest = MAX(highest, vector);
+	}
 	status = vmcs_read(GUEST_INTR_STATUS);
 	/* RVI, its low byte, is the highest vector requested. */
 	if (highest > (int)(status & 0xff))

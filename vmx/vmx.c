@@ -87,8 +87,7 @@ static int probe(const char **why)
 	log_info("vmx: VT-x, revision %#x, EPT%s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
 		 msrs.ept_vpid & EPT_CAP_1G ? " with 1 GiB pages" : "",
 		 vmx_caps.vpid ? "VPID" : "no VPID");
-	if (!(msrs.ept_vpid & EPT_CAP_1G))
-		s2_limit_leaf(1);
+	s2_limit_leaf(msrs.ept_vpid & EPT_CAP_1G ? 2 : 1);
 	return 0;
 }
 

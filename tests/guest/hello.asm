@@ -16,7 +16,7 @@ done:
 	test	ebx, ebx
 	jz	hang			; no vendor: something is wrong
 	mov	dx, 0x604		; PM1a control
-	mov	ax, 0x3400		; SLP_EN, SLP_TYP of S5
+	mov	ax, 0x2000		; SLP_EN; SLP_TYP 0 is S5, as the DSDT says
 	out	dx, ax
 hang:
 	hlt

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "tests/host/harness.h"
@@ -17,7 +18,7 @@
 
 struct fake_line fake_lines[VM_GSI_COUNT];
 u64 fake_now, fake_wall, fake_low_ram, fake_high_ram;
-u32 fake_stops, fake_stop_reason, fake_locks_held;
+u32 fake_stops, fake_stop_reason, fake_locks_held, fake_log_lines;
 u8 fake_memory[1 << 20];
 
 static struct vm *vm;
@@ -79,6 +80,12 @@ u64 spin_lock_irq(struct spinlock *l)
 void spin_unlock_irq(struct spinlock *l, u64 flags)
 {
 	spin_unlock(l);
+}
+
+/* Loading broken streams would log thousands of lines. */
+void log_printf(enum log_level level, const char *fmt, ...)
+{
+	fake_log_lines++;
 }
 
 u64 vm_time_ns(const struct vm *v)
@@ -195,6 +202,7 @@ struct vm *fake_vm_new(const struct domain *cfg)
 	fake_stops = 0;
 	fake_stop_reason = STOP_NONE;
 	fake_locks_held = 0;
+	fake_log_lines = 0;
 	fake_low_ram = 512 * MIB;
 	fake_high_ram = 0;
 

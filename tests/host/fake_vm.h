@@ -20,6 +20,7 @@ extern u64 fake_wall; /* clock_wall_s() */
 extern u64 fake_low_ram, fake_high_ram;
 extern u32 fake_stops, fake_stop_reason; /* vm_stop() calls, and the last one's reason */
 extern u32 fake_locks_held;
+extern u32 fake_log_lines;
 extern u8 fake_memory[1 << 20];
 
 /* A new VM with cfg, without devices; the one before is gone. cfg NULL: ACPI, APIC, 1 serial port. */

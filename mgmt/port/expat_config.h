@@ -1,0 +1,11 @@
+/*
+ * How expat is built for Plinth: no DTDs, no entities but the five of XML, no namespaces, no floating
+ * point. The other headers here are the C library that it asks for, no more than that of it.
+ */
+#pragma once
+
+#define XML_GE 0
+#define XML_CONTEXT_BYTES 0 /* it then parses where the document lies, without a copy */
+#define XML_MIN_SIZE 1
+#define XML_POOR_ENTROPY 1 /* the salt of its hash tables is set by who makes a parser */
+#define BYTEORDER 1234

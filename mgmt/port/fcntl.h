@@ -1,0 +1,2 @@
+/* For expat: it opens nothing. */
+#pragma once

@@ -1,0 +1,2 @@
+/* For expat: it uses none of these types. */
+#pragma once

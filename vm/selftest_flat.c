@@ -1,0 +1,90 @@
+/*
+ * Help for self-tests with bare guests.
+ */
+#include "vm/selftest_flat.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/thread.h"
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "vm/hvm.h"
+#include "vm/vm.h"
+
+#define LIMIT_NS 20000000000ull
+#define STEP_NS 1000000ull
+
+struct vm *flat_vm(const char *name, const char *image)
+{
+	static struct domain cfg;
+
+	memset(&cfg, 0, sizeof(cfg));
+	if (str_copy(cfg.name, sizeof(cfg.name), name) ||
+	    str_copy(cfg.kernel, sizeof(cfg.kernel), image))
+		return NULL;
+	cfg.memory = 32 * MIB;
+	cfg.vcpus = 1;
+	cfg.loader = LOADER_FLAT;
+	cfg.acpi = cfg.apic = true;
+	cfg.serials = 1;
+	return vm_create(&cfg);
+}
+
+static bool ended(const struct vm *vm)
+{
+	u8 state = atomic_load_acquire(&vm->state); /* pairs with set_state() in vm.c */
+
+	return state == VM_STOPPED || state == VM_CRASHED || state == VM_DEFINED;
+}
+
+static void log_exits(const struct vm *vm)
+{
+	for (u32 k = 0; k < EXIT_KINDS; k++) {
+		if (vm->ports[0].exits[k])
+			log_info("%s: exits of kind %u: %llu", vm->cfg.name, k,
+				 (unsigned long long)vm->ports[0].exits[k]);
+	}
+}
+
+int flat_wait(struct vm *vm)
+{
+	u64 end = clock_ns() + LIMIT_NS;
+
+	while (clock_ns() < end) {
+		if (ended(vm))
+			return 0;
+		thread_block_until(clock_ns() + STEP_NS);
+	}
+	log_exits(vm);
+	return -ETIMEDOUT;
+}
+
+int flat_expect(struct vm *vm, const char *text)
+{
+	u64 end = clock_ns() + LIMIT_NS;
+	char got[64];
+	size_t n = 0, len = strlen(text);
+
+	while (clock_ns() < end) {
+		n += chardev_host_read(&vm->serial[0], got + n, sizeof(got) - n);
+		if (n >= len)
+			return memcmp(got, text, len) ? -EINVAL : 0;
+		if (ended(vm))
+			return -ENODEV;
+		thread_block_until(clock_ns() + STEP_NS);
+	}
+	log_exits(vm);
+	return -ETIMEDOUT;
+}
+
+int flat_end(struct vm *vm)
+{
+	int err = 0;
+
+	if (!ended(vm)) {
+		vm_stop(vm, STOP_DESTROYED, "destroyed");
+		err = flat_wait(vm);
+	}
+	return err ? err : vm_undefine(vm);
+}

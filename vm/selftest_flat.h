@@ -1,0 +1,21 @@
+/*
+ * Help for self-tests with bare guests, which are flat images of the boot set.
+ */
+#pragma once
+
+#include "lib/compiler.h"
+#include "lib/types.h"
+
+struct vm;
+
+/* A VM that boots image: one vCPU, 32 MiB, one serial port. NULL: no memory. Not started. */
+struct vm *flat_vm(const char *name, const char *image);
+
+/* Until the VM has ended; -ETIMEDOUT after 20 s, its exits are then in the log. */
+int flat_wait(struct vm *vm) __must_check;
+
+/* Until the guest has written text, 63 characters at most, to its serial port. -ETIMEDOUT. */
+int flat_expect(struct vm *vm, const char *text) __must_check;
+
+/* Stops it and takes it off the list. */
+int flat_end(struct vm *vm) __must_check;
