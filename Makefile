@@ -22,7 +22,7 @@ THIRD    := $(addprefix $(OBJ)/deps/expat/,xmlparse.o xmltok.o xmlrole.o)
 # The compiler's own headers, and no others; no library shall take this for a Unix.
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 THIRD_FLAGS := -U__unix__ -U__linux__
-INCLUDES := -isystem mgmt/port -isystem $(EXPAT)
+INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT)
 SOURCES  += $(sort $(wildcard mgmt/port/*.c))
 endif
 
@@ -68,11 +68,11 @@ $(OBJ)/%.asm.o: %.asm $(OBJ)/flags
 	$(Q)$(NASM) $(NFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
 
 # -w: the library's warnings are not ours. The standard headers that it wants are in mgmt/port.
-$(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags $(wildcard mgmt/port/*.h)
+$(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags $(wildcard mgmt/port/*.h mgmt/port/libc/*.h)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
 	$(Q)$(CC) $(MACHINE) -Os -w -nostdinc -isystem $(GCC_INCLUDE) \
-		$(THIRD_FLAGS) -Imgmt/port -I. -MMD -MP -c $< -o $@
+		$(THIRD_FLAGS) -isystem mgmt/port/libc -Imgmt/port -I. -MMD -MP -c $< -o $@
 
 $(EXPAT)/%.c:
 	tools/deps

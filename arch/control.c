@@ -8,7 +8,11 @@
 
 #define CPUID_EXT_NX BIT(20) /* 0x80000001 EDX */
 #define CPUID_MSR    BIT(5)  /* 1 EDX */
+#define CPUID_PAT    BIT(16)
 #define CPUID_APIC   BIT(9)
+
+/* SDM vol. 3, "Programming the PAT": WB WT UC- UC, twice. mm's page-table format counts on it. */
+#define PAT_RESET 0x0007040600070406ULL
 
 const char *cpu_missing(void)
 {
@@ -16,6 +20,8 @@ const char *cpu_missing(void)
 
 	if (!(cpuid(0x80000001, 0).edx & CPUID_EXT_NX))
 		return "no-execute pages (NX), which W^X needs";
+	if (!(basic.edx & CPUID_PAT))
+		return "page attribute tables (PAT)";
 	if (!(basic.edx & CPUID_MSR))
 		return "model-specific registers";
 	if (!(basic.edx & CPUID_APIC))
@@ -39,6 +45,7 @@ void cpu_control_init(void)
 	for (u32 i = 0; i < ARRAY_LEN(optional); i++)
 		if (cpu_has(optional[i].feature))
 			cr4 |= optional[i].bit;
+	wrmsr(MSR_PAT, PAT_RESET);
 	wrmsr(MSR_EFER, (rdmsr(MSR_EFER) & ~EFER_SCE) | EFER_NXE);
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
 	/* PCIDE is set with PCID 0 in CR3 (SDM vol. 3, "Process-Context Identifiers"). */

@@ -10,16 +10,16 @@
 /* The order in which locks nest, outermost first; docs/locking.md says what each guards. */
 enum lock_rank {
 	RANK_NONE = 0,
-	RANK_VM, /* the list of VMs */
-	RANK_VDEV, /* a virtual device */
-	RANK_VIRQ, /* virtual IOAPIC and PIC: devices raise lines under their own lock */
+	RANK_VM,       /* the list of VMs */
+	RANK_VDEV,     /* a virtual device */
+	RANK_VIRQ,     /* virtual IOAPIC and PIC: devices raise lines under their own lock */
 	RANK_VM_STATE, /* why a VM stops: devices say so under their own lock */
 	RANK_CHARDEV,
 	RANK_ASPACE, /* an address space's tables and window */
 	RANK_HEAP,
-	RANK_KMAP, /* the hypervisor's own page tables */
-	RANK_PAGE, /* granules and page lists: page tables take pages while they change */
-	RANK_SHOOT, /* one TLB shoot-down at a time */
+	RANK_KMAP,   /* the hypervisor's own page tables */
+	RANK_PAGE,   /* granules and page lists: page tables take pages while they change */
+	RANK_SHOOT,  /* one TLB shoot-down at a time */
 	RANK_THREAD, /* dead threads and who waits for them */
 	RANK_RUNQ,
 	RANK_TIMER,
@@ -32,11 +32,14 @@ enum lock_rank {
 
 struct spinlock {
 	u32 next, serving; /* ticket lock: taken while they differ */
-	u8 rank; /* enum lock_rank */
+	u8 rank;           /* enum lock_rank */
 	const char *name;
 };
 
-#define SPINLOCK_INIT(r, n) { .rank = (r), .name = (n) }
+#define SPINLOCK_INIT(r, n)                                                                        \
+	{                                                                                          \
+		.rank = (r), .name = (n)                                                           \
+	}
 
 void spin_init(struct spinlock *l, enum lock_rank rank, const char *name);
 

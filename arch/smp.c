@@ -13,6 +13,7 @@
 #include "arch/percpu.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
+#include "core/log.h"
 #include "core/panic.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -33,6 +34,7 @@ struct ap_start {
 	u64 stack;
 	u64 gs_base;
 	void (*entry)(void);
+	u64 tsc; /* the new CPU's, between AP_TAKEN and AP_READY */
 };
 static_assert(offsetof(struct ap_start, cr3) == 8, "trampoline.asm");
 static_assert(offsetof(struct ap_start, stack) == 16, "trampoline.asm");
@@ -81,9 +83,23 @@ static bool wait_change(enum ap_state from, u64 us)
 	return false;
 }
 
+/* The clock takes all TSCs for one: each reading must lie between the boot CPU's before and after. */
+static void check_tsc(u32 cpu, u64 before)
+{
+	u64 tsc = ap_start.tsc, after = rdtsc();
+
+	if (tsc < before)
+		log_warn("tsc: CPU %u is behind by %llu ticks or more", cpu,
+			 (unsigned long long)(before - tsc));
+	else if (tsc > after)
+		log_warn("tsc: CPU %u is ahead by %llu ticks or more", cpu,
+			 (unsigned long long)(tsc - after));
+}
+
 int smp_start_cpu(u32 cpu, u32 apic_id, u64 cr3, void *stack_top, void (*entry)(void))
 {
 	u32 expected = AP_WAITING;
+	u64 before = rdtsc();
 
 	apic_ids[cpu] = apic_id;
 	ap_start.apic_id = apic_id;
@@ -105,6 +121,7 @@ int smp_start_cpu(u32 cpu, u32 apic_id, u64 cr3, void *stack_top, void (*entry)(
 	/* It is in our code now: what keeps it there is a bug or broken hardware, and it holds the slot. */
 	if (!wait_change(AP_TAKEN, ANSWER_US))
 		return -EIO;
+	check_tsc(cpu, before);
 	return 0;
 }
 
@@ -115,6 +132,7 @@ __noreturn void smp_ap_main(void)
 	cpu_control_init();
 	trap_init_cpu();
 	lapic_init_cpu();
+	ap_start.tsc = rdtsc();
 	/* release: everything in the slot was read; pairs with wait_change() */
 	atomic_store_release(&ap_start.state, AP_READY);
 	entry();

@@ -91,17 +91,34 @@ static u32 area_order(void)
 	return order;
 }
 
+/* What CPU cpu needs of memory; made once, and used for the next try when a CPU does not come up. */
+static int prepare(u32 cpu, void **stack)
+{
+	static u32 prepared; /* the boot CPU needs nothing */
+	static void *top;
+
+	if (prepared != cpu) {
+		void *area = page_alloc(area_order());
+
+		if (!area)
+			return -ENOMEM;
+		percpu_register(cpu, area);
+		set_stacks(cpu);
+		top = cpus_stack();
+		prepared = cpu;
+	}
+	*stack = top;
+	return 0;
+}
+
 /* 0; -ETIMEDOUT: try the next one with the same index; anything else: no more can be started. */
 static int start(u32 cpu, u32 apic_id)
 {
-	void *area = page_alloc(area_order());
-	int err;
+	void *stack;
+	int err = prepare(cpu, &stack);
 
-	if (!area)
-		return -ENOMEM;
-	percpu_register(cpu, area);
-	set_stacks(cpu);
-	err = smp_start_cpu(cpu, apic_id, mm_root().v, cpus_stack(), ap_main);
+	if (!err)
+		err = smp_start_cpu(cpu, apic_id, mm_root().v, stack, ap_main);
 	if (err)
 		return err;
 	return wait_online(cpu + 1) ? 0 : -EIO;

@@ -9,10 +9,10 @@
 #include "lib/string.h"
 #include "lib/symbols.h"
 
-#define FRAMES_MAX 32
+#define FRAMES_MAX     32
 #define CANONICAL_HIGH 0xffff800000000000ULL
 /* The entry code of traps, which calls C with the trap frame on top of the stack (arch/trap.asm). */
-#define TRAP_ENTRY "trap_common"
+#define TRAP_ENTRY     "trap_common"
 
 struct frame {
 	u64 rbp, rip;

@@ -1,6 +1,6 @@
 /*
- * Character devices: two byte rings under one lock. Whoever added bytes notifies the other side after
- * the lock was released.
+ * Character devices: two byte rings under one lock. Whoever added bytes notifies the other side
+ * after the lock was released.
  */
 #include "core/chardev.h"
 

@@ -19,7 +19,9 @@ struct chardev {
 	struct spinlock lock;
 	char name[32];
 	struct chardev_ring to_guest, from_guest;
-	/* Called after bytes were added for that side, without the lock; may be NULL. Any context. */
+	/*
+	 * Called after bytes were added for that side, without the lock; may be NULL. Any context.
+	 */
 	void (*guest_notify)(void *ctx);
 	void *guest_ctx;
 	void (*host_notify)(void *ctx);

@@ -7,7 +7,7 @@
 #include "core/panic.h"
 
 #define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S  1000000000ULL
 
 /* A fraction: mult / 2^shift, mult with its top bit set. */
 struct ratio {
@@ -16,8 +16,8 @@ struct ratio {
 };
 
 static struct {
-	u64 khz; /* 0: not running yet */
-	u64 base; /* TSC at 0 ns */
+	u64 khz;    /* 0: not running yet */
+	u64 base;   /* TSC at 0 ns */
 	u64 wall_s; /* at 0 ns */
 	struct ratio to_ns, to_tsc;
 } clock;

@@ -1,7 +1,7 @@
 /*
- * The console: who may write to the sinks, and the thread that hands input on. Writers own the console
- * one at a time by a word that names the owner's CPU instead of a spinlock, because a writer that finds
- * it taken need not wait (the owner prints its log line too) and an NMI must not.
+ * The console: who may write to the sinks, and the thread that hands input on. Writers own the
+ * console one at a time by a word that names the owner's CPU instead of a spinlock, because a
+ * writer that finds it taken need not wait (the owner prints its log line too) and an NMI must not.
  */
 #include "core/console.h"
 
@@ -46,8 +46,8 @@ static bool console_try_own(u64 *flags)
 }
 
 /*
- * False: write all the same. This CPU owns it already, that is an NMI or a fault came while it wrote;
- * or the owner was stopped by a panic.
+ * False: write all the same. This CPU owns it already, that is an NMI or a fault came while it
+ * wrote; or the owner was stopped by a panic.
  */
 static bool console_own(u64 *flags)
 {
@@ -67,12 +67,28 @@ static void console_disown(u64 flags)
 	irq_restore(flags);
 }
 
-void console_write_raw(const char *s, size_t n)
+static void write_sinks(const char *s, size_t n)
 {
 	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
 
 	for (u32 i = 0; i < count; i++)
 		sinks[i].sink->write(s, n);
+}
+
+static void drain_sinks(void)
+{
+	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
+
+	for (u32 i = 0; i < count; i++) {
+		if (sinks[i].sink->drain)
+			sinks[i].sink->drain();
+	}
+}
+
+void console_write_raw(const char *s, size_t n)
+{
+	write_sinks(s, n);
+	drain_sinks();
 }
 
 /* Prints the sink's next log line. */
@@ -100,7 +116,7 @@ static bool print_lines(void)
 
 		if (!log_read(&cursor, line))
 			return false;
-		console_write_raw("\n", 1);
+		write_sinks("\n", 1);
 		mid_line = false;
 	}
 	for (u32 i = 0; i < sink_count; i++)
@@ -115,8 +131,8 @@ void console_flush(void)
 	u32 seen;
 
 	/*
-	 * Either we get the console, or its owner gave it up after this count, and will find it changed
-	 * (the exchange in console_disown() comes before its second look).
+	 * Either we get the console, or its owner gave it up after this count, and will find it
+	 * changed (the exchange in console_disown() comes before its second look).
 	 */
 	atomic_fetch_add(&flush_requests, 1);
 	do {
@@ -140,7 +156,7 @@ void console_write(const char *s, size_t n)
 	}
 	while (print_lines())
 		;
-	console_write_raw(s, n);
+	write_sinks(s, n);
 	mid_line = s[n - 1] != '\n';
 	console_disown(flags);
 	console_flush();
@@ -162,13 +178,8 @@ void console_add(const struct console_sink *sink)
 
 void console_drain(void)
 {
-	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
-
 	console_flush();
-	for (u32 i = 0; i < count; i++) {
-		if (sinks[i].sink->drain)
-			sinks[i].sink->drain();
-	}
+	drain_sinks();
 }
 
 int console_read(void)
@@ -221,7 +232,9 @@ void console_start(void)
 		return;
 	}
 	thread_start(t);
-	/* Input that came before is found by the thread's first look. Pairs with the acquire below. */
+	/*
+	 * Input that came before is found by the thread's first look. Pairs with the acquire below.
+	 */
 	atomic_store_release(&input_thread, t);
 }
 

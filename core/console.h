@@ -7,8 +7,8 @@
 #include "lib/types.h"
 
 struct console_sink {
-	void (*write)(const char *s, size_t n); /* polled; any context; must not lock */
-	int (*read)(void); /* next input byte or -1 */
+	void (*write)(const char *s, size_t n); /* any context; must not lock or log */
+	int (*read)(void);                      /* next input byte or -1 */
 	void (*drain)(void); /* waits, bounded, until all was sent; may be NULL */
 };
 
@@ -18,7 +18,7 @@ void console_add(const struct console_sink *sink);
 /* Writes raw text, atomically against other writers. Any context. */
 void console_write(const char *s, size_t n);
 
-/* For panic: writes with no lock. */
+/* For panic: writes with no lock, and waits until it has left the machine. */
 void console_write_raw(const char *s, size_t n);
 
 /*

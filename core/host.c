@@ -13,8 +13,7 @@ void host_set_boot_cpu(struct host *h, u32 apic_id)
 		i++;
 	if (i == h->cpu_count && i < HOST_MAX_CPUS)
 		h->cpu_count++;
-	if (i ==
-	    HOST_MAX_CPUS) /* more CPUs than we use, the boot CPU behind them: it takes one's place */
+	if (i == HOST_MAX_CPUS) /* it is one of those left out: it takes another's place */
 		i--;
 	for (; i; i--)
 		h->apic_ids[i] = h->apic_ids[i - 1];

@@ -6,9 +6,9 @@
 #include "lib/addr.h"
 #include "lib/types.h"
 
-#define HOST_MAX_CPUS 64
+#define HOST_MAX_CPUS    64
 #define HOST_MAX_IOAPICS 8
-#define HOST_MAX_MCFG 8
+#define HOST_MAX_MCFG    8
 
 struct host_ioapic {
 	paddr_t base;
@@ -29,7 +29,7 @@ struct host_mcfg {
 };
 
 struct host {
-	u32 cpu_count; /* enabled in MADT (at most HOST_MAX_CPUS) */
+	u32 cpu_count;               /* enabled in MADT (at most HOST_MAX_CPUS) */
 	u32 apic_ids[HOST_MAX_CPUS]; /* the boot CPU first */
 	bool have_madt;
 	u32 ioapic_count;
@@ -45,11 +45,11 @@ struct host {
 	bool s5_found;
 	u8 s5_typ_a, s5_typ_b;
 	u8 reset_value;
-	u8 reset_space; /* ACPI address space id: 0 memory, 1 I/O, 2 PCI configuration */
+	u8 reset_space;    /* ACPI address space id: 0 memory, 1 I/O, 2 PCI configuration */
 	u64 reset_address; /* 0: none */
 	u16 smi_cmd; /* I/O port that takes acpi_enable to switch to ACPI mode; 0: none needed */
 	u8 acpi_enable;
-	u8 rtc_century; /* CMOS index of the century; 0: none */
+	u8 rtc_century;  /* CMOS index of the century; 0: none */
 	bool rtc_absent; /* FADT says that there is no CMOS clock */
 };
 

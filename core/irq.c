@@ -17,21 +17,21 @@
 #include "lib/compiler.h"
 #include "lib/errno.h"
 
-#define IRQ_VECTORS (IRQ_VECTOR_LAST - IRQ_VECTOR_FIRST + 1)
+#define IRQ_VECTORS     (IRQ_VECTOR_LAST - IRQ_VECTOR_FIRST + 1)
 #define IRQ_FIXED_FIRST (IRQ_VECTOR_LAST + 1)
-#define IRQ_FIXED (256 - IRQ_FIXED_FIRST)
+#define IRQ_FIXED       (256 - IRQ_FIXED_FIRST)
 
 /* An MSI without remapping (SDM vol. 3, "Message Address Register Format"). */
-#define MSI_ADDRESS 0xfee00000u
+#define MSI_ADDRESS    0xfee00000u
 #define MSI_DEST_SHIFT 12
-#define MSI_DEST_MAX 255u
+#define MSI_DEST_MAX   255u
 /* Message data: the vector; fixed delivery mode, edge triggered are 0. */
 
 struct irq_cpu {
 	struct irq *irqs[IRQ_VECTORS]; /* lock: irq_lock; read by this CPU without */
-	struct irq *running; /* its handler is under way; written by this CPU */
-	u32 depth; /* handlers under way; this CPU */
-	u64 stray; /* interrupts that nobody has a handler for; this CPU */
+	struct irq *running;           /* its handler is under way; written by this CPU */
+	u32 depth;                     /* handlers under way; this CPU */
+	u64 stray;                     /* interrupts that nobody has a handler for; this CPU */
 };
 
 static PERCPU struct irq_cpu irq_cpu;

@@ -7,15 +7,15 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-#define IRQ_VECTOR_FIRST 0x30 /* below: exceptions and the PIC's remapped, masked range */
-#define IRQ_VECTOR_LAST 0xdf
+#define IRQ_VECTOR_FIRST     0x30 /* below: exceptions and the PIC's remapped, masked range */
+#define IRQ_VECTOR_LAST      0xdf
 /* Fixed vectors, highest priority class first. */
-#define IRQ_VECTOR_SPURIOUS 0xff
+#define IRQ_VECTOR_SPURIOUS  0xff
 #define IRQ_VECTOR_SHOOTDOWN 0xf2
-#define IRQ_VECTOR_POSTED 0xf1
-#define IRQ_VECTOR_TIMER 0xf0
-#define IRQ_VECTOR_RESCHED 0xef
-#define IRQ_VECTOR_CALL 0xee
+#define IRQ_VECTOR_POSTED    0xf1
+#define IRQ_VECTOR_TIMER     0xf0
+#define IRQ_VECTOR_RESCHED   0xef
+#define IRQ_VECTOR_CALL      0xee
 
 struct irq {
 	u8 vector;

@@ -1,11 +1,10 @@
 /*
- * The log ring: fixed slots, written without a lock by any CPU in any context. A writer takes a ticket,
- * marks the ticket's slot busy, fills it and marks it complete; a reader copies a slot and then looks
- * whether it still is what it was. The console pulls lines from here, each sink at its own pace.
+ * The log ring: fixed slots, written without a lock by any CPU in any context. A writer takes a
+ * ticket, marks the ticket's slot busy, fills it and marks it complete; a reader copies a slot and
+ * then looks whether it still is what it was. The console pulls lines from here, each sink at its
+ * own pace.
  */
 #include "core/log.h"
-
-#include <stdarg.h>
 
 #include "arch/cpu.h"
 #include "core/clock.h"
@@ -43,8 +42,9 @@ static void make_printable(char *s)
 }
 
 /*
- * Writes the line into the ring. It is dropped where its slot is still being written by a writer a whole
- * ring behind, or was taken by one a whole ring ahead: then this CPU stood still for 256 lines.
+ * Writes the line into the ring. It is dropped where its slot is still being written by a writer a
+ * whole ring behind, or was taken by one a whole ring ahead: then this CPU stood still for 256
+ * lines.
  */
 static void log_store(enum log_level level, const char *text)
 {
@@ -54,7 +54,10 @@ static void log_store(enum log_level level, const char *text)
 	struct log_slot *slot = &slots[n % LOG_SLOTS];
 	u64 seen = atomic_load_relaxed(&slot->seq);
 
-	/* The exchange orders the busy mark before the contents; pairs with the fence in slot_read(). */
+	/*
+	 * The exchange orders the busy mark before the contents; pairs with the fence in
+	 * slot_read().
+	 */
 	if (!(seen & 1) && seen <= 2 * n && atomic_cas(&slot->seq, &seen, 2 * n + 1)) {
 		slot->ns = clock_ns();
 		slot->level = (u8)level;
@@ -115,8 +118,8 @@ static bool skip_lost(u64 *cursor, u64 n, char *buf)
 }
 
 /*
- * The next line up to that level. With wait it stops at a line that is being written, unless half the
- * ring was filled since: then its writer has dropped it.
+ * The next line up to that level. With wait it stops at a line that is being written, unless half
+ * the ring was filled since: then its writer has dropped it.
  */
 static bool next_line(u64 *cursor, u32 level, bool wait, char *buf)
 {

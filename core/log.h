@@ -9,8 +9,8 @@
 
 enum log_level {
 	LOG_ERROR = 0, /* something asked for could not be done */
-	LOG_WARN = 1, /* degraded, goes on */
-	LOG_INFO = 2, /* what a user wants to see; the default level */
+	LOG_WARN = 1,  /* degraded, goes on */
+	LOG_INFO = 2,  /* what a user wants to see; the default level */
 	LOG_DEBUG = 3,
 };
 
@@ -18,14 +18,17 @@ enum log_level {
 void log_printf(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
 #define log_error(...) log_printf(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_printf(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_printf(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_printf(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
 
 /* Lines up to this level go to the console. */
 void log_set_level(enum log_level level);
 
-/* Sets the level from the `loglevel=` word: error, warn, info, debug or 0 to 3. After cmdline_init(). */
+/*
+ * Sets the level from the `loglevel=` word: error, warn, info, debug or 0 to 3. After
+ * cmdline_init().
+ */
 void log_init(void);
 
 #define LOG_LINE_MAX 288 /* a line with its prefix and NUL */
@@ -35,7 +38,7 @@ void log_replay(void (*sink)(void *ctx, const char *line), void *ctx);
 
 /*
  * Copies the first line at or after *cursor (0: the oldest) that the level lets through into buf,
- * without a newline, and moves *cursor behind it; false when there is none yet. Any context; for the
- * console, which has a cursor for each sink.
+ * without a newline, and moves *cursor behind it; false when there is none yet. Any context; for
+ * the console, which has a cursor for each sink.
  */
 bool log_read(u64 *cursor, char buf[LOG_LINE_MAX]);

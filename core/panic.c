@@ -5,14 +5,13 @@
  */
 #include "core/panic.h"
 
-#include <stdarg.h>
-
 #include "arch/cpu.h"
 #include "arch/lapic.h"
 #include "arch/percpu.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
 #include "core/backtrace.h"
+#include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/console.h"
 #include "core/log.h"
@@ -23,23 +22,24 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define LINE_MAX 320
+#define LINE_MAX       320
 #define LOG_TAIL_LINES 24
-#define STOP_WAIT_US 200000
-#define STOP_STEP_US 100
-#define US_PER_S 1000000
-#define NOBODY (~0U)
+#define STOP_WAIT_US   200000
+#define STOP_STEP_US   100
+#define US_PER_S       1000000
+#define DUMP_GAP_NS    1000000000ULL
+#define NOBODY         (~0U)
 /* Seconds that panic=SECONDS may wait. */
-#define SECONDS_MAX 86400
+#define SECONDS_MAX    86400
 
 enum panic_end { PANIC_HALT, PANIC_REBOOT };
 
 static enum panic_end end_action; /* const after panic_init() */
-static u32 end_seconds; /* const after panic_init() */
+static u32 end_seconds;           /* const after panic_init() */
 
 static u32 owner = NOBODY; /* the CPU that panics */
-static u32 attempts; /* panics on that CPU */
-static u32 stopped; /* other CPUs that have stopped */
+static u32 attempts;       /* panics on that CPU */
+static u32 stopped;        /* other CPUs that have stopped */
 
 /* Where another CPU was stopped; written by it before it counts itself. */
 struct stop {
@@ -297,7 +297,8 @@ void panic_trap(struct trap_frame *f)
 
 void panic_nmi(struct trap_frame *f)
 {
-	static u32 dumping;
+	static u64 last_ns; /* of the last dump */
+	u64 now = clock_ns(), last = atomic_load_relaxed(&last_ns);
 	char text[ADDRESS_TEXT_MAX];
 
 	if (atomic_load_relaxed(&owner) != NOBODY && atomic_load_relaxed(&owner) != cpu_id())
@@ -307,8 +308,6 @@ void panic_nmi(struct trap_frame *f)
 	address_text(f->rip, text);
 	log_warn("nmi: this CPU was in %s at %s", name_of(thread_current()), text);
 	/* One dump, when several CPUs get it; nothing depends on the order. */
-	if (!atomic_xchg(&dumping, 1)) {
+	if ((!last || now - last > DUMP_GAP_NS) && atomic_cas(&last_ns, &last, now))
 		sched_dump();
-		atomic_xchg(&dumping, 0);
-	}
 }

@@ -1,6 +1,6 @@
 /*
- * Power-off and reset, each a list of ways from the regular to the last resort. They end the host from
- * any state, panic included: nothing here locks or allocates.
+ * Power-off and reset, each a list of ways from the regular to the last resort. They end the host
+ * from any state, panic included: nothing here locks or allocates.
  */
 #include "core/power.h"
 
@@ -54,7 +54,10 @@ static void wait_ms(u32 ms)
 	tsc_delay_us((u64)ms * US_PER_MS);
 }
 
-/* Sleep states work in ACPI mode only (ACPI 6.5, 4.8.2.5); firmware may have left us in legacy mode. */
+/*
+ * Sleep states work in ACPI mode only (ACPI 6.5, 4.8.2.5); firmware may have left us in legacy
+ * mode.
+ */
 static void acpi_enable_mode(void)
 {
 	if (!host.smi_cmd || !host.acpi_enable || (inw(host.pm1a_cnt) & ACPI_PM1_SCI_EN))

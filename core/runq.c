@@ -8,7 +8,7 @@
 /* Where min_vruntime starts, so that taking a credit from it never goes below 0. */
 #define VRUNTIME_START RUNQ_DEBT_MAX_NS
 /* More than this counts as this much, so that weighting it cannot overflow. */
-#define CHARGE_MAX_NS (1ULL << 40)
+#define CHARGE_MAX_NS  (1ULL << 40)
 
 static u64 weighted(u64 ns, const struct thread *t)
 {
@@ -63,8 +63,7 @@ void runq_add(struct runq *rq, struct thread *t)
 	struct list *pos = rq->ready.prev;
 
 	t->vruntime = MIN(t->vruntime, rq->min_vruntime + weighted(RUNQ_DEBT_MAX_NS, t));
-	while (pos != &rq->ready &&
-	       list_entry(pos, struct thread, rq_node)->vruntime > t->vruntime)
+	while (pos != &rq->ready && list_entry(pos, struct thread, rq_node)->vruntime > t->vruntime)
 		pos = pos->prev;
 	list_add(pos, &t->rq_node);
 	rq->ready_count++;

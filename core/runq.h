@@ -13,25 +13,25 @@
 struct thread;
 
 /* How long a thread runs while others are ready, in ns. */
-#define RUNQ_SLICE_NS (5 * 1000000ULL)
+#define RUNQ_SLICE_NS       (5 * 1000000ULL)
 /* A waking thread is at most this far ahead of those that run, and gets in after this lead. */
 #define RUNQ_WAKE_CREDIT_NS (RUNQ_SLICE_NS / 2)
-#define RUNQ_WAKE_LEAD_NS (RUNQ_SLICE_NS / 5)
+#define RUNQ_WAKE_LEAD_NS   (RUNQ_SLICE_NS / 5)
 /* A ready thread is at most this far behind: what a thread can lose by one run without a break. */
-#define RUNQ_DEBT_MAX_NS (100 * RUNQ_SLICE_NS)
+#define RUNQ_DEBT_MAX_NS    (100 * RUNQ_SLICE_NS)
 
 struct runq {
 	struct spinlock lock; /* everything below but online and count, and its threads' states */
-	struct list ready; /* by vruntime, least first; current is not in it */
+	struct list ready;    /* by vruntime, least first; current is not in it */
 	u32 ready_count;
-	u32 count; /* threads that call this CPU home; atomic */
-	u64 min_vruntime; /* rises with the least vruntime of current and ready */
-	u64 charged_ns; /* until when current was charged */
-	struct thread *current; /* written under the lock on the CPU itself */
-	struct thread *idle; /* const */
+	u32 count;               /* threads that call this CPU home; atomic */
+	u64 min_vruntime;        /* rises with the least vruntime of current and ready */
+	u64 charged_ns;          /* until when current was charged */
+	struct thread *current;  /* written under the lock on the CPU itself */
+	struct thread *idle;     /* const */
 	struct thread *previous; /* owner CPU: whom the switch under way leaves */
-	struct timer slice; /* the end of current's slice */
-	bool online; /* const once set */
+	struct timer slice;      /* the end of current's slice */
+	bool online;             /* const once set */
 };
 
 void runq_init(struct runq *rq, struct thread *idle, u64 now);

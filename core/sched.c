@@ -23,7 +23,7 @@
 /* How soon preemption is tried again when the thread held a lock. */
 #define PREEMPT_RETRY_NS 50000
 /* Ready threads of one CPU that a dump names. */
-#define DUMP_MAX 16
+#define DUMP_MAX         16
 
 static PERCPU struct runq runq;
 static PERCPU struct thread idle_thread;

@@ -4,8 +4,6 @@
  */
 #include "core/selftest.h"
 
-#include <stdarg.h>
-
 #include "core/cmdline.h"
 #include "core/log.h"
 #include "core/panic.h"
@@ -14,7 +12,7 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define WORD_MAX 128
+#define WORD_MAX   128
 #define REASON_MAX 160
 
 extern const struct selftest selftests_first[], selftests_last[];

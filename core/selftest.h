@@ -11,7 +11,7 @@
 struct selftest {
 	const char *name;
 	int (*fn)(void); /* 0, or what selftest_fail() returned */
-	bool fatal; /* ends in panic on purpose: not part of `all` */
+	bool fatal;      /* ends in panic on purpose: not part of `all` */
 };
 
 /* Lists a test; linker.ld keeps the section, read-only. */

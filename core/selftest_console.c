@@ -1,6 +1,7 @@
 /*
- * Self-test of console input: lines that someone must send (tests/emulator/console.test), through the
- * UART's interrupt or by polling, the console's thread and its handler.
+ * Self-tests of the console with a peer at the other end (tests/emulator/console.test). Output: many
+ * numbered lines, which the peer counts. Input: long lines that it sends, through the UART's
+ * interrupt or by polling, the console's thread and its handler.
  */
 #include "core/clock.h"
 #include "core/console.h"
@@ -8,11 +9,13 @@
 #include "core/selftest.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
+#include "lib/fmt.h"
 
 /* The alphabet this many times makes one line: longer than the FIFO and the driver's ring. */
 #define ALPHABETS    50
 #define ALPHABET     26
 #define LINES        3
+#define OUTPUT_LINES 1500 /* more than the driver keeps */
 #define WAIT_NS      20000000000ULL
 #define WAIT_STEP_NS 10000000ULL
 
@@ -55,5 +58,16 @@ static int test_input(void)
 	return 0;
 }
 
-/* Not part of `all`: it waits for input. */
+static int test_output(void)
+{
+	for (u32 i = 0; i < OUTPUT_LINES; i++) {
+		char line[64];
+		int n = snprintf(line, sizeof(line), "output line %u of %u\n", i, OUTPUT_LINES);
+
+		console_write(line, (size_t)n);
+	}
+	return 0;
+}
+/* Neither is part of `all`: they need the peer. */
+SELFTEST_ENTRY(console_output, "console-output", test_output, true);
 SELFTEST_ENTRY(console_input, "console-input", test_input, true);

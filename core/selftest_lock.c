@@ -9,14 +9,14 @@
 #include "core/thread.h"
 #include "lib/atomic.h"
 
-#define ROUNDS 20000
+#define ROUNDS      20000
 /* Where an emulator has fewer CPUs than it shows, waiting for a ticket can take its time slices. */
-#define COUNT_NS 500000000ULL
+#define COUNT_NS    500000000ULL
 #define THREADS_MAX 8
 
 static struct spinlock counter_lock = SPINLOCK_INIT(RANK_VDEV, "selftest counter");
 static volatile u64 counter; /* lock: counter_lock */
-static u64 counted; /* what counter should be */
+static u64 counted;          /* what counter should be */
 
 static void count(void *arg)
 {

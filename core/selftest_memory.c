@@ -18,13 +18,13 @@
 #include "mm/ptab.h"
 
 /* Numbers that no VM gets while the tests run. */
-#define OWNER_A (OWNER_VM + 60000)
-#define OWNER_B (OWNER_VM + 60001)
-#define RAM_SIZE (2 * GRANULE_SIZE)
+#define OWNER_A    (OWNER_VM + 60000)
+#define OWNER_B    (OWNER_VM + 60001)
+#define RAM_SIZE   (2 * GRANULE_SIZE)
 #define HEAP_LIMIT (16 * MIB)
-#define PATTERN 0x5ec2e7c0ffee1234ULL
-#define WAIT_NS 5000000000ULL
-#define SHOTS 50
+#define PATTERN    0x5ec2e7c0ffee1234ULL
+#define WAIT_NS    5000000000ULL
+#define SHOTS      50
 
 /* A space with RAM at guest physical 0. */
 struct space {
@@ -69,11 +69,9 @@ static void visit_body(void *arg)
 static int visit(struct space *s, int (*fn)(struct space *s))
 {
 	struct visit v = { .fn = fn, .space = s, .result = -EIO };
-	struct thread_spec spec = { .name = "selftest/memory",
-				    .fn = visit_body,
-				    .arg = &v,
-				    .aspace = s->as,
-				    .cpu = -1 };
+	struct thread_spec spec = {
+		.name = "selftest/memory", .fn = visit_body, .arg = &v, .aspace = s->as, .cpu = -1
+	};
 	struct thread *t;
 
 	/* v is on a stack in the hypervisor's own space, which is mapped everywhere. */
@@ -95,7 +93,9 @@ static bool absent(const void *p)
 /* --- the accessors ---------------------------------------------------------------------------------- */
 static int copies(struct space *s)
 {
-	static const u16 sizes[] = { 0, 1, 3, 4, 7, 8, 9, 12, 15, 16, 127, 128, 129, 135, 136, 1000 };
+	static const u16 sizes[] = {
+		0, 1, 3, 4, 7, 8, 9, 12, 15, 16, 127, 128, 129, 135, 136, 1000
+	};
 	u8 out[1024], in[1024];
 
 	(void)s;
@@ -192,7 +192,7 @@ static int check_leaf(void *ctx, u64 va, u64 size, paddr_t pa, u32 prot)
 }
 
 static struct space other; /* test_spaces(): the one whose things must not be seen */
-static u8 *secret; /* in other's heap */
+static u8 *secret;         /* in other's heap */
 
 static int plant(struct space *s)
 {
@@ -259,6 +259,7 @@ static int test_boundaries(void)
 
 	SELFTEST_CHECK(whole);
 	/* A granule that left the hypervisor is out of reach. */
+	*whole = PATTERN;
 	page_stats(&before);
 	page_free(whole, PAGE_ORDER_MAX);
 	page_stats(&after);
@@ -286,14 +287,13 @@ SELFTEST(memory_boundaries, "memory-boundaries", test_boundaries);
 
 /* --- shoot-down --------------------------------------------------------------------------------------- */
 struct watcher {
-	u64 seen; /* reads that found the page */
+	u64 seen;  /* reads that found the page */
 	u64 stale; /* reads that found it though it had been taken away before they began */
-	bool done;
 };
 
 static struct watcher watchers[MAX_CPUS];
 static u8 *watched; /* address */
-static u32 gone; /* nobody may read it any more */
+static u32 turn;    /* odd: nobody may read it any more */
 static u32 stop;
 
 /* Reads the page again and again; leaves the CPU now and then, so that its PCID comes into play. */
@@ -302,12 +302,14 @@ static void watch(void *arg)
 	struct watcher *w = arg;
 
 	for (u64 i = 1; !atomic_load_acquire(&stop); i++) { /* pairs with the release in shoot() */
-		u32 was_gone = atomic_load_acquire(&gone); /* pairs with the release in shoot() */
+		u32 before = atomic_load_acquire(&turn); /* pairs with the release in shoot() */
 		u64 v;
 
 		if (!uload(&v, watched, 8)) {
 			atomic_store_relaxed(&w->seen, w->seen + 1);
-			w->stale += was_gone;
+			/* The page is read before the turn is looked at again. Pairs with shoot(). */
+			smp_mb();
+			w->stale += before % 2 && before == atomic_load_relaxed(&turn);
 		}
 		if (i % 64 == 0)
 			thread_block_until(clock_ns() + 20000);
@@ -345,7 +347,7 @@ static int shoot(struct aspace *as, u32 n, int (*take)(void), int (*put)(void))
 	int err = 0;
 
 	memset(watchers, 0, sizeof(watchers));
-	gone = stop = 0;
+	turn = stop = 0;
 	for (u32 i = 0; i < n; i++) {
 		struct thread_spec spec = { .name = "selftest/watch",
 					    .fn = watch,
@@ -363,9 +365,10 @@ static int shoot(struct aspace *as, u32 n, int (*take)(void), int (*put)(void))
 			err = selftest_fail("a CPU does not see the page (round %u)", i);
 		if (!err && take())
 			err = selftest_fail("the page cannot be taken away");
-		atomic_store_release(&gone, 1u); /* pairs with the acquire in watch() */
+		atomic_store_release(&turn, i * 2 + 1); /* pairs with the acquire in watch() */
 		thread_block_until(clock_ns() + 100000);
-		atomic_store_release(&gone, 0u); /* pairs with the acquire in watch() */
+		atomic_store_release(&turn, i * 2 + 2);
+		smp_mb(); /* the turn is over before the page is back; pairs with watch() */
 		if (!err && put())
 			err = selftest_fail("the page cannot be put back");
 	}
@@ -440,7 +443,7 @@ SELFTEST(memory_shared_shootdown, "memory-sharedshootdown", test_shootdown_share
 static void shooter(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < SHOTS * 4; i++) {
+	for (int i = 0; i < SHOTS; i++) {
 		void *p = aspace_stack_alloc(NULL, PAGE_SIZE);
 
 		if (p)
@@ -453,7 +456,9 @@ static int test_crossfire(void)
 	struct thread *t[MAX_CPUS];
 
 	for (u32 i = 0; i < cpu_count(); i++) {
-		struct thread_spec spec = { .name = "selftest/shoot", .fn = shooter, .cpu = (s32)i };
+		struct thread_spec spec = { .name = "selftest/shoot",
+					    .fn = shooter,
+					    .cpu = (s32)i };
 
 		t[i] = thread_create(&spec);
 		SELFTEST_CHECK(t[i]);
@@ -479,9 +484,9 @@ static int use_heap(struct space *s)
 	}
 	for (u32 i = 0; i < ARRAY_LEN(p); i++)
 		heap_free(h, p[i]);
-	return heap_used(h) ? selftest_fail("the heap lost %llu bytes",
-					    (unsigned long long)heap_used(h)) :
-			      0;
+	return heap_used(h) ?
+		       selftest_fail("the heap lost %llu bytes", (unsigned long long)heap_used(h)) :
+		       0;
 }
 
 static int test_leaks(void)
@@ -503,7 +508,8 @@ static int test_leaks(void)
 		err = selftest_fail("before: %llu free, %llu in use; after: %llu, %llu",
 				    (unsigned long long)before.free,
 				    (unsigned long long)before.hv_used,
-				    (unsigned long long)after.free, (unsigned long long)after.hv_used);
+				    (unsigned long long)after.free,
+				    (unsigned long long)after.hv_used);
 	return err;
 }
 SELFTEST(memory_leaks, "memory-leaks", test_leaks);

@@ -9,12 +9,12 @@
 #include "lib/atomic.h"
 #include "lib/compiler.h"
 
-#define MS 1000000ULL
+#define MS              1000000ULL
 #define PINGPONG_ROUNDS 10000
-#define CHURN_ROUNDS 300
-#define SHARE_NS (600 * MS)
+#define CHURN_ROUNDS    300
+#define SHARE_NS        (600 * MS)
 /* An emulator on a busy machine stops for a while now and then. */
-#define PATIENCE_NS (20000 * MS)
+#define PATIENCE_NS     (20000 * MS)
 
 static struct thread *spawn(const char *name, void (*fn)(void *arg), void *arg, u32 cpu, u32 weight,
 			    bool preemptible)
@@ -168,7 +168,8 @@ static int share(void (*fn)(void *arg), bool preemptible)
 				     (unsigned long long)ns[0] / 1000,
 				     (unsigned long long)ns[1] / 1000);
 	if (ns[0] + ns[1] < SHARE_NS / 2)
-		return selftest_fail("both ran %llu us only", (unsigned long long)(ns[0] + ns[1]) / 1000);
+		return selftest_fail("both ran %llu us only",
+				     (unsigned long long)(ns[0] + ns[1]) / 1000);
 	return 0;
 }
 
@@ -281,7 +282,8 @@ static int test_churn(void)
 	struct thread_spec spec = { .name = "selftest/churn", .fn = nothing, .detached = true };
 
 	for (u32 i = 0; i < CHURN_ROUNDS; i++) {
-		struct thread *t = spawn("selftest/brief", nothing, NULL, i % cpu_count(), 0, i % 2);
+		struct thread *t =
+			spawn("selftest/brief", nothing, NULL, i % cpu_count(), 0, i % 2);
 		struct thread *detached;
 
 		SELFTEST_CHECK(t);

@@ -10,11 +10,11 @@
 #include "lib/compiler.h"
 #include "mm/aspace.h"
 
-#define MS 1000000ULL
-#define SPACES 2
-#define THREADS 3 /* in each space; one more is in none */
-#define ROUNDS 2000
-#define HEAP_LIMIT (2 * MIB)
+#define MS          1000000ULL
+#define SPACES      2
+#define THREADS     3 /* in each space; one more is in none */
+#define ROUNDS      2000
+#define HEAP_LIMIT  (2 * MIB)
 /* Numbers that no VM of a self-test has. */
 #define OWNER_FIRST (OWNER_VM + 60000)
 

@@ -9,11 +9,12 @@
 #include "lib/atomic.h"
 #include "lib/compiler.h"
 
-#define US 1000ULL
-#define MS (1000 * US)
-#define TIMERS 16
-#define LATE_MAX (2000 * MS) /* an emulator on a busy machine stops now and then */
-#define CANCEL_ROUNDS 500
+#define US                1000ULL
+#define MS                (1000 * US)
+#define TIMERS            16
+#define LATE_MAX          (2000 * MS) /* an emulator on a busy machine stops now and then */
+#define CROSS_ROUNDS      300
+#define CROSS_CALLBACK_NS (200 * US)
 
 struct probe {
 	struct timer timer;
@@ -135,60 +136,84 @@ static int test_past(void)
 }
 SELFTEST(timer_past, "timer-past", test_past);
 
-/* Shared between the CPU that arms and the one that cancels. */
+/* Armed by a thread on another CPU, cancelled from this one at all stages of the callback. */
 static struct {
 	struct timer timer;
-	u32 stop;
+	struct thread *armer, *canceller;
+	u32 round;  /* raised by the canceller: arm */
+	u32 armed;  /* the round that was armed last */
+	u32 inside; /* the callback is under way */
 	u32 calls;
 } cross;
 
 static void cross_fire(struct timer *timer)
 {
+	u64 until = clock_ns() + CROSS_CALLBACK_NS;
+
+	atomic_store_relaxed(&cross.inside, 1);
 	atomic_fetch_add(&cross.calls, 1);
-	/* Long enough to be caught running, and it arms itself again. */
-	for (u32 i = 0; i < 100; i++)
+	while (clock_ns() < until)
 		cpu_relax();
-	if (!atomic_load_relaxed(&cross.stop))
-		timer_arm(timer, clock_ns() + 20 * US);
+	/* In every second round it goes on by itself until it is cancelled. */
+	if (atomic_load_relaxed(&cross.round) % 2)
+		timer_arm(timer, clock_ns() + CROSS_CALLBACK_NS);
+	atomic_store_release(&cross.inside, 0);
 }
 
 static void cross_arm(void *arg)
 {
 	(void)arg;
-	while (!atomic_load_relaxed(&cross.stop)) {
-		timer_arm(&cross.timer, clock_ns() + 50 * US);
-		thread_block_until(clock_ns() + 200 * US);
+	while (atomic_load_relaxed(&cross.armed) < CROSS_ROUNDS) {
+		u32 round;
+
+		/* Pairs with the release in test_cross(). */
+		while ((round = atomic_load_acquire(&cross.round)) == cross.armed)
+			thread_block();
+		timer_arm(&cross.timer, clock_ns() + CROSS_CALLBACK_NS);
+		/* Pairs with the acquire in test_cross(). */
+		atomic_store_release(&cross.armed, round);
+		thread_wake(cross.canceller);
 	}
 }
 
-/* Once the other CPU arms no more, a cancel from here is final, whatever the callback was at. */
+static int cross_round(u32 round)
+{
+	u64 until;
+	u32 calls;
+
+	atomic_store_release(&cross.round, round);
+	thread_wake(cross.armer);
+	while (atomic_load_acquire(&cross.armed) != round)
+		thread_block();
+	/* Before, in and after the first call. */
+	until = clock_ns() + round % 30 * (CROSS_CALLBACK_NS / 10);
+	while (clock_ns() < until)
+		cpu_relax();
+	timer_cancel(&cross.timer);
+	SELFTEST_CHECK(!atomic_load_acquire(&cross.inside));
+	SELFTEST_CHECK(!timer_armed(&cross.timer));
+	calls = atomic_load_relaxed(&cross.calls);
+	thread_block_until(clock_ns() + 3 * CROSS_CALLBACK_NS);
+	SELFTEST_CHECK(atomic_load_relaxed(&cross.calls) == calls);
+	return 0;
+}
+
 static int test_cross(void)
 {
 	struct thread_spec spec = { .name = "selftest/timer", .fn = cross_arm };
-	u32 calls;
+	int failed = 0;
 
 	spec.cpu = (s32)((thread_current()->cpu + 1) % cpu_count());
 	timer_init(&cross.timer, cross_fire);
-	cross.calls = 0;
-	for (u32 i = 0; i < CANCEL_ROUNDS / 50; i++) {
-		struct thread *t;
-
-		cross.stop = 0;
-		t = thread_create(&spec);
-		SELFTEST_CHECK(t);
-		thread_start(t);
-		for (u32 n = 0; n < 50; n++)
-			timer_cancel(&cross.timer);
-		thread_block_until(clock_ns() + 2 * MS);
-		atomic_store_relaxed(&cross.stop, 1);
-		thread_join(t);
-		timer_cancel(&cross.timer);
-		calls = atomic_load_relaxed(&cross.calls);
-		SELFTEST_CHECK(!timer_armed(&cross.timer));
-		thread_block_until(clock_ns() + MS);
-		SELFTEST_CHECK(atomic_load_relaxed(&cross.calls) == calls);
-	}
-	SELFTEST_CHECK(calls);
-	return 0;
+	cross.round = cross.armed = cross.calls = 0;
+	cross.canceller = thread_current();
+	cross.armer = thread_create(&spec);
+	SELFTEST_CHECK(cross.armer);
+	thread_start(cross.armer);
+	for (u32 round = 1; round <= CROSS_ROUNDS; round++)
+		failed |= cross_round(round);
+	thread_join(cross.armer);
+	SELFTEST_CHECK(cross.calls);
+	return failed;
 }
 SELFTEST(timer_cross, "timer-cross", test_cross);

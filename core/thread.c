@@ -14,7 +14,7 @@
 
 static struct spinlock dead_lock = SPINLOCK_INIT(RANK_THREAD, "dead threads");
 static struct list dead = LIST_INIT(dead); /* by rq_node; lock: dead_lock */
-static struct thread *reaper_thread; /* const after thread_init() */
+static struct thread *reaper_thread;       /* const after thread_init() */
 
 static void sleep_over(struct timer *timer)
 {

@@ -14,7 +14,7 @@
 struct aspace;
 
 #define THREAD_WEIGHT_DEFAULT 1024u
-#define THREAD_STACK_SIZE (16 * KIB)
+#define THREAD_STACK_SIZE     (16 * KIB)
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD, THREAD_NEW };
 
@@ -33,29 +33,29 @@ struct thread_ops {
 
 /* In the hypervisor's heap: reachable from every address space and from interrupt handlers. */
 struct thread {
-	u64 rsp; /* saved stack pointer while not running; 0: has never run */
-	struct aspace *aspace; /* const after creation; NULL: hypervisor space */
+	u64 rsp;                      /* saved stack pointer while not running; 0: has never run */
+	struct aspace *aspace;        /* const after creation; NULL: hypervisor space */
 	const struct thread_ops *ops; /* const; may be NULL */
-	void *data; /* const; the owner's */
-	char name[32]; /* const */
+	void *data;                   /* const; the owner's */
+	char name[32];                /* const */
 	u32 cpu; /* home CPU: whose run queue it is on or returns to; const until threads migrate */
-	u32 weight; /* const; share: 1024 is the default */
-	bool preemptible; /* const */
-	bool detached; /* const: nobody joins it */
-	bool pinned; /* const: must not leave its CPU (none does yet) */
-	u8 state; /* enum thread_state; lock: run queue of cpu */
+	u32 weight;        /* const; share: 1024 is the default */
+	bool preemptible;  /* const */
+	bool detached;     /* const: nobody joins it */
+	bool pinned;       /* const: must not leave its CPU (none does yet) */
+	u8 state;          /* enum thread_state; lock: run queue of cpu */
 	bool wake_pending; /* a wake came while it ran or was ready; lock: run queue */
 	bool need_resched; /* should give way; written under the run queue's lock, read by anyone */
-	u64 vruntime; /* weighted ns; lock: run queue */
-	u64 started_ns; /* when it was last put on the CPU */
-	u64 runtime_ns; /* total up to the last switch or tick; lock: run queue */
+	u64 vruntime;      /* weighted ns; lock: run queue */
+	u64 started_ns;    /* when it was last put on the CPU */
+	u64 runtime_ns;    /* total up to the last switch or tick; lock: run queue */
 	struct list rq_node; /* lock: run queue; when dead: the reaper's */
-	struct timer sleep; /* thread_block_until() */
-	void *stack; /* lowest usable address; freed by the reaper */
+	struct timer sleep;  /* thread_block_until() */
+	void *stack;         /* lowest usable address; freed by the reaper */
 	size_t stack_size;
 	void (*fn)(void *arg);
 	void *arg;
-	bool reaped; /* stack is gone; lock: the reaper's */
+	bool reaped;           /* stack is gone; lock: the reaper's */
 	struct thread *joiner; /* waits in thread_join(); lock: the reaper's */
 };
 
@@ -67,7 +67,7 @@ struct thread_spec {
 	const struct thread_ops *ops;
 	void *data;
 	u32 weight; /* 0: default */
-	s32 cpu; /* -1: the least loaded */
+	s32 cpu;    /* -1: the least loaded */
 	bool preemptible;
 	bool detached; /* nobody joins it: the struct goes as soon as it has ended */
 };

@@ -14,14 +14,14 @@
 #include "lib/atomic.h"
 #include "lib/compiler.h"
 
-#define NEVER (~0ULL)
+#define NEVER    (~0ULL)
 /* Callbacks in one interrupt: one that arms itself in the past each time cannot keep the CPU in it. */
 #define FIRE_MAX 32
 
 struct timer_queue {
-	struct spinlock lock; /* everything here, and the timers that name this CPU */
-	struct list timers; /* by deadline; those of one deadline in the order they were armed */
-	u64 programmed_ns; /* what the local APIC's timer is armed for; NEVER: nothing */
+	struct spinlock lock;  /* everything here, and the timers that name this CPU */
+	struct list timers;    /* by deadline; those of one deadline in the order they were armed */
+	u64 programmed_ns;     /* what the local APIC's timer is armed for; NEVER: nothing */
 	struct timer *running; /* its callback is under way here; written by this CPU */
 };
 
@@ -171,8 +171,7 @@ void timer_cancel(struct timer *t)
 		u32 ran_on = t->ran_on;
 
 		remove(t);
-		again = ran_on != cpu_id() &&
-			atomic_load_relaxed(&queue_of(ran_on)->running) == t;
+		again = ran_on != cpu_id() && atomic_load_relaxed(&queue_of(ran_on)->running) == t;
 		spin_unlock_irq(&q->lock, flags);
 		wait_callback(t, ran_on);
 		/* A callback that was under way may have armed it again. */

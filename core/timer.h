@@ -10,12 +10,12 @@
 #include "lib/types.h"
 
 struct timer {
-	struct list node; /* in its CPU's queue, by deadline; lock: that queue's */
-	u64 deadline_ns; /* on clock_ns()'s scale; lock: that queue's */
+	struct list node;            /* in its CPU's queue, by deadline; lock: that queue's */
+	u64 deadline_ns;             /* on clock_ns()'s scale; lock: that queue's */
 	void (*fn)(struct timer *t); /* const */
-	u32 cpu; /* whose queue's lock guards it: where it was last armed */
-	u32 ran_on; /* where the callback last ran; lock: that queue's */
-	bool armed; /* lock: that queue's */
+	u32 cpu;                     /* whose queue's lock guards it: where it was last armed */
+	u32 ran_on;                  /* where the callback last ran; lock: that queue's */
+	bool armed;                  /* lock: that queue's */
 };
 
 /* This CPU's queue; on the boot CPU also takes the timer's vector. After irq_init(). */

@@ -1,6 +1,6 @@
 /*
- * I/O APICs: each global system interrupt is a pin of one of them, whose redirection entry holds the
- * message that core/irq.c composed.
+ * I/O APICs: each global system interrupt is a pin of one of them, whose redirection entry holds
+ * the message that core/irq.c composed.
  */
 #include "drivers/ioapic.h"
 
@@ -13,7 +13,10 @@
 #include "lib/hw/ioapic.h"
 #include "mm/kmap.h"
 
-/* What of an MSI goes where in a redirection entry (Intel SDM vol. 3, "Message Signalled Interrupts"). */
+/*
+ * What of an MSI goes where in a redirection entry (Intel SDM vol. 3, "Message Signalled
+ * Interrupts").
+ */
 #define MSI_DATA_VECTOR      BITS(7, 0)
 #define MSI_DATA_MODE        BITS(10, 8)
 #define MSI_ADDRESS_LOGICAL  BIT(2)
@@ -43,7 +46,10 @@ static void ioapic_write(const struct ioapic *a, u32 reg, u32 v)
 	mmio_write32((u8 *)a->regs + IOAPIC_IOWIN, v);
 }
 
-/* The mask bit is in the low half: masked first, unmasked last, so that no half-written entry fires. */
+/*
+ * The mask bit is in the low half: masked first, unmasked last, so that no half-written entry
+ * fires.
+ */
 static void rte_write(const struct ioapic *a, u32 pin, u64 rte)
 {
 	u32 low = IOAPIC_REDTBL + 2 * pin;

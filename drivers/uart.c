@@ -1,6 +1,8 @@
 /*
- * The 16550 behind the console. Output is polled, so that it works in any context; input comes by
- * interrupt into a ring between the handler and the console's thread.
+ * The 16550 behind the console. Output goes through a ring that writers fill and the interrupt
+ * empties; before there is an interrupt, when the ring is full and in a panic the writer polls, so
+ * that output works in any context. Input comes by interrupt into a ring that the console's thread
+ * empties.
  */
 #include "drivers/uart.h"
 
@@ -15,22 +17,25 @@
 #include "lib/string.h"
 
 #define RX_RING_SIZE   1024u
+#define TX_RING_SIZE   16384u
 #define TX_POLLS       100000u /* some 100 ms of port reads; 16 bytes take 1.4 ms */
-#define RX_PASSES      16u /* of the interrupt handler, so that broken hardware cannot hold it */
+#define PASSES         16u /* of the interrupt handler, so that broken hardware cannot hold it */
 #define PROBE_PATTERNS 2
 
 static struct uart {
-	u16 port; /* const after uart_init(); 0: none */
-	u8 isa_irq;
-	u8 fifo_depth;
-	u8 fifo_left;  /* bytes that still fit; the console's owner */
-	bool stuck;    /* the transmitter did not become ready: do not wait again */
+	u16 port;      /* const after uart_init(); 0: none */
+	u8 isa_irq;    /* const after uart_init() */
+	u8 fifo_depth; /* const after uart_init() */
 	bool poll;     /* asked for; const after uart_init() */
-	bool by_irq;   /* set once: input comes through the ring */
-	u32 throttled; /* the ring was full: the interrupt is off until it is empty */
+	bool by_irq;   /* set once: input comes and output goes by interrupt */
 	struct irq irq;
-	u32 head, tail; /* free-running: handler writes head, console thread writes tail */
-	u8 ring[RX_RING_SIZE];
+	u32 throttled;        /* rx was full: its interrupt is off until it is empty */
+	u32 rx_head, rx_tail; /* free-running: handler writes head, console thread writes tail */
+	u32 tx_head;          /* the console's owner */
+	u32 tx_tail;          /* who has tx_busy */
+	u32 tx_busy;
+	bool stuck; /* the transmitter did not become ready: nobody waits until it sends again */
+	u8 rx[RX_RING_SIZE], tx[TX_RING_SIZE];
 } uart;
 
 static u8 uart_in(enum uart_reg reg)
@@ -43,43 +48,98 @@ static void uart_out(enum uart_reg reg, u8 v)
 	outb((u16)(uart.port + reg), v);
 }
 
-/* True once the status bit is set; does not wait again after it once waited in vain. */
-static bool wait_status(u8 bit)
+static u32 tx_used(void)
 {
-	for (u32 i = 0; i < (uart.stuck ? 1 : TX_POLLS); i++) {
-		if (uart_in(UART_LSR) & bit) {
-			uart.stuck = false;
-			return true;
+	/* Pairs with the releases in tx_push() and tx_burst(). */
+	return atomic_load_acquire(&uart.tx_head) - atomic_load_acquire(&uart.tx_tail);
+}
+
+static bool tx_ready(void)
+{
+	return uart_in(UART_LSR) & UART_LSR_THRE;
+}
+
+/* The transmitter is empty: fills its FIFO. */
+static void tx_burst(void)
+{
+	u32 tail = uart.tx_tail, n = MIN(tx_used(), uart.fifo_depth);
+
+	while (n--)
+		uart_out(UART_THR, uart.tx[tail++ % TX_RING_SIZE]);
+	atomic_store_release(&uart.tx_tail, tail); /* pairs with tx_used() */
+	uart.stuck = false;
+}
+
+/*
+ * Sends what can be sent at once. Who finds another one at it leaves it to him: he looks again after
+ * he gave tx_busy back (the exchanges order that), and so does the interrupt of an empty transmitter.
+ */
+static void tx_pump(void)
+{
+	do {
+		if (atomic_xchg(&uart.tx_busy, 1))
+			return;
+		while (tx_used() && tx_ready())
+			tx_burst();
+		atomic_xchg(&uart.tx_busy, 0);
+	} while (tx_used() && tx_ready());
+}
+
+/* Waits until at most that many bytes are left; false: the transmitter does not move. */
+static bool tx_wait(u32 most)
+{
+	u32 tail = atomic_load_relaxed(&uart.tx_tail), polls = 0;
+
+	while (tx_used() > most) {
+		u32 now;
+
+		tx_pump();
+		now = atomic_load_relaxed(&uart.tx_tail);
+		if (now != tail) {
+			tail = now;
+			polls = 0;
+		} else if (uart.stuck || polls++ == TX_POLLS) {
+			/* Perhaps a CPU was stopped in tx_pump(), by a panic or by our own NMI. */
+			atomic_xchg(&uart.tx_busy, 0);
+			uart.stuck = true;
+			tx_pump();
+			if (uart.stuck)
+				return false;
 		}
 		cpu_relax();
 	}
-	uart.stuck = true;
-	return false;
+	return true;
 }
 
-static void put(char c)
+static void tx_push(char c)
 {
-	if (!uart.fifo_left) {
-		if (!wait_status(UART_LSR_THRE))
-			return;
-		uart.fifo_left = uart.fifo_depth;
-	}
-	uart.fifo_left--;
-	uart_out(UART_THR, (u8)c);
+	u32 head = uart.tx_head;
+
+	if (tx_used() == TX_RING_SIZE && !tx_wait(TX_RING_SIZE - 1))
+		return;
+	uart.tx[head % TX_RING_SIZE] = (u8)c;
+	atomic_store_release(&uart.tx_head, head + 1); /* pairs with tx_used() */
 }
 
 static void uart_write(const char *s, size_t n)
 {
 	for (; n; n--, s++) {
 		if (*s == '\n')
-			put('\r');
-		put(*s);
+			tx_push('\r');
+		tx_push(*s);
 	}
+	if (atomic_load_relaxed(&uart.by_irq))
+		tx_pump();
+	else
+		tx_wait(0);
 }
 
 static void uart_drain(void)
 {
-	wait_status(UART_LSR_TEMT);
+	if (!tx_wait(0))
+		return;
+	for (u32 i = 0; i < TX_POLLS && !(uart_in(UART_LSR) & UART_LSR_TEMT); i++)
+		cpu_relax();
 }
 
 static bool rx_ready(void)
@@ -92,31 +152,31 @@ static bool rx_ready(void)
 static bool rx_full(void)
 {
 	/* Pairs with the release in rx_pop(): a slot is free only after it was read. */
-	return uart.head - atomic_load_acquire(&uart.tail) == RX_RING_SIZE;
+	return uart.rx_head - atomic_load_acquire(&uart.rx_tail) == RX_RING_SIZE;
 }
 
 static void rx_push(u8 byte)
 {
-	u32 head = uart.head;
+	u32 head = uart.rx_head;
 
-	uart.ring[head % RX_RING_SIZE] = byte;
+	uart.rx[head % RX_RING_SIZE] = byte;
 	/* Pairs with the acquire in rx_pop(). */
-	atomic_store_release(&uart.head, head + 1);
+	atomic_store_release(&uart.rx_head, head + 1);
 }
 
 static int rx_pop(void)
 {
-	u32 tail = uart.tail;
+	u32 tail = uart.rx_tail;
 	u8 byte;
 
-	if (atomic_load_acquire(&uart.head) == tail) { /* pairs with rx_push() */
+	if (atomic_load_acquire(&uart.rx_head) == tail) { /* pairs with rx_push() */
 		/* The handler sets this before it wakes us, so that it is seen by the last look. */
 		if (atomic_xchg(&uart.throttled, 0))
-			uart_out(UART_IER, UART_IER_RDA);
+			uart_out(UART_IER, UART_IER_RDA | UART_IER_THRE);
 		return -1;
 	}
-	byte = uart.ring[tail % RX_RING_SIZE];
-	atomic_store_release(&uart.tail, tail + 1); /* pairs with rx_full() */
+	byte = uart.rx[tail % RX_RING_SIZE];
+	atomic_store_release(&uart.rx_tail, tail + 1); /* pairs with rx_full() */
 	return byte;
 }
 
@@ -132,21 +192,28 @@ static bool rx_drain(void)
 }
 
 /*
- * The line is edge-triggered: it must go down before it can rise again, so all causes are taken away
- * here, as far as hardware that never stops allows. With a full ring the interrupt stays off until the
- * console's thread has emptied it; the sender's or the FIFO's flow control does the rest.
+ * The line is edge-triggered: it must go down before it can rise again, so all causes are taken
+ * away here, as far as hardware that never stops allows. With a full ring the input interrupt stays
+ * off until the console's thread has emptied it; the sender's or the FIFO's flow control does the
+ * rest.
  */
 static void uart_interrupt(void *arg)
 {
+	u32 head = uart.rx_head;
+	bool full = false;
+
 	(void)arg;
-	for (u32 pass = 0; pass < RX_PASSES && !(uart_in(UART_IIR) & UART_IIR_NONE); pass++) {
-		if (!rx_drain()) {
-			uart_out(UART_IER, 0);
+	for (u32 pass = 0; pass < PASSES && !(uart_in(UART_IIR) & UART_IIR_NONE); pass++) {
+		tx_pump();
+		full = !rx_drain();
+		if (full) {
+			uart_out(UART_IER, UART_IER_THRE);
 			atomic_store_release(&uart.throttled, 1); /* pairs with rx_pop() */
 			break;
 		}
 	}
-	console_input_ready();
+	if (full || uart.rx_head != head)
+		console_input_ready();
 }
 
 static int uart_read(void)
@@ -241,7 +308,7 @@ static int uart_connect(void)
 		irq_free(&uart.irq);
 		return err;
 	}
-	uart_out(UART_IER, UART_IER_RDA);
+	uart_out(UART_IER, UART_IER_RDA | UART_IER_THRE);
 	return 0;
 }
 
@@ -252,6 +319,7 @@ void uart_start(void)
 	if (!uart.port)
 		return;
 	err = uart.poll ? -ENOTSUP : uart_connect();
+	log_debug("uart: input by %s", err ? "polling" : "interrupt");
 	if (!err)
 		return;
 	if (!uart.poll)

@@ -6,14 +6,13 @@
 #include "lib/compiler.h"
 
 /*
- * Sets up the port that the `console=` word names (com1, com2 or none; default com1), 115200 8N1, and
- * adds it to the console; input is polled, and stays so with `,poll` behind the name. Needs the command
- * line, nothing else. 0, -ENODEV.
+ * Sets up the port that the `console=` word names (com1, com2 or none; default com1), 115200 8N1,
+ * and adds it to the console, polled. Needs the command line, nothing else. 0, -ENODEV.
  */
 int uart_init(void);
 
 /*
- * Connects the port's interrupt, or lets the console poll where that fails. Boot CPU, once, after
- * ioapic_init(), not preemptible.
+ * Connects the port's interrupt, or lets the console poll where that fails or `,poll` stands behind
+ * the port's name. Boot CPU, once, after ioapic_init(), not preemptible.
  */
 void uart_start(void);

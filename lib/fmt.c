@@ -1,6 +1,6 @@
 /*
- * The printf family, without floating point. Freestanding, allocates nothing, takes no lock: it runs
- * in any context, panic and NMI included.
+ * The printf family, without floating point. Freestanding, allocates nothing, takes no lock: it
+ * runs in any context, panic and NMI included.
  */
 #include "lib/fmt.h"
 

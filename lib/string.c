@@ -1,6 +1,7 @@
 /*
  * Memory and string functions. Short copies are plain word moves: on the instruction-counting
- * emulators, and on CPUs before fast short REP, those are cheaper than a string instruction's start.
+ * emulators, and on CPUs before fast short REP, those are cheaper than a string instruction's
+ * start.
  */
 #include "lib/string.h"
 

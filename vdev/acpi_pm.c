@@ -1,5 +1,5 @@
 /*
- * ACPI fixed hardware (ACPI 6.5, 4.8): PM1 events and control, the PM timer, and the reset register.
+ * ACPI fixed hardware (ACPI 6.5, 4.8): PM1 events and control, PM timer; and the reset register.
  * ACPI mode is always on: there is no SMI command port.
  */
 #include "lib/errno.h"

@@ -1,6 +1,6 @@
 /*
- * The guest's ACPI tables (ACPI 6.5, chapter 5): built once for the VM, written into its BIOS area at
- * each reset. They describe what the devices beside this file are; addresses come from the same
+ * The guest's ACPI tables (ACPI 6.5, chapter 5): built once for the VM, written into its BIOS area
+ * at each reset. They describe what the devices beside this file are; addresses come from the same
  * headers.
  */
 #include "core/log.h"

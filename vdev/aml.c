@@ -144,26 +144,22 @@ void aml_int(struct aml *a, u64 value)
 	put(a, &value, forms[i].bytes);
 }
 
-static u8 hex_digit(char c)
+static u32 hex_digit(char c)
 {
-	return (u8)(c <= '9' ? c - '0' : c - 'A' + 10);
+	return (u32)(c <= '9' ? c - '0' : c - 'A' + 10);
 }
 
 /* ACPI 6.5, 19.6.36: three letters of five bits, four hexadecimal digits, high byte first. */
 void aml_eisa_id(struct aml *a, const char *id)
 {
-	u32 letters = 0;
-	u8 bytes[4];
+	u32 v = 0;
 
 	ASSERT(strlen(id) == 7);
 	for (u32 i = 0; i < 3; i++)
-		letters = letters << 5 | (u32)(id[i] - '@');
-	bytes[0] = (u8)(letters >> 8);
-	bytes[1] = (u8)letters;
-	bytes[2] = (u8)(hex_digit(id[3]) << 4 | hex_digit(id[4]));
-	bytes[3] = (u8)(hex_digit(id[5]) << 4 | hex_digit(id[6]));
-	put_byte(a, AML_DWORD);
-	put(a, bytes, sizeof(bytes));
+		v = v << 5 | (u32)(id[i] - '@');
+	for (u32 i = 3; i < 7; i++)
+		v = v << 4 | hex_digit(id[i]);
+	aml_int(a, __builtin_bswap32(v));
 }
 
 struct aml_mark aml_resources(struct aml *a)

@@ -8,7 +8,7 @@
 #include "vm/irq.h"
 
 struct irqline {
-	u32 gsi; /* const */
+	u32 gsi;     /* const */
 	bool driven; /* the controllers have heard of level */
 	bool level;
 };

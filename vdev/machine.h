@@ -4,20 +4,20 @@
  */
 #pragma once
 
-#define PM_PORT        0x600 /* the ACPI fixed hardware's block */
-#define PM_EVT         0     /* offsets: status, enable */
-#define PM_EVT_LEN     4
-#define PM_CNT         4
-#define PM_CNT_LEN     2
-#define PM_TMR         8
-#define PM_TMR_LEN     4
-#define PM_LEN         12
-#define PM_SCI         9 /* level-triggered, active high */
-#define PM_SLP_TYP_S5  0 /* of control, bits 12..10; _S5 says the same */
+#define PM_PORT       0x600 /* the ACPI fixed hardware's block */
+#define PM_EVT        0     /* offsets: status, enable */
+#define PM_EVT_LEN    4
+#define PM_CNT        4
+#define PM_CNT_LEN    2
+#define PM_TMR        8
+#define PM_TMR_LEN    4
+#define PM_LEN        12
+#define PM_SCI        9 /* level-triggered, active high */
+#define PM_SLP_TYP_S5 0 /* of control, bits 12..10; _S5 says the same */
 
 /* The reset control register (ICH9 data sheet, "Reset Control Register") */
-#define RESET_PORT     0xcf9
-#define RESET_SYS      0x02 /* hard reset rather than INIT */
-#define RESET_CPU      0x04 /* 0 to 1 resets */
+#define RESET_PORT 0xcf9
+#define RESET_SYS  0x02 /* hard reset rather than INIT */
+#define RESET_CPU  0x04 /* 0 to 1 resets */
 
-#define MACHINE_LAPIC  0xfee00000u
+#define MACHINE_LAPIC 0xfee00000u

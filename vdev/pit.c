@@ -21,17 +21,17 @@ enum pit_latch { LATCH_NONE, LATCH_LSB, LATCH_MSB, LATCH_BOTH };
 
 struct pit_counter {
 	u8 mode; /* enum pit_mode */
-	u8 rw; /* enum pit_rw but RW_LATCH */
+	u8 rw;   /* enum pit_rw but RW_LATCH */
 	bool bcd;
 	bool gate;
-	bool written; /* initial holds a count */
-	bool loaded; /* counting since start_ns; else there is no count yet, or no trigger */
+	bool written;    /* initial holds a count */
+	bool loaded;     /* counting since start_ns; else there is no count yet, or no trigger */
 	bool null_count; /* what was written last is not in use yet */
 	bool read_msb, write_msb; /* RW_BOTH: the high byte comes next */
-	u8 write_lsb; /* the low byte that waits for its high byte */
-	u16 initial; /* as written; 0: 65536, or 10000 in BCD */
-	u16 active; /* the same of the count in use */
-	u8 latch; /* enum pit_latch: what is left of latched */
+	u8 write_lsb;             /* the low byte that waits for its high byte */
+	u16 initial;              /* as written; 0: 65536, or 10000 in BCD */
+	u16 active;               /* the same of the count in use */
+	u8 latch;                 /* enum pit_latch: what is left of latched */
 	u16 latched;
 	bool status_latched;
 	u8 status;
@@ -232,7 +232,8 @@ static void counter_write(struct pit *p, u32 index, u8 v)
 		c->write_lsb = v;
 		c->write_msb = true;
 		if (c->mode == PIT_MODE_TERMINAL) {
-			c->loaded = false; /* the first byte stops counting and sets the output low */
+			c->loaded =
+				false; /* the first byte stops counting and sets the output low */
 			c->null_count = true;
 		}
 	} else {

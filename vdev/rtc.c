@@ -13,19 +13,19 @@
 #include "vm/iobus.h"
 #include "vm/vm.h"
 
-#define RTC_HZ        32768u
-#define RTC_UIP_NS    244000u /* an update is announced for so long (data sheet, "Update Cycle") */
-#define RTC_FLAGS     (RTC_C_PF | RTC_C_AF | RTC_C_UF) /* the same bits enable them in B */
+#define RTC_HZ          32768u
+#define RTC_UIP_NS      244000u /* how early an update is announced (data sheet, "UIP") */
+#define RTC_FLAGS       (RTC_C_PF | RTC_C_AF | RTC_C_UF) /* the same bits enable them in B */
 #define RTC_ALARM_LOOPS 256u
-#define NEVER         (~0ULL)
+#define NEVER           (~0ULL)
 
 /* CMOS bytes that PC firmware fills in. */
 enum cmos_reg {
 	CMOS_EQUIPMENT = 0x14,
 	CMOS_BASE_KIB = 0x15, /* 16 bits */
-	CMOS_EXT_KIB = 0x17, /* from 1 MiB, 16 bits; again at 0x30 */
+	CMOS_EXT_KIB = 0x17,  /* from 1 MiB, 16 bits; again at 0x30 */
 	CMOS_EXT_KIB2 = 0x30,
-	CMOS_HIGH_64K = 0x34, /* from 16 MiB, in 64 KiB, 16 bits */
+	CMOS_HIGH_64K = 0x34,     /* from 16 MiB, in 64 KiB, 16 bits */
 	CMOS_ABOVE_4G_64K = 0x5b, /* 24 bits */
 };
 #define CMOS_EQUIPMENT_FPU 0x02
@@ -35,9 +35,9 @@ struct rtc {
 	struct vdev dev;
 	u8 index;
 	u8 cmos[RTC_CMOS_SIZE]; /* time registers: valid while updates are held */
-	s64 base_s; /* the time, in seconds since 1970, ... */
-	u64 base_ns; /* ... that began at this moment of the VM's time */
-	u64 synced_ns; /* flags hold what happened up to here */
+	s64 base_s;             /* the time, in seconds since 1970, ... */
+	u64 base_ns;            /* ... that began at this moment of the VM's time */
+	u64 synced_ns;          /* flags hold what happened up to here */
 	struct vtimer timer;
 	struct irqline line;
 };
@@ -327,7 +327,8 @@ static void cmos_init(struct rtc *r)
 
 	r->base_ns = vm_time_ns(r->dev.vm);
 	r->synced_ns = r->base_ns;
-	r->base_s = (s64)clock_wall_s(); /* Plinth knows no time zone: local time is that of its clock */
+	r->base_s = (s64)
+		clock_wall_s(); /* Plinth knows no time zone: local time is that of its clock */
 	r->cmos[RTC_REG_A] = RTC_A_DV_32K | 6;
 	r->cmos[RTC_REG_B] = RTC_B_24H;
 	r->cmos[RTC_REG_D] = RTC_D_VRT;

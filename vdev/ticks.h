@@ -23,7 +23,10 @@ static inline u64 ticks_to_ns(u64 ticks, u32 hz)
 	return ticks / hz * NS_PER_S + (ticks % hz * NS_PER_S + hz - 1) / hz;
 }
 
-/* Saves or loads *moment, on vm_time_ns()'s scale and not in the future. Rejects an age over 146 years. */
+/*
+ * Saves or loads *moment, on vm_time_ns()'s scale and not in the future. Rejects an age over 146
+ * years.
+ */
 static inline void state_moment(struct state *s, const struct vdev *dev, const char *name,
 				u64 *moment)
 {

@@ -37,12 +37,12 @@ struct uart_fifo {
 
 struct uart_port {
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
-	u8 msr; /* its delta bits; the lines follow from mcr */
-	u8 lsr; /* its error bits */
+	u8 msr;            /* its delta bits; the lines follow from mcr */
+	u8 lsr;            /* its error bits */
 	bool thre_pending; /* the transmitter's interrupt was raised and not taken yet */
 	struct uart_fifo rx, tx;
 	struct chardev *chardev; /* const */
-	u8 line; /* const: index of uart.lines */
+	u8 line;                 /* const: index of uart.lines */
 };
 
 struct uart {
@@ -159,7 +159,8 @@ static void thr_write(struct uart *u, struct uart_port *p, u8 v)
 		return;
 	}
 	p->thre_pending = false;
-	if (p->tx.count == fifo_size(p)) /* written in spite of THRE: as hardware does, it overwrites */
+	if (p->tx.count ==
+	    fifo_size(p)) /* written in spite of THRE: as hardware does, it overwrites */
 		p->tx.data[p->tx.count - 1] = v;
 	else
 		fifo_push(&p->tx, v);
@@ -221,7 +222,8 @@ static void reg_write(struct uart *u, struct uart_port *p, u32 reg, u8 v)
 			break;
 		}
 		if ((v & ~p->ier & UART_IER_THRE) && p->tx.count == 0)
-			p->thre_pending = true; /* enabling it with an empty transmitter raises it */
+			p->thre_pending =
+				true; /* enabling it with an empty transmitter raises it */
 		p->ier = v & UART_IER_MASK;
 		break;
 	case UART_FCR:

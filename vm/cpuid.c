@@ -8,6 +8,7 @@
 #include "arch/feature.h"
 #include "arch/msr.h"
 #include "core/clock.h"
+#include "core/panic.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/lapic_timer.h"
@@ -63,10 +64,10 @@
 
 static struct cpuid_entry *add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed)
 {
-	static struct cpuid_entry overflow; /* never reached: the rows below are fewer */
-	struct cpuid_entry *e = t->count < CPUID_MAX_ENTRIES ? &t->entries[t->count++] : &overflow;
+	struct cpuid_entry *e = &t->entries[t->count++];
 	struct cpuid c = cpuid(leaf, subleaf);
 
+	ASSERT(t->count <= CPUID_MAX_ENTRIES); /* the rows below are fixed in number */
 	*e = (struct cpuid_entry){ leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx, indexed };
 	return e;
 }
@@ -246,6 +247,23 @@ static void derive_controls(struct cpuid_table *t)
 	t->cr3_reserved = ~BITS(t->phys_bits - 1, 0);
 }
 
+/* Notes where each leaf starts. */
+static void make_index(struct cpuid_table *t)
+{
+	for (u32 i = 0; i < CPUID_RANGE_LEAVES; i++)
+		t->basic[i] = t->extended[i] = (u8)t->count;
+	for (u32 i = t->count; i-- > 0;) {
+		u32 leaf = t->entries[i].leaf;
+
+		if (leaf < CPUID_RANGE_LEAVES)
+			t->basic[leaf] = (u8)i;
+		else if (leaf - LEAF_EXTENDED < CPUID_RANGE_LEAVES)
+			t->extended[leaf - LEAF_EXTENDED] = (u8)i;
+		else
+			t->hypervisor = (u8)i;
+	}
+}
+
 int cpuid_table_create(struct vm *vm)
 {
 	struct cpuid_table *t = heap_alloc(vm->heap, sizeof(*t), 0);
@@ -275,43 +293,35 @@ int cpuid_table_create(struct vm *vm)
 		leaf_tsc(t);
 	leaves_hypervisor(t);
 	leaves_extended(t);
+	make_index(t);
 	derive_controls(t);
 	return 0;
 }
 
-/* The last entry at or below (leaf, subleaf); rows are sorted and there are some twenty. */
+/* The entry that answers; that of unknown leaves is all zeroes. */
 static const struct cpuid_entry *find(const struct cpuid_table *t, u32 leaf, u32 subleaf)
 {
-	u32 lo = 0, hi = t->count;
+	const struct cpuid_entry *none = &t->entries[t->count], *e;
 
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-		const struct cpuid_entry *e = &t->entries[mid];
-
-		if (e->leaf < leaf || (e->leaf == leaf && e->indexed && e->subleaf < subleaf))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == t->count)
-		return NULL;
-
-	const struct cpuid_entry *e = &t->entries[lo];
-
-	if (e->leaf != leaf || (e->indexed && e->subleaf != subleaf))
-		return NULL;
-	return e;
+	if (leaf < CPUID_RANGE_LEAVES)
+		e = &t->entries[t->basic[leaf]];
+	else if (leaf - LEAF_EXTENDED < CPUID_RANGE_LEAVES)
+		e = &t->entries[t->extended[leaf - LEAF_EXTENDED]];
+	else
+		return leaf == LEAF_HYPERVISOR ? &t->entries[t->hypervisor] : none;
+	if (!e->indexed)
+		return e;
+	while (e->leaf == leaf && e->subleaf != subleaf)
+		e++;
+	return e->leaf == leaf ? e : none;
 }
 
 void cpuid_exit(struct vcpu *v)
 {
-	static const struct cpuid_entry none;
 	u64 *g = v->regs.gpr;
 	u32 leaf = (u32)g[GPR_RAX];
 	const struct cpuid_entry *e = find(v->vm->cpuid, leaf, (u32)g[GPR_RCX]);
 
-	if (unlikely(!e))
-		e = &none; /* an unknown leaf shows nothing */
 	g[GPR_RAX] = e->eax;
 	g[GPR_RBX] = e->ebx;
 	g[GPR_RCX] = e->ecx;

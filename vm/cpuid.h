@@ -16,11 +16,14 @@ struct cpuid_entry {
 	bool indexed; /* the subleaf matters */
 };
 
-#define CPUID_MAX_ENTRIES 64
+#define CPUID_MAX_ENTRIES 63
+#define CPUID_RANGE_LEAVES 32 /* of each of the two ranges that are looked up by index */
 
 struct cpuid_table {
 	u32 count;
-	struct cpuid_entry entries[CPUID_MAX_ENTRIES]; /* sorted by leaf, subleaf */
+	struct cpuid_entry entries[CPUID_MAX_ENTRIES + 1]; /* sorted; the one at count is all zeroes */
+	u8 basic[CPUID_RANGE_LEAVES], extended[CPUID_RANGE_LEAVES]; /* a leaf's first entry, or count */
+	u8 hypervisor; /* likewise */
 	u64 xcr0_allowed;
 	u64 cr4_allowed; /* bits that the guest may set */
 	u64 efer_allowed;

@@ -1,7 +1,7 @@
 /*
- * The guest's I/O ports and memory-mapped registers. Ports and memory are the same call: an
- * access with an offset, handled or rejected. Ranges are claimed at VM creation; overlap is refused;
- * look-up takes no lock.
+ * The guest's I/O ports and memory-mapped registers. Ports and memory are the same call: an access
+ * with an offset, handled or rejected. Ranges are claimed at VM creation; overlap is refused; look-up
+ * takes no lock.
  */
 #pragma once
 
@@ -15,9 +15,9 @@ enum io_space { IO_PORT, IO_MEM, IO_SPACES };
 
 struct io_access {
 	struct vcpu *vcpu; /* who accesses; NULL in unit tests */
-	u64 offset; /* from the claimed range's start */
-	u64 value; /* written; or what the handler read, zero-extended */
-	u8 size; /* 1, 2, 4 or 8 bytes */
+	u64 offset;        /* from the claimed range's start */
+	u64 value;         /* written; or what the handler read, zero-extended */
+	u8 size;           /* 1, 2, 4 or 8 bytes */
 	bool write;
 };
 
@@ -38,7 +38,8 @@ struct io_range {
 
 struct iobus {
 	u32 count[IO_SPACES];
-	struct io_range ranges[IO_SPACES][IOBUS_MAX_RANGES]; /* sorted by base; const once the VM runs */
+	struct io_range ranges[IO_SPACES]
+			      [IOBUS_MAX_RANGES]; /* sorted by base; const once the VM runs */
 };
 
 /* -EEXIST: overlaps what is claimed; -ENOSPC; -EINVAL: empty, or beyond the space's end. */

@@ -13,11 +13,11 @@ struct state {
 	u8 *buf;
 	size_t cap; /* of buf; when loading: the stream's length */
 	size_t pos;
-	size_t section_end; /* loading: end of the open section */
-	size_t section_start; /* saving: where its length goes */
-	const char *section; /* the open one's name; NULL: none */
+	size_t section_end;    /* loading: end of the open section */
+	size_t section_start;  /* saving: where its length goes */
+	const char *section;   /* the open one's name; NULL: none */
 	u32 instance, version; /* of the open section */
-	int error; /* first error; later calls do nothing */
+	int error;             /* first error; later calls do nothing */
 	bool loading;
 };
 
@@ -47,7 +47,10 @@ void state_bytes(struct state *s, const char *name, void *data, size_t len);
 /* Loading: what was loaded breaks a device's rule. Sets -EINVAL and logs section and what. */
 void state_reject(struct state *s, const char *what);
 
-/* 0, or the first error: -ENOSPC (buffer full), -EINVAL (malformed), -ENOENT (a field is missing). */
+/*
+ * 0, or the first error: -ENOSPC (buffer full), -EINVAL (malformed), -ENOENT (not the field or
+ * section that comes next).
+ */
 int state_result(const struct state *s) __must_check;
 /* Bytes written so far. */
 size_t state_size(const struct state *s);

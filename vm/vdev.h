@@ -15,9 +15,9 @@ struct state;
 struct domain;
 
 struct vdev_ops {
-	const char *name; /* also the state section's */
-	u32 version; /* of its state */
-	void (*reset)(struct vdev *dev); /* to power-on state; lock held */
+	const char *name;                                 /* also the state section's */
+	u32 version;                                      /* of its state */
+	void (*reset)(struct vdev *dev);                  /* to power-on state; lock held */
 	void (*state)(struct vdev *dev, struct state *s); /* saves or loads; lock held */
 	void (*input)(struct vdev *dev); /* REQ_CHARDEV: bytes may wait; lock held; may be NULL */
 	void (*power_button)(struct vdev *dev); /* it was pressed; lock held; may be NULL */

@@ -1,6 +1,6 @@
 /*
- * Finds the ACPI tables in memory and hands copies of them to the parsers. Nothing is read outside the
- * firmware's memory map, so that a wrong address costs a message, not a machine check.
+ * Finds the ACPI tables in memory and hands copies of them to the parsers. Nothing is read outside
+ * the firmware's memory map, so that a wrong address costs a message, not a machine check.
  */
 #include "drivers/acpi/acpi.h"
 
@@ -83,8 +83,8 @@ static const char *copy_in(const struct boot_info *bi, u64 pa, void *dst, size_t
 }
 
 /*
- * Copies a whole table to a buffer that the caller frees. Its length in the copy may have changed since the
- * header was looked at: the parsers check it against *len.
+ * Copies a whole table to a buffer that the caller frees. Its length in the copy may have changed
+ * since the header was looked at: the parsers check it against *len.
  */
 static const char *copy_table(const struct boot_info *bi, u64 pa, void **table, size_t *len)
 {

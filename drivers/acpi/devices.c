@@ -1,6 +1,6 @@
 /*
- * Tables that each tell where one device's registers are: MCFG (PCIe configuration space, PCI Firmware
- * 3.3, 4.1.2) and HPET (IA-PC HPET 1.0a, 3.2.4).
+ * Tables that each tell where one device's registers are: MCFG (PCIe configuration space, PCI
+ * Firmware 3.3, 4.1.2) and HPET (IA-PC HPET 1.0a, 3.2.4).
  */
 #include "core/host.h"
 #include "core/log.h"

@@ -1,6 +1,6 @@
 /*
- * The FADT's fixed hardware (ACPI 6.5, 5.2.9), and the sleep type of S5 from the DSDT: found by its bytes,
- * for there is no AML interpreter here.
+ * The FADT's fixed hardware (ACPI 6.5, 5.2.9), and the sleep type of S5 from the DSDT: found by its
+ * bytes, for there is no AML interpreter here.
  */
 #include "core/host.h"
 #include "drivers/acpi/parse.h"

@@ -1,6 +1,6 @@
 /*
- * The MADT: which CPUs and I/O APICs there are, and which ISA interrupts are wired differently (ACPI
- * 6.5, 5.2.12).
+ * The MADT: which CPUs and I/O APICs there are, and which ISA interrupts are wired differently
+ * (ACPI 6.5, 5.2.12).
  */
 #include "core/host.h"
 #include "core/log.h"

@@ -1,9 +1,9 @@
 /*
- * Parsing ACPI tables that were copied into memory of ours: no mapping, no allocation, no hardware. Every
- * function takes any bytes whatsoever (ACPI 6.5, chapter 5).
+ * Parsing ACPI tables that were copied into memory of ours: no mapping, no allocation, no hardware.
+ * Every function takes any bytes whatsoever (ACPI 6.5, chapter 5).
  *
- * They return NULL, or the reason why the table is not used, as text for the log; *h and other results
- * are then as they were.
+ * They return NULL, or the reason why the table is not used, as text for the log; *h and other
+ * results are then as they were.
  */
 #pragma once
 
@@ -21,7 +21,9 @@ const char *acpi_check_header(const struct acpi_header *header) __must_check;
 /* Whether len bytes hold a whole table of that signature with a right checksum. 5.2.6 */
 const char *acpi_check(const void *table, size_t len, const char *signature) __must_check;
 
-/* The root pointer: 20 bytes of ACPI 1.0, or 36. Results: XSDT (0: none) and RSDT address. 5.2.5.3 */
+/*
+ * The root pointer: 20 bytes of ACPI 1.0, or 36. Results: XSDT (0: none) and RSDT address. 5.2.5.3
+ */
 const char *acpi_parse_rsdp(const void *rsdp, size_t len, u64 *xsdt, u64 *rsdt) __must_check;
 
 /* The addresses in an RSDT or XSDT, as far as max goes; *count is how many it has. 5.2.7, 5.2.8 */

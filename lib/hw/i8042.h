@@ -56,6 +56,6 @@ enum i8042_command {
 #define I8042_TEST_CLOCK   0x01 /* clock line stuck low */
 #define I8042_RESEND       0xfe
 
-#define PORT92        0x92
-#define PORT92_RESET  BIT(0) /* 0 to 1 resets the CPU */
-#define PORT92_A20    BIT(1)
+#define PORT92       0x92
+#define PORT92_RESET BIT(0) /* 0 to 1 resets the CPU */
+#define PORT92_A20   BIT(1)

@@ -1,6 +1,6 @@
 /*
  * How expat is built for Plinth: no DTDs, no entities but the five of XML, no namespaces, no floating
- * point. The other headers here are the C library that it asks for, no more than that of it.
+ * point. libc/ has the C library that it asks for, no more than that of it.
  */
 #pragma once
 

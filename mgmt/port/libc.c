@@ -3,7 +3,7 @@
  */
 #include "lib/atomic.h"
 #include "lib/string.h"
-#include "mgmt/port/stdlib.h"
+#include "mgmt/port/libc/stdlib.h"
 #include "mm/heap.h"
 
 #define MEMORY_MAX (4 * MIB) /* of all parsers together */

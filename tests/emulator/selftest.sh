@@ -8,7 +8,7 @@ boot() {
 	local console=$1 words=$2
 	shift 2
 	echo "--- $words $*"
-	timeout 260 tools/run --cpu "${CPU:-amd}" --append "$words" --timeout 240 \
+	timeout 130 tools/run --cpu "${CPU:-amd}" --append "$words" --timeout 120 \
 		--bootset "$bootset" "$@" </dev/null >"$console" 2>&1
 }
 

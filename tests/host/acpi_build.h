@@ -1,6 +1,6 @@
 /*
- * Building ACPI tables for tests, by the specification's byte offsets rather than by our structures, so
- * that a wrong structure shows.
+ * Building ACPI tables for tests, by the specification's byte offsets rather than by our
+ * structures, so that a wrong structure shows.
  */
 #pragma once
 

@@ -258,7 +258,8 @@ long fake_save(void *buf, size_t cap)
 int fake_load(const void *buf, size_t len)
 {
 	struct state s;
-	u8 *copy = malloc(len ? len : 1); /* of exact size, so that reading past its end is caught */
+	u8 *copy =
+		malloc(len ? len : 1); /* of exact size, so that reading past its end is caught */
 
 	memcpy(copy, buf, len);
 	state_init_load(&s, copy, len);

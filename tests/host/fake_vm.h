@@ -15,7 +15,7 @@ struct fake_line {
 };
 
 extern struct fake_line fake_lines[VM_GSI_COUNT];
-extern u64 fake_now; /* vm_time_ns() */
+extern u64 fake_now;  /* vm_time_ns() */
 extern u64 fake_wall; /* clock_wall_s() */
 extern u64 fake_low_ram, fake_high_ram;
 extern u32 fake_stops, fake_stop_reason; /* vm_stop() calls, and the last one's reason */

@@ -1,7 +1,7 @@
 /*
- * Fuzz target for drivers/acpi's parsers, in libFuzzer's form. The first byte chooses the parser and
- * whether the checksum is put right first. tests/host/test_fuzz_acpi.c runs it on mutated tables; with
- * libFuzzer:
+ * Fuzz target for drivers/acpi's parsers, in libFuzzer's form. The first byte chooses the parser
+ * and whether the checksum is put right first. tests/host/test_fuzz_acpi.c runs it on mutated
+ * tables; with libFuzzer:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DPLINTH_HOST_TEST -I. tests/host/fuzz_acpi.c \
  *       drivers/acpi/{table,madt,fadt,devices}.c core/host.c lib/string.c

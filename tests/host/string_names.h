@@ -1,6 +1,6 @@
 /*
- * Names for our own string and format functions in the tests of those: the C library's are what they
- * are compared with. Forced in front of every file by the test's flags.
+ * Names for our own string and format functions in the tests of those: the C library's are what
+ * they are compared with. Forced in front of every file by the test's flags.
  */
 #pragma once
 

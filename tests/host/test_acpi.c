@@ -1,6 +1,7 @@
 /*
- * drivers/acpi's parsers: well-formed tables give what the specification says, hostile ones a reason and
- * no change. Every table is also tried cut off at every length and with every byte changed.
+ * drivers/acpi's parsers: well-formed tables give what the specification says, hostile ones a
+ * reason and no change. Every table is also tried cut off at every length and with every byte
+ * changed.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
  * sources: core/host.c lib/string.c

@@ -1,6 +1,6 @@
 /*
- * drivers/acpi/acpi.h on a small fake physical memory: finding the root pointer, walking the tables,
- * one clear message for each broken one, and nothing read outside the memory map.
+ * drivers/acpi/acpi.h on a small fake physical memory: finding the root pointer, walking the
+ * tables, one clear message for each broken one, and nothing read outside the memory map.
  *
  * sources: drivers/acpi/acpi.c drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c
  * sources: drivers/acpi/devices.c core/host.c lib/string.c

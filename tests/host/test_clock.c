@@ -22,7 +22,8 @@ TEST(before_init_there_is_no_time)
 
 TEST(ticks_to_ns)
 {
-	static const u64 ticks[] = { 0, 1, 2, 999, 12345678, 1ULL << 32, 0xfffffffffffULL, 1ULL << 55 };
+	static const u64 ticks[] = { 0,         1, 2, 999, 12345678, 1ULL << 32, 0xfffffffffffULL,
+				     1ULL << 55 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(khz); i++) {
 		clock_init(khz[i], 0);

@@ -37,9 +37,7 @@ void trap_set_hooks(const struct trap_hooks *h)
 	hooks = h;
 }
 
-void sched_irq_return(void)
-{
-}
+void sched_irq_return(void) {}
 
 void panic_nmi(struct trap_frame *f)
 {

@@ -143,7 +143,7 @@ TEST(mode1_is_triggered_by_the_gate)
 
 	start();
 	fake_out(CONTROL, 1, 0xb2);
-	CHECK(out2()); /* high after the control word */
+	CHECK(out2());        /* high after the control word */
 	fake_out(0x61, 1, 1); /* a trigger without a count does nothing */
 	CHECK(out2());
 	fake_out(0x61, 1, 0);
@@ -378,12 +378,12 @@ TEST(read_back)
 	CHECK_EQ(read16(1), 0x1fe0);
 
 	CHECK_EQ(status(2), 0x80 | 0x40 | 0x3a); /* output high, null count */
-	fake_out(CONTROL, 1, 0xd2); /* the count only, of counter 0 */
+	fake_out(CONTROL, 1, 0xd2);              /* the count only, of counter 0 */
 	fake_advance(ticks(100));
 	CHECK_EQ(read16(0), 0xff0 - 100);
 	fake_out(CONTROL, 1, 0xe2);
 	fake_advance(ticks(0x1000 - 217)); /* the count is 1 now: the output is low */
-	fake_out(CONTROL, 1, 0xe2); /* an earlier status is kept */
+	fake_out(CONTROL, 1, 0xe2);        /* an earlier status is kept */
 	CHECK_EQ(fake_in(0x40, 1), 0x80 | 0x34);
 	CHECK_EQ(status(0), 0x34);
 }

@@ -79,7 +79,7 @@ TEST(formats)
 	set(RTC_REG_B, RTC_B_24H | RTC_B_DM);
 	check_time(23, 59, 58);
 	check_date(20, 26, 1, 1, 5);
-	set(RTC_REG_B, 0); /* 12 hours, BCD */
+	set(RTC_REG_B, 0);            /* 12 hours, BCD */
 	check_time(0x91, 0x59, 0x58); /* 11 PM */
 	set(RTC_REG_B, RTC_B_DM);
 	check_time(0x8b, 59, 58);
@@ -220,7 +220,7 @@ TEST(update_interrupt)
 	fake_advance(1);
 	CHECK(fake_lines[8].level);
 	fake_advance(5 * SECOND);
-	CHECK_EQ(fake_lines[8].rises, 1); /* held until C is read */
+	CHECK_EQ(fake_lines[8].rises, 1);                            /* held until C is read */
 	CHECK_EQ(get(RTC_REG_C) & ~RTC_C_AF, RTC_C_IRQF | RTC_C_UF); /* midnight is an alarm too */
 	CHECK(!fake_lines[8].level);
 	fake_advance(SECOND);
@@ -300,7 +300,7 @@ TEST(alarm)
 	alarm_at(0x00, 0x00, 0x01);
 	CHECK_EQ(until_alarm(), 3);
 	CHECK_EQ(until_alarm(), 86400); /* again the next day */
-	alarm_at(0x00, 0x00, 0xff); /* any second of that minute */
+	alarm_at(0x00, 0x00, 0xff);     /* any second of that minute */
 	CHECK_EQ(until_alarm(), 1);
 	CHECK_EQ(until_alarm(), 1);
 	alarm_at(0xc0, 0xc0, 0x30); /* every minute */

@@ -342,10 +342,11 @@ TEST(long_names_and_nothing)
 TEST(encoding)
 {
 	static const u8 expected[] = {
-		'P', 'L', 'S', 'T', 1, 0, 0, 0, /* header, format */
-		0x53, 3, 'd', 'e', 'v', 2, 0, 0, 0, 5, 0, 0, 0, 22, 0, 0, 0, /* section, 22 bytes */
-		3, 1, 'x', 4, 0, 0, 0, 7, 0, 0, 0, /* u32 */
-		3, 1, 'y', 4, 0, 0, 0, 8, 0, 0, 0,
+		'P',  'L', 'S', 'T', 1,   0, 0, 0, /* header, format */
+		0x53, 3,   'd', 'e', 'v', 2, 0, 0, 0, 5, 0,
+		0,    0,   22,  0,   0,   0,                /* section, 22 bytes */
+		3,    1,   'x', 4,   0,   0, 0, 7, 0, 0, 0, /* u32 */
+		3,    1,   'y', 4,   0,   0, 0, 8, 0, 0, 0,
 	};
 	struct state s;
 

@@ -1,6 +1,6 @@
 /*
- * lib/string.h against the C standard's words (ISO C11, 7.24), at every length around the word and REP
- * limits and every alignment, and against the C library at random.
+ * lib/string.h against the C standard's words (ISO C11, 7.24), at every length around the word and
+ * REP limits and every alignment, and against the C library at random.
  *
  * sources: lib/string.c
  * flags: -fno-builtin -include tests/host/string_names.h

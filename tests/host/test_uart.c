@@ -259,7 +259,7 @@ TEST(loopback_data)
 	set(UART_IER, UART_IER_RLS | UART_IER_RDA);
 	set(UART_THR, 0xee);
 	CHECK_EQ(get(UART_IIR), 0xc0 | UART_IIR_RLS); /* the highest priority */
-	CHECK(!fake_lines[4].level); /* loop-back keeps the line off */
+	CHECK(!fake_lines[4].level);                  /* loop-back keeps the line off */
 	CHECK(get(UART_LSR) & UART_LSR_OE);
 	CHECK(!(get(UART_LSR) & UART_LSR_OE)); /* cleared by reading */
 	CHECK_EQ(get(UART_IIR), 0xc0 | UART_IIR_RDA);
