@@ -7,6 +7,7 @@
 #include "core/panic.h"
 #include "core/selftest.h"
 #include "core/thread.h"
+#include "mgmt/mgmt.h"
 #include "svm/svm.h"
 #include "vdev/vdevs.h"
 #include "vm/hvm.h"
@@ -16,28 +17,22 @@
 
 static const struct hvm_ops *const backends[] = { &vmx_ops, &svm_ops };
 
-static void on_stop(struct vm *vm)
-{
-	(void)vm;
-}
-
 static void guests_main(void *arg)
 {
 	(void)arg;
 	vdev_set_table(vdev_table, vdev_table_count);
 	if (hvm_enable_all(backends, ARRAY_LEN(backends)))
 		log_error("no guest will run on this machine");
-	if (vm_init(on_stop))
+	if (vm_init(mgmt_vm_stopped))
 		panic("no memory for the VM keeper");
-	if (selftest_start())
-		return;
-	log_info("plinth: nothing to do");
+	if (!selftest_start())
+		mgmt_init();
 }
 
 void guests_start(void)
 {
 	const struct thread_spec spec = {
-		.name = "init", .fn = guests_main, .cpu = 0, .detached = true
+		.name = "init", .fn = guests_main, .preemptible = true, .detached = true
 	};
 	struct thread *t = thread_create(&spec);
 

@@ -226,7 +226,8 @@ static bool claim(u64 rip)
 	return false;
 }
 
-static __noreturn void end_host(struct trap_frame *f, const char *fmt, va_list ap)
+/* Not inlined: the backtrace begins at its caller. */
+static __noinline void report(struct trap_frame *f, const char *fmt, va_list ap)
 {
 	/* Not on the stack, of which little may be left. */
 	static char message[LINE_MAX];
@@ -240,7 +241,7 @@ static __noreturn void end_host(struct trap_frame *f, const char *fmt, va_list a
 	vsnprintf(message, sizeof(message), fmt, ap);
 	raw_printf("\nPANIC: %s%s", first ? "" : "again: ", message);
 	if (!first)
-		finish();
+		return;
 	raw_printf("cpu %u, thread %s, cr2 %016llx cr3 %016llx", cpu_id(),
 		   name_of(thread_current()), (unsigned long long)cr2, (unsigned long long)cr3);
 	if (f)
@@ -249,7 +250,6 @@ static __noreturn void end_host(struct trap_frame *f, const char *fmt, va_list a
 	backtrace(f, (u64)__builtin_frame_address(0), indented);
 	print_others();
 	print_log();
-	finish();
 }
 
 void panic(const char *fmt, ...)
@@ -257,7 +257,9 @@ void panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	end_host(NULL, fmt, ap);
+	report(NULL, fmt, ap);
+	va_end(ap);
+	finish();
 }
 
 void panic_frame(struct trap_frame *f, const char *fmt, ...)
@@ -265,7 +267,9 @@ void panic_frame(struct trap_frame *f, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	end_host(f, fmt, ap);
+	report(f, fmt, ap);
+	va_end(ap);
+	finish();
 }
 
 void panic_trap(struct trap_frame *f)

@@ -302,7 +302,7 @@ static void watch(void *arg)
 	struct watcher *w = arg;
 
 	for (u64 i = 1; !atomic_load_acquire(&stop); i++) { /* pairs with the release in shoot() */
-		u32 before = atomic_load_acquire(&turn); /* pairs with the release in shoot() */
+		u32 before = atomic_load_acquire(&turn);    /* pairs with the release in shoot() */
 		u64 v;
 
 		if (!uload(&v, watched, 8)) {
@@ -311,7 +311,7 @@ static void watch(void *arg)
 			smp_mb();
 			w->stale += before % 2 && before == atomic_load_relaxed(&turn);
 		}
-		if (i % 64 == 0)
+		if (i % 512 == 0)
 			thread_block_until(clock_ns() + 20000);
 	}
 }

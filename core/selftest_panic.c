@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/panic.h"
 #include "core/selftest.h"
+#include "core/thread.h"
 #include "core/timer.h"
 #include "lib/atomic.h"
 #include "lib/compiler.h"
@@ -83,3 +84,12 @@ static int test_stack(void)
 	return selftest_stack_eater(0) ? 0 : 1;
 }
 SELFTEST_ENTRY(panic_stack, "stackoverflow", test_stack, true);
+
+/* Writes where only a frame that is too deep would; the next switch finds it, in debug builds. */
+static int test_mark(void)
+{
+	*(u64 *)thread_current()->stack = 0;
+	thread_block_until(clock_ns() + SPIN_NS);
+	return selftest_fail("an overrun stack was not found (is this a debug build?)");
+}
+SELFTEST_ENTRY(panic_mark, "stackmark", test_mark, true);

@@ -71,8 +71,9 @@ static void tx_burst(void)
 }
 
 /*
- * Sends what can be sent at once. Who finds another one at it leaves it to him: he looks again after
- * he gave tx_busy back (the exchanges order that), and so does the interrupt of an empty transmitter.
+ * Sends what can be sent at once. Who finds another one at it leaves it to him: he looks again
+ * after he gave tx_busy back (the exchanges order that), and so does the interrupt of an empty
+ * transmitter.
  */
 static void tx_pump(void)
 {

@@ -153,10 +153,24 @@ static void line_add(struct serial *s, u8 byte)
 		line_end(s);
 }
 
+/* As it is, but for the CR of CR LF: the console's driver adds one. */
+static void show_raw(const u8 *data, size_t n)
+{
+	while (n) {
+		const u8 *cr = memchr(data, '\r', n);
+		size_t skip = cr && cr + 1 < data + n && cr[1] == '\n', part;
+
+		part = cr ? (size_t)(cr + 1 - data) : n;
+		console_write((const char *)data, part - skip);
+		data += part;
+		n -= part;
+	}
+}
+
 static void show(struct serial *s, const u8 *data, size_t n)
 {
 	if (s == attached) {
-		console_write((const char *)data, n);
+		show_raw(data, n);
 		return;
 	}
 	if (!s->follow)
@@ -247,12 +261,11 @@ void serial_attach(struct serial *s)
 		return;
 	kept = MIN(s->written, (u64)SCROLLBACK_SIZE);
 	at = (s->written - kept) % SCROLLBACK_SIZE;
-	console_write((const char *)s->scrollback + at, MIN(kept, SCROLLBACK_SIZE - at));
-	if (at)
-		console_write((const char *)s->scrollback, at);
+	show_raw(s->scrollback + at, MIN(kept, SCROLLBACK_SIZE - at));
+	show_raw(s->scrollback, at);
 }
 
 size_t serial_input(struct serial *s, const u8 *data, size_t n)
 {
-	return chardev_host_write(s->dev, data, n);
+	return domain_active(s->vm) ? chardev_host_write(s->dev, data, n) : n;
 }

@@ -32,5 +32,5 @@ u64 serial_deadline(void);
 /* Prints the scroll-back, and from now on whatever comes, as it is. NULL: nobody's output any more. */
 void serial_attach(struct serial *s);
 
-/* Bytes for the guest; how many it had room for. */
+/* Bytes for the guest; how many it had room for. A guest that does not run takes them all. */
 size_t serial_input(struct serial *s, const u8 *data, size_t n);

@@ -199,10 +199,12 @@ static bool attached_byte(u8 byte)
 		detach();
 		return true;
 	}
-	if (serial_input(attached, &byte, 1) || full_tries == FULL_TRIES) {
+	if (serial_input(attached, &byte, 1)) {
 		full_tries = 0;
 		return true;
 	}
+	if (full_tries == FULL_TRIES)
+		return true;
 	full_tries++;
 	full_until = clock_ns() + FULL_NS;
 	return false;
@@ -220,11 +222,13 @@ bool shell_poll(void)
 	full_until = 0;
 	while (have_kept || chardev_host_read(&typed, &kept, 1)) {
 		any = true;
-		have_kept = attached && !attached_byte(kept);
-		if (have_kept)
-			return false;
+		have_kept = false;
 		if (!attached)
 			prompt_byte(kept);
+		else if (!attached_byte(kept))
+			have_kept = true;
+		if (have_kept)
+			return false;
 	}
 	return any;
 }

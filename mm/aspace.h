@@ -41,4 +41,5 @@ struct aspace *aspace_current(void);
 /*
  * Calls fn for each leaf of as (NULL: the hypervisor's), shared mappings included; for the self-test.
  */
-int aspace_walk(struct aspace *as, int (*fn)(void *ctx, u64 va, u64 size, paddr_t pa, u32 prot), void *ctx);
+int aspace_walk(struct aspace *as, int (*fn)(void *ctx, u64 va, u64 size, paddr_t pa, u32 prot),
+		void *ctx);

@@ -17,7 +17,7 @@
 #define PCID_SLOTS 8
 
 struct pcid_slot {
-	u64 id; /* of the space; 0: none */
+	u64 id;         /* of the space; 0: none */
 	u64 generation; /* of the space when this PCID was last flushed */
 };
 

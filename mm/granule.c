@@ -12,7 +12,7 @@
 #include "mm/direct.h"
 
 static struct granule *table; /* lock, but for the aux of the hypervisor's: page.c's lock */
-static u64 count; /* const after granule_init() */
+static u64 count;             /* const after granule_init() */
 static struct spinlock lock = SPINLOCK_INIT(RANK_PAGE, "granules");
 
 u64 granule_table_size(u64 end)

@@ -30,10 +30,10 @@ static const u16 classes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768,
 enum page_kind { PAGE_FREE, PAGE_SLAB, PAGE_RUN, PAGE_RUN_REST };
 
 struct page_desc {
-	struct list node; /* PAGE_SLAB with a free block: in heap->slabs[] */
-	u8 kind; /* enum page_kind */
-	u8 class; /* PAGE_SLAB */
-	u16 used; /* PAGE_SLAB: blocks handed out; PAGE_RUN: pages */
+	struct list node;                     /* PAGE_SLAB with a free block: in heap->slabs[] */
+	u8 kind;                              /* enum page_kind */
+	u8 class;                             /* PAGE_SLAB */
+	u16 used;                             /* PAGE_SLAB: blocks handed out; PAGE_RUN: pages */
 	u64 taken[BITMAP_WORDS(SLAB_BLOCKS)]; /* PAGE_SLAB: by block */
 };
 
@@ -48,10 +48,10 @@ struct chunk {
 static_assert(sizeof(struct chunk) <= HEAD_PAGES * PAGE_SIZE, "a chunk's head fits in its pages");
 
 struct heap {
-	struct spinlock lock; /* RANK_HEAP: all below and the chunks' heads */
+	struct spinlock lock;               /* RANK_HEAP: all below and the chunks' heads */
 	const struct heap_backing *backing; /* const */
-	void *ctx; /* const */
-	u64 limit; /* const: bytes that may be handed out */
+	void *ctx;                          /* const */
+	u64 limit;                          /* const: bytes that may be handed out */
 	u64 used;
 	struct list chunks;
 	struct chunk *spare; /* the one chunk that is kept though all of it is free */
@@ -125,7 +125,7 @@ static bool chunk_add(struct heap *h)
 /* n contiguous pages, described as kind; NULL when no chunk has them. lock. */
 static struct page_desc *run_take(struct heap *h, u32 n, enum page_kind kind)
 {
-	list_for_each (pos, &h->chunks) {
+	list_for_each(pos, &h->chunks) {
 		struct chunk *c = list_entry(pos, struct chunk, node);
 		u32 first;
 

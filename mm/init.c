@@ -19,7 +19,8 @@
 #include "mm/shootdown.h"
 
 #define BOOT_MAP_END (4 * GIB)
-#define PAGES	     (GRANULE_SIZE / PAGE_SIZE)
+#define LOW_END      MIB /* below: kept apart, for other CPUs to start in */
+#define PAGES        (GRANULE_SIZE / PAGE_SIZE)
 
 /* Room for the granule table in free whole granules below 4 GiB. */
 static paddr_t table_place(u64 len)
@@ -42,29 +43,29 @@ static owner_t first_owner(paddr_t granule)
 	return OWNER_RESERVED;
 }
 
-/* Gives the page allocator what is free in a granule that something occupies. */
+/* Gives the page allocator what is free in a granule that something occupies; low memory is not. */
 static void donate(paddr_t granule)
 {
 	u64 taken[BITMAP_WORDS(PAGES)] = { 0 };
+	u32 foreign = 0;
 
 	for (u32 i = 0; i < PAGES; i++) {
 		paddr_t pa = PADDR(granule.v + i * PAGE_SIZE);
+		enum memmap_kind kind = pa.v < LOW_END ? MEMMAP_ABSENT : memmap_kind(pa);
 
-		if (memmap_kind(pa) == MEMMAP_FREE)
+		if (kind == MEMMAP_FREE)
 			memset(phys_to_virt(pa), 0, PAGE_SIZE);
 		else
 			bitmap_set(taken, i);
+		foreign += kind == MEMMAP_ABSENT;
 	}
-	pagepool_add(granule, taken);
+	pagepool_add(granule, taken, foreign);
 }
 
-/*
- * Donates the occupied granules from start to end, but not the first: low memory is kept apart. What
- * the page allocator took by itself is not occupied.
- */
+/* Donates the occupied granules from start to end. What the allocator took by itself is not occupied. */
 static void donate_range(u64 start, u64 end)
 {
-	for (u64 pa = MAX(start, GRANULE_SIZE); pa < end; pa += GRANULE_SIZE)
+	for (u64 pa = start; pa < end; pa += GRANULE_SIZE)
 		if (memmap_occupied(PADDR(pa), GRANULE_SIZE))
 			donate(PADDR(pa));
 }

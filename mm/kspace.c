@@ -17,17 +17,17 @@
 #include "mm/page.h"
 #include "mm/shootdown.h"
 
-#define PROT_DATA (PTAB_R | PTAB_W | PTAB_GLOBAL)
+#define PROT_DATA    (PTAB_R | PTAB_W | PTAB_GLOBAL)
 /* Zeroing runs with interrupts off; this much at a time. */
-#define ZERO_STEP (128 * KIB)
+#define ZERO_STEP    (128 * KIB)
 /* Without any RAM there, boot's identity map ends at: */
 #define BOOT_MAP_END (4 * GIB)
 
 static struct ptab kspace;
-static u64 image_pa; /* const after kspace_begin() */
-static u64 *windows; /* const after kspace_init(): the windows' entries, by CPU */
+static u64 image_pa;       /* const after kspace_begin() */
+static u64 *windows;       /* const after kspace_init(): the windows' entries, by CPU */
 static bool direct_filled; /* const after kspace_init(): the direct map's tables exist */
-static bool loaded; /* const after kspace_init() */
+static bool loaded;        /* const after kspace_init() */
 
 struct ptab *kspace_ptab(void)
 {

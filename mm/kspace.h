@@ -12,9 +12,9 @@
 
 /* KMAP's parts, by distance from KMAP_BASE. */
 #define KMAP_WINDOW_BASE KMAP_BASE /* a window of 2 MiB for each CPU, to zero granules through */
-#define KMAP_STACK_BASE	 (KMAP_BASE + 1 * GIB)
-#define KMAP_STACK_SIZE	 (1 * GIB)
-#define KMAP_MAP_BASE	 (KMAP_BASE + 2 * GIB) /* kmap_*() */
+#define KMAP_STACK_BASE  (KMAP_BASE + 1 * GIB)
+#define KMAP_STACK_SIZE  (1 * GIB)
+#define KMAP_MAP_BASE    (KMAP_BASE + 2 * GIB) /* kmap_*() */
 
 /*
  * Points phys_to_virt() at the boot path's identity map, which covers 4 GiB, and virt_to_phys() at

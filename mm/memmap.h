@@ -13,10 +13,10 @@ struct boot_info;
 /* What a page is at start. */
 enum memmap_kind {
 	MEMMAP_ABSENT, /* reserved, device, or nothing there */
-	MEMMAP_FREE, /* RAM to use */
+	MEMMAP_FREE,   /* RAM to use */
 	MEMMAP_IMAGE,
 	MEMMAP_MODULE, /* the boot set: read-only */
-	MEMMAP_TABLE, /* mm's own first table */
+	MEMMAP_TABLE,  /* mm's own first table */
 };
 
 /* limit: RAM from there on is left unused, with a line in the log. Boot CPU, first of all in mm. */

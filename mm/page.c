@@ -15,7 +15,7 @@
 #include "mm/memmap.h"
 #include "mm/pagepool.h"
 
-#define PAGES	   (GRANULE_SIZE / PAGE_SIZE)
+#define PAGES      (GRANULE_SIZE / PAGE_SIZE)
 #define BUDDY_MAX  (PAGE_ORDER_MAX - 1) /* the page map takes a page of each granule */
 #define MAP_MAGIC  0x70616765u
 #define HEAD_FREE  0x10 /* + order, in head[]: first page of a free block */
@@ -24,19 +24,20 @@
 /* A granule's aux: where its map is. */
 #define AUX_NONE  0 /* none: no page of it was given to this allocator */
 #define AUX_WHOLE 1 /* handed out as one block of order 9 */
-#define AUX_MAP	  2 /* + the page's number in the granule */
+#define AUX_MAP   2 /* + the page's number in the granule */
 
 struct page_map {
 	u32 magic;
 	u16 free, total; /* pages */
-	u8 head[PAGES]; /* 0: within a block, or not the allocator's */
+	u8 head[PAGES];  /* 0: within a block, or not the allocator's */
 };
 static_assert(sizeof(struct page_map) <= PAGE_SIZE, "a map fits in a page");
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_PAGE, "pages");
 static struct list blocks[BUDDY_MAX + 1]; /* lock: free blocks by order */
 static struct page_map *spare; /* lock: the one granule that is kept though all of it is free */
-static u64 pages_free; /* lock */
+static u64 pages_free;         /* lock */
+static u64 pages_foreign;      /* const after boot: in granules that the hypervisor shares */
 
 static paddr_t granule_of(const void *p)
 {
@@ -132,13 +133,15 @@ void pagepool_init(void)
 		list_init(&blocks[i]);
 	spare = NULL;
 	pages_free = 0;
+	pages_foreign = 0;
 }
 
-void pagepool_add(paddr_t granule, const u64 *taken)
+void pagepool_add(paddr_t granule, const u64 *taken, u32 foreign)
 {
 	u32 at = bitmap_find_clear(taken, PAGES);
 	struct page_map *m;
 
+	pages_foreign += foreign;
 	if (at == PAGES)
 		return;
 	m = page_of(granule, at);
@@ -163,7 +166,7 @@ static bool grow(void)
 
 	if (granule_take(&g))
 		return false;
-	pagepool_add(g, none);
+	pagepool_add(g, none, 0);
 	return true;
 }
 
@@ -251,6 +254,7 @@ void page_stats(struct page_stats *s)
 {
 	*s = (struct page_stats){ .total = memmap_total() };
 	granule_stats(&s->free, &s->hv, &s->vm);
+	s->hv -= pages_foreign * PAGE_SIZE;
 	spin_lock(&lock);
 	s->hv_used = s->hv - pages_free * PAGE_SIZE;
 	spin_unlock(&lock);

@@ -11,14 +11,14 @@
 #include "mm/layout.h"
 
 #define GRANULE_SHIFT 21
-#define GRANULE_SIZE (1ULL << GRANULE_SHIFT)
+#define GRANULE_SIZE  (1ULL << GRANULE_SHIFT)
 
 typedef u16 owner_t;
 enum {
 	OWNER_FREE = 0,
-	OWNER_HV = 1, /* mapped in the direct map */
+	OWNER_HV = 1,       /* mapped in the direct map */
 	OWNER_RESERVED = 2, /* firmware, ACPI tables, MMIO, no memory at all */
-	OWNER_VM = 16, /* + the VM's number */
+	OWNER_VM = 16,      /* + the VM's number */
 };
 
 /* Valid for pages that the hypervisor owns, nothing else. */
@@ -60,10 +60,10 @@ void *page_alloc(u32 order) __must_check;
 void page_free(void *p, u32 order);
 
 struct page_stats {
-	u64 total; /* usable memory, bytes */
-	u64 free; /* in free granules */
-	u64 hv; /* in granules that the hypervisor owns */
+	u64 total;   /* usable memory, bytes */
+	u64 free;    /* in free granules */
+	u64 hv;      /* in granules that the hypervisor owns */
 	u64 hv_used; /* of these, handed out as pages or part of the image and the boot set */
-	u64 vm; /* owned by VMs */
+	u64 vm;      /* owned by VMs */
 };
 void page_stats(struct page_stats *s);

@@ -12,6 +12,7 @@ void pagepool_init(void);
 
 /*
  * Gives it the pages of a granule (the hypervisor's, mapped) whose bit in taken, a bitmap of 512, is
- * clear. They hold zeroes, but for one, which it clears and keeps for its own map.
+ * clear. They hold zeroes, but for one, which it clears and keeps for its own map. foreign of the
+ * others are not the hypervisor's at all; for the statistics.
  */
-void pagepool_add(paddr_t granule, const u64 *taken);
+void pagepool_add(paddr_t granule, const u64 *taken, u32 foreign);

@@ -8,23 +8,23 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-#define PTAB_R BIT(0)
-#define PTAB_W BIT(1)
-#define PTAB_X BIT(2)
-#define PTAB_USER BIT(3)
-#define PTAB_GLOBAL BIT(4)
+#define PTAB_R        BIT(0)
+#define PTAB_W        BIT(1)
+#define PTAB_X        BIT(2)
+#define PTAB_USER     BIT(3)
+#define PTAB_GLOBAL   BIT(4)
 #define PTAB_UNCACHED BIT(5)
 
 struct ptab_format {
 	u8 levels; /* 4: the root is level 3, its leaves would be 512 GiB; level 0 leaves are 4 KiB */
-	u8 max_leaf; /* the highest level that may hold a leaf */
-	u64 addr_mask; /* address bits of an entry */
+	u8 max_leaf;    /* the highest level that may hold a leaf */
+	u64 addr_mask;  /* address bits of an entry */
 	u64 table_bits; /* bits of an entry that points at a table */
-	u64 keep_bits; /* leaf bits that a split or a change of rights keeps: accessed and dirty */
+	u64 keep_bits;  /* leaf bits that a split or a change of rights keeps: accessed and dirty */
 	bool canonical; /* addresses are sign-extended from their highest bit */
 	bool (*present)(u64 entry);
-	bool (*leaf)(u64 entry, u8 level); /* of a present entry */
-	u64 (*encode)(u32 prot, u8 level); /* bits of a leaf beside its address */
+	bool (*leaf)(u64 entry, u8 level);  /* of a present entry */
+	u64 (*encode)(u32 prot, u8 level);  /* bits of a leaf beside its address */
 	u32 (*decode)(u64 entry, u8 level); /* back to PTAB_* */
 };
 

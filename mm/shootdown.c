@@ -21,8 +21,8 @@ static_assert(MAX_CPUS <= 64, "sets of CPUs are 64 bits");
 
 struct request {
 	u64 va, len, stride; /* owner writes while waiting is 0 */
-	struct aspace *as; /* NULL: shared mappings */
-	u64 waiting; /* the CPUs that have not yet answered */
+	struct aspace *as;   /* NULL: shared mappings */
+	u64 waiting;         /* the CPUs that have not yet answered */
 };
 
 struct mailbox {

@@ -11,9 +11,9 @@
 #include "mm/shootdown.h"
 
 #define PROT_STACK (PTAB_R | PTAB_W)
-#define KSTACKS	   4096
-static_assert(KSTACKS * STACK_SLOT <= KMAP_STACK_SIZE, "shared stacks fit into their area");
-static_assert(VM_STACKS * STACK_SLOT <= VM_STACK_SIZE, "a VM's stacks fit into their area");
+#define KSTACKS    4096
+static_assert(KSTACKS *STACK_SLOT <= KMAP_STACK_SIZE, "shared stacks fit into their area");
+static_assert(VM_STACKS *STACK_SLOT <= VM_STACK_SIZE, "a VM's stacks fit into their area");
 
 static u64 kstacks[BITMAP_WORDS(KSTACKS)]; /* kmap_lock: slots in use */
 

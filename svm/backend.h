@@ -39,6 +39,15 @@ enum svm_work {
 	WORK_SOFT = BIT(6),     /* RIP was moved over a software event: soft_len */
 };
 
+/* insnlen.h: an instruction that exited before. */
+struct insn_seen {
+	u64 rip, cr3, cs_base; /* when it did; RIP is all ones: nothing here */
+	const void *where;     /* in the window */
+	u64 bytes, mask;       /* little endian, as many as it has */
+	u64 len;
+} __aligned(64); /* a shift instead of a multiplication */
+#define INSN_SEEN 8
+
 struct hvm_vm {
 	u8 *msrpm, *iopm;
 };
@@ -56,6 +65,7 @@ struct hvm_vcpu {
 	u64 step_tf;  /* TF as the guest has it */
 	u64 iret_rip; /* WORK_IRET: where it is */
 	u8 soft_len;  /* bytes */
+	struct insn_seen seen[INSN_SEEN];
 };
 
 /* These CR4 and CR0 bits differ between what the guest sees and what it runs with. */
@@ -107,25 +117,8 @@ void svm_window_exit(struct vcpu *v, struct vm_exit *e);
 /* exits.c: turns the exit in the VMCB into *e */
 void svm_decode_exit(struct vcpu *v, struct vm_exit *e);
 #define SVM_SHORT_EXITS (VMEXIT_TLBSYNC + 1)
+/* Kinds by code, for exits whose kind says it all; EXIT_NONE: another. */
 extern const u8 svm_short_exits[SVM_SHORT_EXITS];
-
-/* Length of the instruction that exits; 0: the CPU does not say. */
-static inline u8 svm_insn_len(const struct vmcb *b)
-{
-	return svm_caps.next_rip ? (b->control.next_rip - b->save.rip) & INSN_LEN_MAX : 0;
-}
-
-/* The same, inlined, for exits whose kind says it all; false for others. */
-static inline bool svm_decode_short(const struct vmcb *b, struct vm_exit *e)
-{
-	u64 code = b->control.exit_code;
-
-	if (code >= SVM_SHORT_EXITS || !svm_short_exits[code])
-		return false;
-	e->kind = svm_short_exits[code];
-	e->insn_len = svm_insn_len(b);
-	return true;
-}
 
 /* svm.c: a host interrupt or machine check ended the guest's run; takes it */
 void svm_host_interrupt(void);

@@ -5,6 +5,7 @@
 #include "svm/backend.h"
 
 #include "arch/cpu.h"
+#include "svm/insnlen.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 
@@ -195,7 +196,7 @@ void svm_cr_exit(struct vcpu *v, struct vm_exit *e)
 		cr_exit_decoded(v, e);
 		return;
 	}
-	e->insn_len = svm_insn_len(v->hvm->vmcb);
+	e->insn_len = svm_insn_len(v, v->hvm, v->hvm->vmcb);
 	e->cr.write = code >= VMEXIT_CR0_WRITE;
 	e->cr.cr = code == VMEXIT_CR0_SEL_WRITE ? 0 : code & 0xf;
 	e->cr.gpr = c->exit_info1 & CR_INFO_GPR;

@@ -2,7 +2,7 @@
  * From hardware exits to neutral ones: a table of kinds by exit code, and one of functions for exits
  * that have more to say.
  */
-#include "svm/backend.h"
+#include "svm/insnlen.h"
 
 #include "arch/cpu.h"
 #include "arch/trap.h"
@@ -43,7 +43,7 @@ static void exit_rdpmc(struct vcpu *v, struct vm_exit *e)
 static void exit_msr(struct vcpu *v, struct vm_exit *e)
 {
 	e->msr.write = v->hvm->vmcb->control.exit_info1;
-	e->insn_len = svm_insn_len(v->hvm->vmcb);
+	e->insn_len = svm_insn_len(v, v->hvm, v->hvm->vmcb);
 }
 
 static void exit_port(struct vcpu *v, struct vm_exit *e)
@@ -84,8 +84,6 @@ const u8 svm_short_exits[SVM_SHORT_EXITS] = {
 	[VMEXIT_PAUSE] = EXIT_PAUSE,
 	[VMEXIT_HLT] = EXIT_HLT,
 	[VMEXIT_INVLPGA] = EXIT_INSN,
-	[VMEXIT_TASK_SWITCH] = EXIT_TASK_SWITCH,
-	[VMEXIT_SHUTDOWN] = EXIT_SHUTDOWN,
 	[VMEXIT_VMRUN] = EXIT_INSN,
 	[VMEXIT_VMMCALL] = EXIT_HYPERCALL,
 	[VMEXIT_VMLOAD] = EXIT_INSN,
@@ -107,7 +105,7 @@ const u8 svm_short_exits[SVM_SHORT_EXITS] = {
 	[VMEXIT_TLBSYNC] = EXIT_INSN,
 };
 
-/* What has more to say than its kind. */
+/* What has more to say than its kind, or is no instruction to skip. */
 struct row {
 	u16 code; /* enum vmexit */
 	u8 kind;  /* enum exit_kind; fn may change it */
@@ -136,6 +134,8 @@ static const struct row rows[] = {
 	{ VMEXIT_INIT, EXIT_NONE, svm_interrupt_exit },
 	{ VMEXIT_RDPMC, EXIT_NONE, exit_rdpmc },
 	{ VMEXIT_IRET, EXIT_NONE, svm_iret_exit },
+	{ VMEXIT_TASK_SWITCH, EXIT_TASK_SWITCH, NULL },
+	{ VMEXIT_SHUTDOWN, EXIT_SHUTDOWN, NULL },
 };
 /* clang-format on */
 
@@ -158,14 +158,15 @@ void svm_decode_exit(struct vcpu *v, struct vm_exit *e)
 {
 	const struct vmcb *b = v->hvm->vmcb;
 
-	if (svm_decode_short(b, e))
+	if (svm_decode_short(v, v->hvm, b, e))
 		return;
 	e->insn_len = 0;
 	for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].code != b->control.exit_code)
 			continue;
 		e->kind = rows[i].kind;
-		rows[i].fn(v, e);
+		if (rows[i].fn)
+			rows[i].fn(v, e);
 		return;
 	}
 	exit_unknown(v, e);

@@ -6,7 +6,7 @@
 
 #include "arch/cpu.h"
 #include "lib/hw/lapic.h"
-#include "svm/backend.h"
+#include "svm/insnlen.h"
 #include "vm/hvm.h"
 #include "vm/lapic.h"
 #include "vm/vcpu.h"
@@ -49,7 +49,7 @@ static void cr8_intercept(struct vcpu *v, u32 tpr)
 /* Of a task priority of at most 1 nothing but vectors below 32 is held back. */
 static bool cr8_matters(const struct vlapic *l, u32 tpr)
 {
-	return tpr > 1 || apic_reg(l, LAPIC_IRR);
+	return tpr && (tpr > 1 || apic_reg(l, LAPIC_IRR));
 }
 
 static __noinline void svm_prepare(struct vcpu *v, u32 tpr)
@@ -95,6 +95,7 @@ static __always_inline void regs_from_vmcb(struct vcpu *v, const struct vmcb *b,
 	r->rflags = b->save.rflags;
 	r->shadow = (b->control.int_state & INT_STATE_SHADOW) | nmi_shadow;
 	v->valid = RG_RIP | RG_RFLAGS | RG_SHADOW;
+	v->dirty = 0;
 }
 static_assert(INT_STATE_SHADOW == SHADOW_STI, "the shadow's bit is taken over as it is");
 
@@ -117,7 +118,6 @@ void svm_run(struct vcpu *v, struct vm_exit *e)
 	if (unlikely((v->dirty & ~(u32)RG_RIP) | (s->work & WORK_ENTRY)) ||
 	    unlikely(cr8_matters(v->lapic, tpr)))
 		svm_prepare(v, tpr);
-	v->dirty = 0;
 	b->save.rax = v->regs.gpr[GPR_RAX];
 	b->save.rip = v->regs.rip;
 
@@ -128,6 +128,6 @@ void svm_run(struct vcpu *v, struct vm_exit *e)
 	if (unlikely(b->control.v_tpr != tpr))
 		tpr_changed(v, b->control.v_tpr);
 	if (unlikely(b->control.exit_int_info & EVENT_VALID) ||
-	    unlikely(s->work & (WORK_STEPPING | WORK_SOFT)) || !svm_decode_short(b, e))
+	    unlikely(s->work & (WORK_STEPPING | WORK_SOFT)) || !svm_decode_short(v, s, b, e))
 		svm_long_exit(v, e);
 }

@@ -93,7 +93,7 @@ static void svm_vcpu_destroy(struct vcpu *v)
 static int svm_vcpu_create(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
-	struct hvm_vcpu *s = heap_alloc(vm->heap, sizeof(*s), 0);
+	struct hvm_vcpu *s = heap_alloc(vm->heap, sizeof(*s), __alignof__(*s));
 
 	if (!s)
 		return -ENOMEM;
@@ -105,6 +105,8 @@ static int svm_vcpu_create(struct vcpu *v)
 	}
 	s->vmcb_pa = heap_phys(vm->heap, s->vmcb).v;
 	s->cpu = -1;
+	for (u32 i = 0; i < INSN_SEEN; i++)
+		s->seen[i].rip = ~0ULL;
 	vmcb_init(s->vmcb, vm, heap_phys(vm->heap, vm->hvm->msrpm).v,
 		  heap_phys(vm->heap, vm->hvm->iopm).v);
 	s->vmcb->control.tsc_offset = v->tsc_offset;

@@ -58,7 +58,7 @@
 #define XCR0_OFFERED BITS(2, 0) /* x87, SSE, AVX */
 #define XSAVE1_OFFERED (BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV with ECX=1 */)
 
-#define LEAF_TSC 0x15u
+#define LEAF_TSC 0x15u /* the last basic leaf that is offered */
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_EXTENDED 0x80000000u
 
@@ -158,14 +158,17 @@ static void leaf_xsave(struct cpuid_table *t)
 
 /*
  * The TSC's frequency as the host measured it, in terms of a crystal that is the virtual local APIC
- * timer's input clock, since guests take it for that.
+ * timer's input clock, since guests take it for that. Guests multiply the numerator by the crystal's
+ * kHz in 32 bits: the fraction is the best that fits.
  */
 static void leaf_tsc(struct cpuid_table *t)
 {
 	struct cpuid_entry *e = add(t, LEAF_TSC, 0, false);
+	const u64 crystal_khz = VLAPIC_TIMER_HZ / 1000;
+	const u64 numerator_max = 0xffffffff / crystal_khz - 1;
 
-	e->eax = VLAPIC_TIMER_HZ / 1000;
-	e->ebx = (u32)clock_tsc_khz();
+	e->eax = (u32)(numerator_max * crystal_khz / clock_tsc_khz());
+	e->ebx = (u32)((e->eax * clock_tsc_khz() + crystal_khz / 2) / crystal_khz);
 	e->ecx = VLAPIC_TIMER_HZ;
 	e->edx = 0;
 }

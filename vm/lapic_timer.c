@@ -14,6 +14,8 @@
 /* The shortest period that is honoured: a guest must not keep the host busy with ticks. */
 #define PERIOD_MIN_NS 20000u
 
+static_assert(VLAPIC_TIMER_HZ * (u64)VLAPIC_TICK_NS == 1000000000, "the same clock");
+
 static u32 get(const struct vlapic *l, u32 offset)
 {
 	return *(const volatile u32 *)(l->page + offset);
@@ -40,7 +42,7 @@ static u32 divide_shift(const struct vlapic *l)
 
 static u64 period_ns(const struct vlapic *l)
 {
-	return (u64)get(l, LAPIC_TIMER_INITIAL) << divide_shift(l);
+	return ((u64)get(l, LAPIC_TIMER_INITIAL) * VLAPIC_TICK_NS) << divide_shift(l);
 }
 
 static void fire(struct vtimer *t)
@@ -95,7 +97,7 @@ void vlapic_timer_set_divide(struct vlapic *l, u32 value)
 	set(l, LAPIC_TIMER_DIVIDE, value);
 	if (l->timer.armed && mode(l) != LAPIC_TIMER_DEADLINE) {
 		u64 now = vm_time_ns(l->vcpu->vm);
-		u64 end = now + ((u64)left << divide_shift(l));
+		u64 end = now + (((u64)left * VLAPIC_TICK_NS) << divide_shift(l));
 
 		l->timer_start_ns = end - period_ns(l);
 		vtimer_arm(&l->timer, end);
@@ -111,7 +113,7 @@ u32 vlapic_timer_current(const struct vlapic *l)
 	now = vm_time_ns(l->vcpu->vm);
 	if (now >= l->timer.deadline_ns)
 		return 0;
-	left = (l->timer.deadline_ns - now) >> divide_shift(l);
+	left = ((l->timer.deadline_ns - now) / VLAPIC_TICK_NS) >> divide_shift(l);
 	return (u32)MIN(left, (u64)get(l, LAPIC_TIMER_INITIAL));
 }
 

@@ -1,12 +1,13 @@
 /*
  * The virtual local APIC's timer (SDM vol. 3, "APIC Timer"): one-shot, periodic and TSC-deadline. Its
- * input clock is 1 GHz: a tick a nanosecond, before the divider.
+ * input clock is 25 MHz, as the crystal's of common CPUs.
  */
 #pragma once
 
 #include "lib/types.h"
 
-#define VLAPIC_TIMER_HZ 1000000000u
+#define VLAPIC_TIMER_HZ 25000000u
+#define VLAPIC_TICK_NS 40u
 
 struct state;
 struct vlapic;

@@ -85,3 +85,12 @@ void memory_release(struct vm *vm)
 	vm->extent_count = 0;
 	vm->window_end = 0;
 }
+
+void memory_report(u64 *total, u64 *free)
+{
+	struct page_stats s;
+
+	page_stats(&s);
+	*total = s.total;
+	*free = s.free;
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/compiler.h"
+#include "lib/types.h"
 
 struct vm;
 
@@ -12,3 +13,6 @@ int memory_take(struct vm *vm) __must_check;
 
 /* Gives it back; the VM's address space and second stage are not in use any more. */
 void memory_release(struct vm *vm);
+
+/* Bytes of memory in this machine, and of these free for guests. For reports. */
+void memory_report(u64 *total, u64 *free);

@@ -83,7 +83,7 @@ enum reg_group {
 
 #define SHADOW_STI BIT(0)
 #define SHADOW_MOVSS BIT(1)
-#define SHADOW_NMI BIT(2) /* an NMI handler runs */
+#define SHADOW_NMI BIT(3) /* an NMI handler runs; the bits are those of the VMCS */
 
 struct vcpu_regs {
 	u64 gpr[16]; /* at offset 0: the entry code knows; [GPR_RSP] is group RG_RSP */

@@ -25,14 +25,14 @@ HVM_LAUNCHED equ 0			; struct hvm_vcpu.launched
 HVM_HOST_RSP equ 8			; struct hvm_vcpu.host_rsp
 HOST_RSP equ 0x6c14			; VMCS field
 
-ENTER_INVALID equ 1			; VMfailInvalid: no current VMCS
-ENTER_VALID equ 2			; VMfailValid: the VMCS has an error number
+EXIT_REASON equ 0x4402			; VMCS field
+ENTER_FAILED equ 0xffffffff		; no exit reason is as large; vmx/guest.h has the same
 
 section .text
 
 global vmx_enter
 global vmx_exit_label
-; int vmx_enter(struct vcpu *v [rdi], struct hvm_vcpu *h [rsi])
+; u32 vmx_enter(struct vcpu *v [rdi], struct hvm_vcpu *h [rsi])
 vmx_enter:
 	push	rbp			; callee-saved registers stay on the thread's stack
 	push	rbx
@@ -50,6 +50,7 @@ vmx_enter:
 	jne	.set_cr2
 .cr2_set:
 	cmp	byte [rsi + HVM_LAUNCHED], 0 ; the moves below keep the flags
+	mov	byte [rsi + HVM_LAUNCHED], 1 ; unless this one fails: vmx/run.c
 	mov	rax, [rdi + REGS_RAX]
 	mov	rcx, [rdi + REGS_RCX]
 	mov	rdx, [rdi + REGS_RDX]
@@ -71,9 +72,7 @@ vmx_enter:
 .launch:
 	vmlaunch			; returns only when it fails
 .failed:
-	mov	eax, ENTER_INVALID	; carry set
-	mov	ecx, ENTER_VALID	; zero set
-	cmovz	eax, ecx
+	mov	eax, ENTER_FAILED
 	pop	rdi			; v: the guest's registers in memory are unchanged
 	jmp	leave_guest
 
@@ -108,7 +107,8 @@ vmx_exit_label:
 	mov	rax, cr2		; a fault of ours or another guest would overwrite it
 	mov	[rdi + REGS_CR2], rax
 	pop	rdi			; v, dropped
-	xor	eax, eax		; 0: the guest ran
+	mov	eax, EXIT_REASON
+	vmread	rax, rax		; cannot fail right behind an exit
 leave_guest:
 	xor	ecx, ecx		; no value of the guest's is left to speculate with;
 	xor	edx, edx		; the callee-saved registers are overwritten below

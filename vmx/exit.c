@@ -189,45 +189,21 @@ bool exit_row_known(const struct exit_row *row)
 	return row->kind != EXIT_NONE || row->flags || row->decode;
 }
 
-/* What nearly every handler of an instruction asks for next, to step over it. */
-static void read_insn(struct vcpu *v, struct vm_exit *e)
+void vmx_exit_other(struct vcpu *v, struct vm_exit *e, const struct exit_row *row)
 {
-	struct vcpu_regs *r = &v->regs;
-	u32 state = (u32)vmcs_read(GUEST_INTERRUPTIBILITY);
-
-	e->insn_len = (u8)vmcs_read(EXIT_INSN_LENGTH);
-	r->rip = vmcs_read(GUEST_RIP);
-	r->rflags = vmcs_read(GUEST_RFLAGS);
-	r->shadow = state & (BLOCK_STI | BLOCK_MOVSS);
-	if (unlikely(state & BLOCK_NMI))
-		r->shadow |= SHADOW_NMI;
-	v->valid = RG_CR2 | RG_RIP | RG_RFLAGS | RG_SHADOW;
-	/* A single step will be raised on top of what DR6 holds. */
-	if (unlikely(r->rflags & RFLAGS_TF) && v->state_live)
-		r->dr6 = read_dr6();
-}
-
-void vmx_decode(struct vcpu *v, struct vm_exit *e, u32 reason)
-{
-	const struct exit_row *row = &exit_rows[reason];
-
 	e->kind = row->kind;
-	if (row->flags & ROW_INSN) {
-		read_insn(v, e);
-	} else {
-		e->insn_len = 0;
-		if (row->flags & ROW_VECTORING) {
-			u32 info = (u32)vmcs_read(IDT_VECTORING_INFO);
+	e->insn_len = 0;
+	if (row->flags & ROW_VECTORING) {
+		u32 info = (u32)vmcs_read(IDT_VECTORING_INFO);
 
-			if (info & INTR_VALID)
-				vmx_requeue_event(v, info);
-		}
+		if (info & INTR_VALID)
+			vmx_requeue_event(v, info);
 	}
 	if (row->decode)
 		row->decode(v, e);
-	else if (unlikely(!exit_row_known(row)))
+	else if (!exit_row_known(row))
 		*e = (struct vm_exit){
 			.kind = EXIT_ERROR,
-			.error = { "unexpected VM exit, reason", reason },
+			.error = { "unexpected VM exit, reason", (u64)(row - exit_rows) },
 		};
 }

@@ -23,6 +23,9 @@ struct exit_row {
 
 extern const struct exit_row exit_rows[REASON_COUNT];
 
+/* Fills e for an exit that is not an instruction's, or has no row. */
+void vmx_exit_other(struct vcpu *v, struct vm_exit *e, const struct exit_row *row);
+
 /* False for a reason without a row. */
 bool exit_row_known(const struct exit_row *row);
 

@@ -43,6 +43,9 @@ struct hvm_vcpu {
 	u64 cr0_mask, cr4_mask; /* bits that the hypervisor owns */
 };
 
+/* What struct vcpu_regs.shadow has of the interruptibility state. */
+#define SHADOW_ALL (SHADOW_STI | SHADOW_MOVSS | SHADOW_NMI)
+
 /* Guest state that run() writes back, and that vcpu_need() reads (regs.c, cr.c). */
 void vmx_read_regs(struct vcpu *v, u32 groups);
 void vmx_write_regs(struct vcpu *v);
@@ -61,9 +64,6 @@ void vmx_block_nmi(void);
 
 /* Changes primary controls of the current VMCS. */
 void vmx_set_proc(struct hvm_vcpu *h, u32 set, u32 clear);
-
-/* Fills e from an exit for the given basic reason (exit.c). */
-void vmx_decode(struct vcpu *v, struct vm_exit *e, u32 reason);
 
 /* Enters the guest and returns at its next exit (run.c). */
 void vmx_run(struct vcpu *v, struct vm_exit *e);
@@ -91,6 +91,7 @@ void vmx_vcpu_destroy(struct vcpu *v);
 void vmx_load(struct vcpu *v);
 void vmx_put(struct vcpu *v);
 
-/* entry.asm: 0: the guest ran and exited; 1: VMfail without a VMCS; 2: VMfail with an error number. */
-int vmx_enter(struct vcpu *v, struct hvm_vcpu *h);
+/* entry.asm: the exit reason, or VMX_ENTER_FAILED: the guest did not run; the VMCS has an error number. */
+#define VMX_ENTER_FAILED 0xffffffffu
+u32 vmx_enter(struct vcpu *v, struct hvm_vcpu *h);
 extern char vmx_exit_label[];

@@ -50,25 +50,8 @@ static void write_tables(const struct vcpu_regs *r)
 	vmcs_write(GUEST_IDTR_LIMIT, r->idt.limit & 0xffff);
 }
 
-static_assert(BLOCK_STI == SHADOW_STI && BLOCK_MOVSS == SHADOW_MOVSS, "the same bits");
-
-static void read_shadow(struct vcpu_regs *r)
-{
-	u64 state = vmcs_read(GUEST_INTERRUPTIBILITY);
-
-	r->shadow = (u32)(state & (BLOCK_STI | BLOCK_MOVSS));
-	if (state & BLOCK_NMI)
-		r->shadow |= SHADOW_NMI;
-}
-
-static void write_shadow(const struct vcpu_regs *r)
-{
-	u64 state = r->shadow & (BLOCK_STI | BLOCK_MOVSS);
-
-	if (r->shadow & SHADOW_NMI)
-		state |= BLOCK_NMI;
-	vmcs_write(GUEST_INTERRUPTIBILITY, state);
-}
+static_assert(BLOCK_STI == SHADOW_STI && BLOCK_MOVSS == SHADOW_MOVSS && BLOCK_NMI == SHADOW_NMI,
+	      "the same bits");
 
 static void read_sysenter(struct vcpu_regs *r)
 {
@@ -140,7 +123,7 @@ void vmx_read_regs(struct vcpu *v, u32 groups)
 	if (groups & RG_RFLAGS)
 		r->rflags = vmcs_read(GUEST_RFLAGS);
 	if (groups & RG_SHADOW)
-		read_shadow(r);
+		r->shadow = (u32)vmcs_read(GUEST_INTERRUPTIBILITY) & SHADOW_ALL;
 	if (groups & RG_RSP)
 		r->gpr[GPR_RSP] = vmcs_read(GUEST_RSP);
 	if (groups & RG_CR)
@@ -208,7 +191,7 @@ void vmx_write_regs(struct vcpu *v)
 			if (in_group(i, dirty))
 				write_segment(r, i);
 	if (dirty & RG_SHADOW)
-		write_shadow(r);
+		vmcs_write(GUEST_INTERRUPTIBILITY, r->shadow & SHADOW_ALL);
 	if (dirty & (RG_RFLAGS | RG_SHADOW))
 		write_pending_debug(v);
 	if (dirty & (RG_DT | RG_DR7 | RG_SYSENTER | RG_PAT | RG_SYSCALL | RG_DEBUGCTL))

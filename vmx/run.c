@@ -55,7 +55,7 @@ static void set_error(struct vm_exit *e, enum exit_kind kind, const char *text, 
 }
 
 /* True when the entry is off: e says why. */
-static bool serve_pending(struct vcpu *v, struct vm_exit *e)
+static __noinline bool serve_pending(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
 	u32 pending = h->pending;
@@ -78,7 +78,7 @@ static bool serve_pending(struct vcpu *v, struct vm_exit *e)
  * The guest changes CR8 without exits, except where it goes below the threshold: then an interrupt
  * may have become deliverable. The threshold follows the guest's own value.
  */
-static void update_tpr_threshold(struct hvm_vcpu *h)
+static __always_inline void update_tpr_threshold(struct hvm_vcpu *h)
 {
 	u8 tpr = *h->tpr >> 4;
 
@@ -88,36 +88,68 @@ static void update_tpr_threshold(struct hvm_vcpu *h)
 	vmcs_write(TPR_THRESHOLD, tpr);
 }
 
+/* The entry failed, or the exit has a reason that this code has never heard of. */
+static __noinline void no_exit(struct vcpu *v, struct vm_exit *e, u32 reason)
+{
+	v->valid = RG_CR2;
+	if (reason == VMX_ENTER_FAILED) {
+		u64 number = vmcs_read(INSN_ERROR);
+
+		v->hvm->launched = 0;
+		set_error(e, EXIT_ERROR, insn_error_text(number), number);
+	} else if (reason & REASON_ENTRY_FAILED) {
+		set_error(e, EXIT_BAD_STATE, entry_failure_text(reason),
+			  vmcs_read(EXIT_QUALIFICATION));
+	} else {
+		set_error(e, EXIT_ERROR, "unknown VM exit, reason", reason);
+	}
+}
+
+/* What nearly every handler of an instruction asks for next, to step over it. */
+static __always_inline void read_insn(struct vcpu *v, struct vm_exit *e)
+{
+	struct vcpu_regs *r = &v->regs;
+
+	e->insn_len = (u8)vmcs_read(EXIT_INSN_LENGTH);
+	r->rip = vmcs_read(GUEST_RIP);
+	r->rflags = vmcs_read(GUEST_RFLAGS);
+	r->shadow = (u32)vmcs_read(GUEST_INTERRUPTIBILITY) & SHADOW_ALL;
+	v->valid = RG_CR2 | RG_RIP | RG_RFLAGS | RG_SHADOW;
+	/* A single step will be raised on top of what DR6 holds. */
+	if (unlikely(r->rflags & RFLAGS_TF) && v->state_live)
+		r->dr6 = read_dr6();
+}
+
 void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
-	int status;
+	const struct exit_row *row;
 	u32 reason;
 
-	if (v->dirty)
+	if (likely(v->dirty == RG_RIP)) {
+		v->dirty = 0;
+		vmcs_write(GUEST_RIP, v->regs.rip);
+	} else if (v->dirty) {
 		vmx_write_regs(v);
+	}
 	if (h->tpr)
 		update_tpr_threshold(h);
 	if (unlikely(h->pending) && serve_pending(v, e))
 		return;
-	status = vmx_enter(v, h);
-	v->valid = RG_CR2;
-	if (unlikely(status)) {
-		u64 number = vmcs_read(INSN_ERROR);
-
-		set_error(e, EXIT_ERROR, insn_error_text(number), number);
-		return;
-	}
-	reason = (u32)vmcs_read(EXIT_REASON);
-	if (unlikely(reason & REASON_ENTRY_FAILED)) {
-		set_error(e, EXIT_BAD_STATE, entry_failure_text(reason),
-			  vmcs_read(EXIT_QUALIFICATION));
-		return;
-	}
-	h->launched = 1;
+	reason = vmx_enter(v, h);
+	/* The bit of a failed entry makes the reason a large number, too. */
 	if (unlikely(reason >= REASON_COUNT)) {
-		set_error(e, EXIT_ERROR, "unknown VM exit, reason", reason);
+		no_exit(v, e, reason);
 		return;
 	}
-	vmx_decode(v, e, reason);
+	row = &exit_rows[reason];
+	if (likely(row->flags & ROW_INSN)) {
+		e->kind = row->kind;
+		read_insn(v, e);
+		if (row->decode)
+			row->decode(v, e);
+		return;
+	}
+	v->valid = RG_CR2;
+	vmx_exit_other(v, e, row);
 }

@@ -6,5 +6,5 @@
 
 #include "lib/types.h"
 
-extern u64 fake_pages; /* handed out now, in 4 KiB */
+extern u64 fake_pages;      /* handed out now, in 4 KiB */
 extern s64 fake_pages_left; /* page_alloc() fails at 0; negative: never */

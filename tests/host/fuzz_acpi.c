@@ -3,7 +3,7 @@
  * and whether the checksum is put right first. tests/host/test_fuzz_acpi.c runs it on mutated
  * tables; with libFuzzer:
  *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DPLINTH_HOST_TEST -I. tests/host/fuzz_acpi.c \
+ *   clang -g -fsanitize=fuzzer,address,undefined -DPLINTH_HOST_TEST -I. tests/host/fuzz_acpi.c \
  *       drivers/acpi/{table,madt,fadt,devices}.c core/host.c lib/string.c
  */
 #include "tests/host/fuzz_acpi.h"

@@ -21,17 +21,17 @@
 #include "tests/host/fake_mm.h"
 #include "tests/host/harness.h"
 
-#define G GRANULE_SIZE
+#define G      GRANULE_SIZE
 #define MEMORY 64
-#define VM1 (OWNER_VM + 1)
-#define VM2 (OWNER_VM + 2)
-#define RW (PTAB_R | PTAB_W)
-#define STACK 16384
+#define VM1    (OWNER_VM + 1)
+#define VM2    (OWNER_VM + 2)
+#define RW     (PTAB_R | PTAB_W)
+#define STACK  16384
 
 static struct granule table[MEMORY];
 static struct ptab kernel;
 static struct aspace *current;
-static int flushes; /* of private translations */
+static int flushes;           /* of private translations */
 static u64 shot_va, shot_len; /* the last of shared ones */
 struct spinlock kmap_lock = SPINLOCK_INIT(RANK_KMAP, "kmap");
 
@@ -222,7 +222,8 @@ TEST(vm_stacks)
 
 		check_stack(&a->pt, stacks[i], VM1);
 		CHECK_EQ(ptab_lookup(&a->pt, (u64)stacks[i], &l), 0);
-		CHECK(i == 0 || (ptab_lookup(&a->pt, (u64)stacks[i - 1], &k) == 0 && k.pa.v != l.pa.v));
+		CHECK(i == 0 ||
+		      (ptab_lookup(&a->pt, (u64)stacks[i - 1], &k) == 0 && k.pa.v != l.pa.v));
 	}
 	CHECK_EQ(owned(VM1), VM_STACK_GRANULES);
 	CHECK_PANIC(aspace_stack_free(a, stacks[5] + PAGE_SIZE, STACK));

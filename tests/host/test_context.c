@@ -14,7 +14,7 @@
 #include "tests/host/rand.h"
 
 #define SPACES 20
-#define ROOT 0x7000
+#define ROOT   0x7000
 
 static bool have_pcid, have_pge;
 

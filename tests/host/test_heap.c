@@ -15,8 +15,8 @@
 void *aligned_alloc(size_t align, size_t size);
 void free(void *p);
 
-#define CHUNK (2 * MIB)
-#define SLOTS 24
+#define CHUNK   (2 * MIB)
+#define SLOTS   24
 #define FAKE_PA 0x40000000ULL
 
 u32 cpu_id(void)
@@ -280,7 +280,7 @@ TEST(bugs_panic)
 	CHECK_PANIC(heap_free(h, pages + 8192)); /* a free page */
 	CHECK_PANIC(heap_free(other, small));
 	CHECK_PANIC(heap_free(h, (u8 *)ALIGN_DOWN((u64)small, CHUNK) + 16)); /* the chunk's head */
-	CHECK_PANIC(heap_free(h, row.base + 7 * CHUNK)); /* no chunk */
+	CHECK_PANIC(heap_free(h, row.base + 7 * CHUNK));                     /* no chunk */
 	CHECK_PANIC(keep = heap_alloc(h, 16, 8192));
 	CHECK_PANIC(keep = heap_alloc(h, 16, 48));
 	row.usable = false;

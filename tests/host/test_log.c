@@ -248,8 +248,10 @@ TEST(e_nested_writers_do_not_hang)
 	CHECK_STR(out, "[    0.000000 0 I] outer\n[    0.000000 0 W] nested\n");
 	clear();
 	in_write = write_inside;
+	now_ns = 0;
 	console_write("outer\n", 6);
 	CHECK_STR(out, "out<nmi>er\n");
+	CHECK(now_ns < 100000); /* it did not wait for itself */
 }
 
 TEST(f_a_late_sink_gets_all_the_ring_has)

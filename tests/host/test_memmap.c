@@ -108,7 +108,7 @@ TEST(nonsense)
 	memset(&bi, 0, sizeof(bi));
 	region(0x1000000, 0x200000, BOOT_MEM_USABLE);
 	region(0x1100000, 0x200000, BOOT_MEM_USABLE); /* overlaps: counted once */
-	region(0x2000800, 0x7ff, BOOT_MEM_USABLE); /* not a whole page */
+	region(0x2000800, 0x7ff, BOOT_MEM_USABLE);    /* not a whole page */
 	region(0x3000000, 0, BOOT_MEM_USABLE);
 	region(0xfffffffffff00000ULL, 0x200000, BOOT_MEM_USABLE); /* beyond 64 bits */
 	bi.modules[0].pa = ~0ULL - 0xfff;

@@ -20,9 +20,9 @@ void *mmap(void *at, size_t len, int prot, int flags, int fd, long offset);
 int mprotect(void *p, size_t len, int prot);
 enum { NO_ACCESS = 0, READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22 };
 
-#define G GRANULE_SIZE
-#define MEMORY 24 /* granules */
-#define PER_G 512 /* pages of a granule */
+#define G      GRANULE_SIZE
+#define MEMORY 24  /* granules */
+#define PER_G  512 /* pages of a granule */
 
 u64 host_phys_base;
 static bool mapped[MEMORY];
@@ -210,7 +210,9 @@ static void block_check(const struct block *b)
 
 static void block_alloc(struct block *b, u32 order)
 {
-	*b = (struct block){ .p = page_alloc(order), .order = order, .fill = (u8)(1 + rand_below(255)) };
+	*b = (struct block){ .p = page_alloc(order),
+			     .order = order,
+			     .fill = (u8)(1 + rand_below(255)) };
 	if (!b->p)
 		return;
 	CHECK_EQ((u64)b->p % (PAGE_SIZE << order), 0);
@@ -299,6 +301,7 @@ TEST(pages_use_all)
 TEST(pages_beside_others)
 {
 	u64 taken[8] = { 0 };
+	struct page_stats s;
 	u8 *base;
 
 	begin();
@@ -311,7 +314,7 @@ TEST(pages_beside_others)
 		else
 			memset(base + i * PAGE_SIZE, 0, PAGE_SIZE);
 	}
-	pagepool_add(PADDR(5 * G), taken);
+	pagepool_add(PADDR(5 * G), taken, 3);
 	for (u32 i = 0; i < PER_G - 101 - 1; i++) {
 		blocks[i] = (struct block){ .p = page_alloc(0) };
 		u64 at = (u64)(blocks[i].p - base) / PAGE_SIZE;
@@ -320,6 +323,9 @@ TEST(pages_beside_others)
 		CHECK(all_zero(blocks[i].p, PAGE_SIZE));
 	}
 	CHECK_EQ(count_owner(OWNER_HV), 1);
+	page_stats(&s);
+	CHECK_EQ(s.hv, G - 3 * PAGE_SIZE);
+	CHECK_EQ(s.hv_used, s.hv);
 	for (u32 i = 0; i < 100 * PAGE_SIZE; i++)
 		if (base[i] != 0xaa)
 			CHECK(false);

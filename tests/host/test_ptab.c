@@ -18,7 +18,7 @@
 #define RW (PTAB_R | PTAB_W)
 
 /* --- a format unlike the host's: three levels, unsigned addresses, present means any right ------- */
-#define T_LEAF BIT(60)
+#define T_LEAF  BIT(60)
 #define T_DIRTY BIT(61)
 
 static bool t_present(u64 e)
@@ -106,8 +106,8 @@ static void compare(const struct ptab *pt)
 		bytes += m.prot[i] ? L0 : 0;
 		if (err != (m.prot[i] ? 0 : -ENOENT))
 			wrong++;
-		else if (!err && (l.prot != m.prot[i] ||
-				  l.pa.v + (m.base + i * L0 - l.va) != m.pa[i]))
+		else if (!err &&
+			 (l.prot != m.prot[i] || l.pa.v + (m.base + i * L0 - l.va) != m.pa[i]))
 			wrong++;
 	}
 	CHECK_EQ(wrong, 0);
@@ -182,8 +182,8 @@ TEST(random_against_model)
 {
 	differential(&ptab_host, 0x100000000000ULL);
 	differential(&ptab_host_1g, 0xffffffffff000000ULL); /* up to the very end */
-	differential(&ptab_host, 0x7fffff000000ULL); /* up to the hole */
-	differential(&ptab_host_1g, 512 * GIB - 8 * MIB); /* over a top-level entry's end */
+	differential(&ptab_host, 0x7fffff000000ULL);        /* up to the hole */
+	differential(&ptab_host_1g, 512 * GIB - 8 * MIB);   /* over a top-level entry's end */
 	differential(&tiny, 0);
 	differential(&tiny, 512 * GIB - 16 * MIB); /* up to the end */
 	differential(&tiny, 3 * GIB - 8 * MIB);

@@ -12,6 +12,7 @@
 #include "ept/s2.h"
 #include "lib/errno.h"
 #include "svm/backend.h"
+#include "svm/insnlen.h"
 #include "svm/run.h"
 #include "tests/host/harness.h"
 #include "vm/cpuid.h"
@@ -84,6 +85,16 @@ void vcpu_raise_error(struct vcpu *c, u8 vector, u32 error)
 	(void)c;
 	CHECK_EQ(error, 0);
 	raised = vector;
+}
+
+static unsigned decodes;
+static u8 decoded_len; /* what the decoder says */
+
+u8 svm_insn_decode(struct vcpu *c)
+{
+	(void)c;
+	decodes++;
+	return decoded_len;
 }
 
 u32 cpu_id(void)
@@ -176,8 +187,12 @@ static void setup(void)
 	hv.vmcb_pa = 0x5000;
 	hv.host_pa = 0x6000;
 	hv.cpu = -1;
+	for (unsigned i = 0; i < INSN_SEEN; i++)
+		hv.seen[i].rip = ~0ULL;
 	guest = NULL;
 	raised = -1;
+	decodes = 0;
+	decoded_len = 2;
 	code_va = 0x1000;
 	host_interrupts = machine_checks = ipis = skips = entries = 0;
 	vmcb_init(&vmcb, &vm, 0x11000, 0x12000);
@@ -387,15 +402,14 @@ TEST(simple_exits)
 		u16 code;
 		u8 kind;
 	} cases[] = {
-		{ 0x72, EXIT_CPUID },    { 0x76, EXIT_CACHE },  { 0x77, EXIT_PAUSE },
-		{ 0x78, EXIT_HLT },      { 0x7a, EXIT_INSN },   { 0x7d, EXIT_TASK_SWITCH },
-		{ 0x7f, EXIT_SHUTDOWN }, { 0x80, EXIT_INSN },   { 0x81, EXIT_HYPERCALL },
-		{ 0x82, EXIT_INSN },     { 0x83, EXIT_INSN },   { 0x84, EXIT_INSN },
-		{ 0x85, EXIT_INSN },     { 0x86, EXIT_INSN },   { 0x87, EXIT_INSN },
-		{ 0x89, EXIT_CACHE },    { 0x8a, EXIT_INSN },   { 0x8b, EXIT_INSN },
-		{ 0x8c, EXIT_INSN },     { 0x8d, EXIT_XSETBV }, { 0x8e, EXIT_INSN },
-		{ 0xa0, EXIT_INSN },     { 0xa1, EXIT_INSN },   { 0xa2, EXIT_INSN },
-		{ 0xa3, EXIT_INSN },     { 0xa4, EXIT_INSN },
+		{ 0x72, EXIT_CPUID },     { 0x76, EXIT_CACHE }, { 0x77, EXIT_PAUSE },
+		{ 0x78, EXIT_HLT },       { 0x7a, EXIT_INSN },  { 0x80, EXIT_INSN },
+		{ 0x81, EXIT_HYPERCALL }, { 0x82, EXIT_INSN },  { 0x83, EXIT_INSN },
+		{ 0x84, EXIT_INSN },      { 0x85, EXIT_INSN },  { 0x86, EXIT_INSN },
+		{ 0x87, EXIT_INSN },      { 0x89, EXIT_CACHE }, { 0x8a, EXIT_INSN },
+		{ 0x8b, EXIT_INSN },      { 0x8c, EXIT_INSN },  { 0x8d, EXIT_XSETBV },
+		{ 0x8e, EXIT_INSN },      { 0xa0, EXIT_INSN },  { 0xa1, EXIT_INSN },
+		{ 0xa2, EXIT_INSN },      { 0xa3, EXIT_INSN },  { 0xa4, EXIT_INSN },
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
@@ -403,12 +417,60 @@ TEST(simple_exits)
 		struct vm_exit e = exits(cases[i].code, 0, 0);
 
 		CHECK_EQ(e.kind, cases[i].kind);
-		CHECK_EQ(e.insn_len, 0); /* no next-RIP: to be decoded */
+		CHECK_EQ(e.insn_len, 2); /* no next-RIP: decoded */
+		CHECK_EQ(decodes, 1);
 		svm_caps.next_rip = true;
 		e = exits(cases[i].code, 0, 0);
 		CHECK_EQ(e.kind, cases[i].kind);
 		CHECK_EQ(e.insn_len, 3);
+		CHECK_EQ(decodes, 1);
 	}
+}
+
+TEST(exits_without_an_instruction)
+{
+	setup();
+	struct vm_exit e = exits(0x7f, 0, 0);
+
+	CHECK_EQ(e.kind, EXIT_SHUTDOWN);
+	e = exits(0x7d, 0, 0);
+	CHECK_EQ(e.kind, EXIT_TASK_SWITCH);
+	CHECK_EQ(e.insn_len, 0);
+	CHECK_EQ(decodes, 0);
+}
+
+TEST(seen_instructions)
+{
+	static u8 memory[8] = { 0x0f, 0xa2, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 };
+
+	setup();
+	run();
+	CHECK_EQ(decodes, 1);
+	hv.seen[0] = (struct insn_seen){
+		.rip = 0x1000, .cr3 = 0, .where = memory, .bytes = 0xa20f, .mask = 0xffff, .len = 2
+	};
+	decoded_len = 9;
+	CHECK_EQ(run().insn_len, 2);
+	CHECK_EQ(decodes, 1);
+	memory[2] = 0xcc; /* behind it: of no interest */
+	CHECK_EQ(run().insn_len, 2);
+	memory[0] = 0x66; /* other code in its place */
+	CHECK_EQ(run().insn_len, 9);
+	memory[0] = 0x0f;
+	CHECK_EQ(run().insn_len, 2);
+	poke(SAVE + 0x150, 0x3000, 8); /* CR3: another address space */
+	CHECK_EQ(run().insn_len, 9);
+	poke(SAVE + 0x150, 0, 8);
+	poke(SAVE + 0x018, 0x10000, 8); /* the base of CS */
+	CHECK_EQ(run().insn_len, 9);
+	poke(SAVE + 0x018, 0, 8);
+	CHECK_EQ(run().insn_len, 2);
+	v.regs.rip = 0x1008; /* the same slot */
+	CHECK_EQ(run().insn_len, 9);
+	svm_caps.next_rip = true; /* a CPU that says it */
+	vmcb.control.next_rip = 0x100c;
+	CHECK_EQ(run().insn_len, 4);
+	CHECK_EQ(decodes, 5);
 }
 
 TEST(every_intercept_is_understood)
@@ -518,6 +580,8 @@ TEST(memory_and_msr_exits)
 	CHECK_EQ(e.kind, EXIT_MSR);
 	CHECK(e.msr.write);
 	CHECK_EQ(e.insn_len, 3);
+	svm_caps.next_rip = false;
+	CHECK_EQ(exits(0x7c, 1, 0).insn_len, 2);
 	e = exits(0x7c, 0, 0);
 	CHECK(!e.msr.write);
 }

@@ -1,0 +1,6 @@
+/*
+ * Which Plinth this is.
+ */
+#pragma once
+
+#define PLINTH_VERSION "0.1"

@@ -1,0 +1,625 @@
+; What a guest may find different from bare hardware in the instructions and events that exit: faults of
+; what is not offered, single steps and shadows over instructions that are skipped, control registers whose
+; bits are hidden, task priority, NMI blocking, 16-bit code. Prints "cpu ok", or "cpu BAD n" with the number
+; of the check, and switches itself off.
+bits 64
+org 0x100000
+
+IDT		equ 0x180000		; 256 gates
+STACK		equ 0x1f0000
+REAL		equ 0x10000		; where the 16-bit code is copied to
+REAL_STACK	equ 0x8000
+CODE_SELECTOR	equ 0x10
+DATA_SELECTOR	equ 0x18
+GATE		equ 0x8e00		; present interrupt gate
+VECTOR		equ 0x41		; priority class 4
+MSR_APIC_BASE	equ 0x1b
+MSR_EFER	equ 0xc0000080
+X2APIC_ID	equ 0x802
+X2APIC_TPR	equ 0x808
+X2APIC_EOI	equ 0x80b
+X2APIC_SVR	equ 0x80f
+X2APIC_ICR	equ 0x830
+X2APIC_SELF	equ 0x83f
+ICR_NMI		equ 0x4400		; asserted, fixed destination
+CR0_TS		equ 8
+CR0_CD		equ 1 << 30
+CR4_OSXSAVE	equ 1 << 18
+TF		equ 0x100
+
+%macro check 1				; number: what follows belongs to it
+	mov	dword [current], %1
+%endmacro
+
+; The instruction raises that exception, with that RIP, and nothing else. Changes R8.
+%macro faults 2+			; vector, instruction
+	mov	dword [seen_vector], -1
+	mov	qword [resume], %%after
+%%at:	%2
+	jmp	bad			; it did not fault
+%%after:
+	cmp	dword [seen_vector], %1
+	jne	bad
+	mov	r8, %%at
+	cmp	[seen_rip], r8
+	jne	bad
+%endmacro
+
+%macro write_msr 3			; index, high, low
+	mov	ecx, %1
+	mov	edx, %2
+	mov	eax, %3
+	wrmsr
+%endmacro
+
+	cli
+	mov	rsp, STACK
+	call	install_handlers
+
+; --- instructions that are not offered --------------------------------------------------------------
+	check 1
+	mov	rax, 0x100000
+	faults	6, vmrun
+	faults	6, vmload
+	faults	6, vmsave
+	check 2
+	faults	6, stgi
+	faults	6, clgi
+	faults	6, invlpga
+	xor	eax, eax
+	faults	6, skinit
+	check 3
+	mov	rax, 0x180000
+	xor	ecx, ecx
+	xor	edx, edx
+	faults	6, monitor
+	xor	eax, eax
+	faults	6, mwait
+	check 4
+	faults	6, vmxoff
+
+; --- MSRs: what has no row does not exist -----------------------------------------------------------
+	check 5
+	mov	ecx, 0xc0010114		; VM_CR
+	faults	13, rdmsr
+	mov	ecx, 0xc0010117		; VM_HSAVE_PA
+	faults	13, wrmsr
+	mov	ecx, 0x480		; VMX_BASIC
+	faults	13, rdmsr
+	mov	ecx, 0x12345678		; in no range of any map
+	faults	13, rdmsr
+	check 6
+	mov	ecx, MSR_EFER
+	rdmsr
+	test	eax, 0x1000		; SVME is the hypervisor's
+	jnz	bad
+	or	eax, 0x1000
+	faults	13, wrmsr
+
+; --- control registers ------------------------------------------------------------------------------
+	check 10
+	mov	rbx, cr0
+	mov	rax, rbx
+	or	rax, CR0_TS
+	mov	cr0, rax
+	mov	rcx, cr0
+	cmp	rcx, rax
+	jne	bad
+	clts
+	mov	rcx, cr0
+	test	ecx, CR0_TS
+	jnz	bad
+	check 11
+	mov	eax, 0xf		; LMSW: MP, EM, TS; PE stays
+	lmsw	ax
+	mov	rcx, cr0
+	and	ecx, 0xf
+	cmp	ecx, 0xf
+	jne	bad
+	mov	eax, 0			; it cannot clear PE
+	lmsw	ax
+	mov	rcx, cr0
+	and	ecx, 0xf
+	cmp	ecx, 1
+	jne	bad
+	check 12
+	mov	rax, rbx
+	or	eax, CR0_CD		; no more caches: hidden from the CPU, not from us
+	mov	cr0, rax
+	mov	r15, cr0
+	cmp	r15, rax
+	jne	bad
+	smsw	r14d
+	cmp	r14d, r15d
+	jne	bad
+	smsw	[scratch]
+	mov	ax, [scratch]
+	cmp	ax, r15w
+	jne	bad
+	mov	r13, 0x1234567890abcdef
+	smsw	r13w
+	mov	rcx, 0x1234567890ab0000
+	mov	cx, r15w
+	cmp	r13, rcx
+	jne	bad
+	mov	cr0, rbx
+	mov	rcx, cr0
+	cmp	rcx, rbx
+	jne	bad
+	check 13
+	mov	rax, 0x80000010		; paging without protection
+	faults	13, mov cr0, rax
+	mov	rax, 0x100000000
+	or	rax, rbx
+	faults	13, mov cr0, rax
+	mov	rax, cr4
+	mov	r15, rax
+	bts	rax, 31			; no such bit
+	faults	13, mov cr4, rax
+	mov	rax, r15
+	btr	rax, 5			; PAE in long mode
+	faults	13, mov cr4, rax
+	mov	rax, cr4
+	cmp	rax, r15
+	jne	bad
+	check 14
+	mov	rax, r15
+	xor	rax, 0x80		; PGE, by a high register
+	mov	r12, rax
+	mov	cr4, r12
+	mov	r11, cr4
+	cmp	r11, r12
+	jne	bad
+	mov	cr4, r15
+	check 15
+	mov	eax, 1
+	xor	ecx, ecx
+	cpuid
+	bt	ecx, 26			; XSAVE
+	jnc	.no_xsave
+	mov	rax, cr4
+	or	eax, CR4_OSXSAVE
+	mov	cr4, rax
+	mov	eax, 1
+	cpuid
+	bt	ecx, 27			; shows what CR4 says
+	jnc	bad
+	xor	ecx, ecx
+	xor	edx, edx
+	mov	eax, 2			; SSE without x87
+	faults	13, xsetbv
+	mov	ecx, 1			; no such register
+	mov	eax, 1
+	faults	13, xsetbv
+	xor	ecx, ecx
+	mov	eax, 3
+	xsetbv
+	xgetbv
+	cmp	eax, 3
+	jne	bad
+	mov	cr4, r15
+.no_xsave:
+
+; --- instructions that are skipped ------------------------------------------------------------------
+	check 20			; a single step over CPUID traps behind it
+	mov	dword [steps], 0
+	pushfq
+	or	dword [rsp], TF
+	popfq
+	xor	eax, eax
+	cpuid
+step1:	nop
+step2:	pushfq				; shows TF to us alone
+	and	dword [rsp], ~TF
+	popfq
+step3:	cmp	dword [steps], 6
+	jne	bad
+	mov	rax, step1
+	cmp	[step_rips + 8], rax
+	jne	bad
+	mov	rax, step2
+	cmp	[step_rips + 16], rax
+	jne	bad
+	mov	rax, [step_dr6]
+	and	eax, 0xe00f
+	cmp	eax, 0x4000		; BS, no breakpoint
+	jne	bad
+	check 21			; prefixes count
+	xor	eax, eax
+	db	0x66, 0x48
+	cpuid
+	xor	eax, eax
+	db	0xf2, 0x67
+	cpuid
+	mov	esi, 20			; the same place, other code
+.again:
+	mov	word [patched], 0xa20f	; CPUID
+	mov	word [patched + 2], 0x9090
+	call	patched
+	mov	dword [patched], 0xa20f6666
+	call	patched
+	dec	esi
+	jnz	.again
+	check 22			; the shadow of STI ends behind a skipped instruction, not before
+	call	enable_x2apic
+	mov	dword [interrupts], 0
+	write_msr X2APIC_SELF, 0, VECTOR
+	cmp	dword [interrupts], 0
+	jne	bad
+	xor	eax, eax
+	sti
+	cpuid
+behind_sti:
+	nop
+	cli
+	cmp	dword [interrupts], 1
+	jne	bad
+	mov	rax, behind_sti
+	cmp	[interrupt_rip], rax
+	jne	bad
+	check 23			; INT n and INT3: where they return to
+	mov	dword [interrupts], 0
+	int	VECTOR
+behind_int:
+	cmp	dword [interrupts], 1
+	jne	bad
+	mov	rax, behind_int
+	cmp	[interrupt_rip], rax
+	jne	bad
+	mov	qword [resume], behind_int3
+	int3
+behind_int3:
+	cmp	dword [seen_vector], 3
+	jne	bad
+	mov	rax, behind_int3
+	cmp	[seen_rip], rax
+	jne	bad
+
+; --- task priority ----------------------------------------------------------------------------------
+	check 30
+	mov	dword [interrupts], 0
+	sti
+	mov	eax, VECTOR >> 4
+	mov	cr8, rax
+	mov	rcx, cr8
+	cmp	rcx, rax
+	jne	bad
+	mov	ecx, X2APIC_TPR		; the same register
+	rdmsr
+	cmp	eax, VECTOR & 0xf0
+	jne	bad
+	write_msr X2APIC_SELF, 0, VECTOR
+	mov	ecx, 100
+.held:	xor	eax, eax
+	push	rcx
+	cpuid
+	pop	rcx
+	dec	ecx
+	jnz	.held
+	cmp	dword [interrupts], 0
+	jne	bad
+	mov	eax, (VECTOR >> 4) - 1
+	mov	cr8, rax
+	nop
+	cmp	dword [interrupts], 1
+	jne	bad
+	check 31			; by the APIC's register
+	write_msr X2APIC_TPR, 0, 0x70
+	mov	rax, cr8
+	cmp	eax, 7
+	jne	bad
+	write_msr X2APIC_SELF, 0, VECTOR
+	nop
+	cmp	dword [interrupts], 1
+	jne	bad
+	write_msr X2APIC_TPR, 0, 0
+	nop
+	cmp	dword [interrupts], 2
+	jne	bad
+	mov	rax, cr8
+	test	rax, rax
+	jnz	bad
+	mov	eax, 0x10		; four bits
+	faults	13, mov cr8, rax
+
+; --- NMIs -------------------------------------------------------------------------------------------
+	check 40
+	mov	dword [nmis], 0
+	mov	dword [nmi_again], 3	; so many more from inside the handler
+	call	send_nmi
+	nop
+	cmp	dword [nmis], 4
+	jne	bad
+	cmp	dword [nmi_nested], 0
+	jne	bad
+	check 41			; with interrupts off
+	cli
+	mov	dword [nmis], 0
+	mov	dword [nmi_again], 1
+	call	send_nmi
+	nop
+	cmp	dword [nmis], 2
+	jne	bad
+	pushfq
+	pop	rax
+	test	eax, TF			; nobody's step shows
+	jnz	bad
+	mov	rax, dr6
+	check 42			; an NMI and an interrupt at once: both come
+	mov	dword [nmis], 0
+	mov	dword [nmi_again], 0
+	mov	dword [interrupts], 0
+	write_msr X2APIC_SELF, 0, VECTOR
+	call	send_nmi
+	sti
+	nop
+	nop
+	cli
+	cmp	dword [nmis], 1
+	jne	bad
+	cmp	dword [interrupts], 1
+	jne	bad
+
+; --- 16-bit code: real mode, and back ---------------------------------------------------------------
+	check 50
+	mov	rsi, real_code
+	mov	rdi, REAL
+	mov	ecx, real_end - real_code
+	rep movsb
+	mov	[saved_rsp], rsp
+	lgdt	[gdt_pointer]
+	jmp	far [to_compat]
+back:
+	mov	rsp, [saved_rsp]
+	cmp	dword [REAL + real_result - real_code], 0x600d
+	jne	bad
+
+	mov	rsi, text_ok
+	call	print
+	jmp	power_off
+
+bad:
+	cli
+	mov	rsp, STACK
+	mov	rsi, text_bad
+	call	print
+	mov	eax, [current]
+	call	print_number
+	mov	eax, [seen_vector]
+	call	print_number
+	mov	rax, [seen_rip]
+	call	print_number
+power_off:
+	mov	dx, 0x604		; PM1a control: S5
+	mov	ax, 0x2000
+	out	dx, ax
+	hlt
+	jmp	power_off
+
+enable_x2apic:
+	mov	ecx, MSR_APIC_BASE
+	rdmsr
+	or	eax, 0xc00
+	wrmsr
+	write_msr X2APIC_SVR, 0, 0x1ff
+	ret
+
+send_nmi:
+	mov	ecx, X2APIC_ID
+	rdmsr
+	mov	edx, eax
+	mov	eax, ICR_NMI
+	mov	ecx, X2APIC_ICR
+	wrmsr
+	ret
+
+print:
+	mov	dx, 0x3f8
+	lodsb
+	test	al, al
+	jz	.end
+	out	dx, al
+	jmp	print
+.end:	ret
+
+print_number:				; RAX in hexadecimal, a space before
+	mov	rbx, rax
+	mov	dx, 0x3f8
+	mov	al, ' '
+	out	dx, al
+	mov	ecx, 16
+.digit:	rol	rbx, 4
+	mov	al, bl
+	and	al, 15
+	add	al, '0'
+	cmp	al, '9'
+	jbe	.out
+	add	al, 'a' - '9' - 1
+.out:	out	dx, al
+	loop	.digit
+	ret
+
+install_handlers:
+	mov	rsi, stubs
+	mov	rdi, IDT
+	mov	ecx, 256
+.gate:
+	mov	rax, rsi
+	mov	[rdi], ax		; offset 15:0
+	mov	word [rdi + 2], CODE_SELECTOR
+	mov	word [rdi + 4], GATE
+	shr	rax, 16
+	mov	[rdi + 6], ax		; offset 31:16
+	mov	qword [rdi + 8], 0	; offset 63:32
+	add	rsi, 16
+	add	rdi, 16
+	dec	ecx
+	jnz	.gate
+	lidt	[idt_pointer]
+	ret
+
+align 16
+stubs:
+%assign vector 0
+%rep 256
+	%if vector != 8 && vector != 17 && !(vector >= 10 && vector <= 14)
+	push	0			; no error code
+	%endif
+	push	strict dword vector
+	jmp	near handler
+	align 16
+%assign vector vector + 1
+%endrep
+
+; The frame: vector, error code, RIP, CS, RFLAGS, RSP, SS.
+handler:
+	push	rax
+	push	rcx
+	push	rdx
+	push	rbx
+	mov	rax, [rsp + 32]		; vector
+	mov	rbx, [rsp + 48]		; RIP
+	cmp	eax, 1
+	je	.debug
+	cmp	eax, 2
+	je	.nmi
+	cmp	eax, VECTOR
+	je	.interrupt
+	mov	[seen_vector], eax
+	mov	[seen_rip], rbx
+	mov	rax, [resume]
+	test	rax, rax
+	jz	bad			; nobody asked for it
+	mov	qword [resume], 0
+	mov	[rsp + 48], rax
+.return:
+	pop	rbx
+	pop	rdx
+	pop	rcx
+	pop	rax
+	add	rsp, 16
+	iretq
+.debug:
+	mov	ecx, [steps]
+	cmp	ecx, 16
+	jae	bad
+	mov	[step_rips + rcx * 8], rbx
+	inc	dword [steps]
+	mov	rax, dr6
+	mov	[step_dr6], rax
+	mov	eax, 0xffff0ff0
+	mov	dr6, rax
+	jmp	.return
+.interrupt:
+	mov	[interrupt_rip], rbx
+	inc	dword [interrupts]
+	write_msr X2APIC_EOI, 0, 0
+	jmp	.return
+.nmi:
+	inc	dword [nmis]
+	cmp	dword [nmi_depth], 0
+	je	.first
+	inc	dword [nmi_nested]
+.first:
+	inc	dword [nmi_depth]
+	cmp	dword [nmi_again], 0
+	je	.last
+	dec	dword [nmi_again]
+	call	send_nmi		; blocked until the IRET
+	xor	eax, eax
+	cpuid
+.last:
+	dec	dword [nmi_depth]
+	jmp	.return
+
+; Code that is changed under way.
+align 16
+patched:
+	times 4 nop
+	xor	eax, eax
+	ret
+
+idt_pointer:
+	dw	256 * 16 - 1
+	dq	IDT
+align 8
+gdt:	dq	0
+	dq	0
+	dq	0x00af9b000000ffff	; 10: 64-bit code
+	dq	0x00cf93000000ffff	; 18: data
+	dq	0x00009b010000ffff	; 20: 16-bit code at REAL
+	dq	0x000093000000ffff	; 28: 16-bit data
+gdt_pointer:
+	dw	gdt_pointer - gdt - 1
+	dq	gdt
+to_compat:
+	dd	0			; offset in the 16-bit segment
+	dw	0x20
+
+current: dd	0
+seen_vector: dd	-1
+steps:	dd	0
+interrupts: dd	0
+nmis:	dd	0
+nmi_again: dd	0
+nmi_depth: dd	0
+nmi_nested: dd	0
+align 8
+scratch: dq	0
+seen_rip: dq	0
+resume:	dq	0
+step_dr6: dq	0
+step_rips: times 16 dq 0
+interrupt_rip: dq 0
+saved_rsp: dq	0
+text_ok: db	"cpu ok", 10, 0
+text_bad: db	"cpu BAD", 0
+
+; Runs at REAL, in a segment of its own: 16-bit protected mode, real mode, and the way back.
+align 16
+bits 16
+real_code:
+	mov	ax, 0x28
+	mov	ss, ax
+	mov	ds, ax
+	mov	esp, REAL_STACK
+	mov	eax, cr0
+	and	eax, 0x7fffffff		; PG off: long mode ends
+	mov	cr0, eax
+	mov	ecx, MSR_EFER
+	rdmsr
+	and	eax, ~0x100		; LME off
+	wrmsr
+	xor	eax, eax
+	cpuid				; protected mode, 16 bits
+	mov	eax, cr0
+	and	eax, ~1			; PE off
+	mov	cr0, eax
+	jmp	(REAL >> 4):(.real - real_code)
+.real:
+	mov	ax, cs
+	mov	ds, ax
+	mov	bp, sp
+	mov	eax, 0
+	cpuid				; at a base that is not 0
+	o32 cpuid
+	mov	dx, 0x80
+	out	dx, al
+	sti
+	cli
+	mov	di, real_result - real_code
+	mov	dword [di], 0x600d
+	mov	eax, cr0
+	or	eax, 1
+	mov	cr0, eax
+	mov	ecx, MSR_EFER
+	rdmsr
+	or	eax, 0x100
+	wrmsr
+	mov	eax, cr0
+	or	eax, 0x80000000
+	mov	cr0, eax
+	jmp	dword CODE_SELECTOR:back
+real_result:
+	dd	0
+real_end:

@@ -1,0 +1,496 @@
+/*
+ * mgmt/domain_xml.h: libvirt's domain XML. Meanings and defaults are those of libvirt's "Domain XML
+ * format"; each bad document is the good one with one piece replaced.
+ *
+ * sources: mgmt/domain_xml.c mgmt/xml.c mgmt/units.c mgmt/uuid.c lib/string.c
+ * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
+ * sources: build/deps/expat/lib/xmlrole.c
+ * flags: -Imgmt/port -isystem build/deps/expat/lib
+ */
+#include "mgmt/domain_xml.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mgmt/units.h"
+#include "mgmt/uuid.h"
+#include "mgmt/xml.h"
+#include "tests/host/harness.h"
+#include "vm/domain.h"
+
+u64 clock_ns(void)
+{
+	return 1;
+}
+
+static const char good[] = "<?xml version='1.0'?>\n" /* line 1 */
+			   "<domain type='plinth'>\n"
+			   "<name>web-1</name>\n"
+			   "<memory unit='MiB'>256</memory>\n"
+			   "<vcpu>1</vcpu>\n" /* 5 */
+			   "<os>\n"
+			   "<type arch='x86_64' machine='q35'>hvm</type>\n"
+			   "<kernel>vmlinuz</kernel>\n"
+			   "<initrd>dir/initrd.gz</initrd>\n"
+			   "<cmdline>console=ttyS0 quiet</cmdline>\n" /* 10 */
+			   "</os>\n"
+			   "<features>\n"
+			   "<acpi/>\n"
+			   "<apic/>\n"
+			   "</features>\n" /* 15 */
+			   "<clock offset='utc'/>\n"
+			   "<on_poweroff>destroy</on_poweroff>\n"
+			   "<on_reboot>restart</on_reboot>\n"
+			   "<on_crash>destroy</on_crash>\n"
+			   "<devices>\n" /* 20 */
+			   "<serial type='pty'>\n"
+			   "<target port='0'/>\n"
+			   "</serial>\n"
+			   "<console type='pty'>\n"
+			   "<target type='serial' port='0'/>\n" /* 25 */
+			   "</console>\n"
+			   "</devices>\n"
+			   "</domain>\n";
+
+static char document[8192];
+static struct domain d;
+static char err[DOMAIN_ERROR_MAX];
+
+/* The good document with the first from replaced by to. */
+static void replace(const char *from, const char *to)
+{
+	const char *at = good;
+
+	while (*at && !str_prefix(at, from))
+		at++;
+	if (!*at) {
+		printf("not in the good document: %s\n", from);
+		abort();
+	}
+	snprintf(document, sizeof(document), "%.*s%s%s", (int)(at - good), good, to,
+		 at + strlen(from));
+}
+
+static int parse(const char *text)
+{
+	size_t n = strlen(text);
+	/* A block of exactly that size: the sanitizer sees any byte too many. */
+	u8 *copy = malloc(n ? n : 1);
+	int ret;
+
+	memcpy(copy, text, n);
+	memset(&d, 0xa5, sizeof(d));
+	memset(err, 0, sizeof(err));
+	ret = domain_parse("web.xml", copy, n, &d, err, sizeof(err));
+	free(copy);
+	return ret;
+}
+
+static int parse_with(const char *from, const char *to)
+{
+	replace(from, to);
+	return parse(document);
+}
+
+TEST(good_document)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK_STR(err, "");
+	CHECK_STR(d.name, "web-1");
+	CHECK_EQ(d.memory, 256 * MIB);
+	CHECK_EQ(d.vcpus, 1);
+	CHECK_EQ(d.loader, LOADER_LINUX);
+	CHECK_STR(d.kernel, "vmlinuz");
+	CHECK_STR(d.initrd, "dir/initrd.gz");
+	CHECK_STR(d.cmdline, "console=ttyS0 quiet");
+	CHECK(d.acpi);
+	CHECK(d.apic);
+	CHECK_EQ(d.clock, CLOCK_UTC);
+	CHECK_EQ(d.on_poweroff, ACTION_DESTROY);
+	CHECK_EQ(d.on_reboot, ACTION_RESTART);
+	CHECK_EQ(d.on_crash, ACTION_DESTROY);
+	CHECK_EQ(d.serials, 1);
+}
+
+TEST(least_document)
+{
+	CHECK_EQ(parse("<domain type='kvm'><name>a</name><memory>2048</memory>"
+		       "<os><type>hvm</type><kernel>k</kernel></os></domain>"), 0);
+	CHECK_EQ(d.memory, 2 * MIB);
+	CHECK_EQ(d.vcpus, 1);
+	CHECK_STR(d.initrd, "");
+	CHECK_STR(d.cmdline, "");
+	CHECK(!d.acpi);
+	CHECK(!d.apic);
+	CHECK_EQ(d.clock, CLOCK_UTC);
+	CHECK_EQ(d.on_poweroff, ACTION_DESTROY);
+	CHECK_EQ(d.on_reboot, ACTION_RESTART);
+	CHECK_EQ(d.on_crash, ACTION_DESTROY);
+	CHECK_EQ(d.serials, 0);
+}
+
+/* Replacements that leave the document good. */
+static const struct {
+	const char *from, *to;
+} accepted[] = {
+	{ "<?xml version='1.0'?>\n", "" },
+	{ "<?xml version='1.0'?>", "<?xml version='1.0' encoding='ISO-8859-1' standalone='yes'?>" },
+	{ "<vcpu>1</vcpu>\n", "" },
+	{ "<vcpu>", "<vcpu placement='static'>" },
+	{ "<vcpu>1</vcpu>", "<vcpu>\n\t1\n</vcpu>" },
+	{ "<name>", "<!-- a comment with <name> --><name>" },
+	{ "<os>", "<title>T</title><description>Some\nlines &amp; more</description><os>" },
+	{ "<os>", "<title/><description/><metadata/><os>" },
+	{ "<os>", "<metadata><a:b xmlns:a='http://x/'>text<a:c d='e'/></a:b></metadata><os>" },
+	{ "machine='q35'", "machine='pc-q35-9.2'" },
+	{ " arch='x86_64' machine='q35'", "" },
+	{ "<apic/>", "<apic/><pae/>" },
+	{ "<clock", "<cpu mode='host-passthrough'/><clock" },
+	{ "<clock", "<cpu mode='host-model' check='partial'/><clock" },
+	{ "<clock", "<cpu mode='host-model' check='none'></cpu><clock" },
+	{ "<target port='0'/>",
+	  "<target type='isa-serial' port='0'><model name='isa-serial'/></target>" },
+	{ "<target port='0'/>", "" },
+	{ "<target type='serial' port='0'/>", "" },
+	{ "<name>web-1</name>", "<name><![CDATA[web-1]]></name>" },
+	{ "<name>web-1</name>", "<name>we<!-- -->b&#45;1</name>" },
+};
+
+TEST(accepted_variants)
+{
+	for (u32 i = 0; i < ARRAY_LEN(accepted); i++) {
+		CHECK_EQ(parse_with(accepted[i].from, accepted[i].to), 0);
+		CHECK_STR(err, "");
+		CHECK_STR(d.name, "web-1");
+		CHECK_STR(d.cmdline, "console=ttyS0 quiet");
+		CHECK_EQ(d.serials, 1);
+	}
+}
+
+/* Replacements that the document is refused for, and the whole message. */
+static const struct {
+	const char *from, *to, *message;
+} refused[] = {
+	/* Elements: unknown, in the wrong place, twice, missing. */
+	{ "<devices>\n", "<devices>\n<disk type='file'/>\n",
+	  "web.xml:21: element <disk> is not supported" },
+	{ "<clock offset='utc'/>", "<clock offset='utc'><timer name='hpet'/></clock>",
+	  "web.xml:16: element <timer> is not supported" },
+	{ "<os>", "<acpi/><os>", "web.xml:6: element <acpi> is not supported" },
+	{ "<os>\n", "<os>\n<boot dev='hd'/>\n", "web.xml:7: element <boot> is not supported" },
+	{ "<features>", "<features><hyperv/>", "web.xml:12: element <hyperv> is not supported" },
+	{ "<os>", "<Name>x</Name><os>", "web.xml:6: element <Name> is not supported" },
+	{ "<os>", "<cpu mode='host-model'><topology sockets='1'/></cpu><os>",
+	  "web.xml:6: element <topology> is not supported" },
+	{ "<vcpu>", "<name>b</name><vcpu>", "web.xml:5: a second <name> is not supported" },
+	{ "<devices>", "<devices/>\n<devices>", "web.xml:21: a second <devices> is not supported" },
+	{ "<apic/>", "<acpi/>", "web.xml:14: a second <acpi> is not supported" },
+	{ "</console>", "</console>\n<console type='pty'/>",
+	  "web.xml:27: a second <console> is not supported" },
+	{ "<name>web-1</name>\n", "", "web.xml:2: <domain> lacks <name>" },
+	{ "<memory unit='MiB'>256</memory>\n", "", "web.xml:2: <domain> lacks <memory>" },
+	{ "<type arch='x86_64' machine='q35'>hvm</type>\n", "", "web.xml:6: <os> lacks <type>" },
+	{ "<kernel>vmlinuz</kernel>\n", "", "web.xml:6: <os> lacks <kernel>" },
+	/* Attributes: unknown, missing, of elements that have none. */
+	{ "<name>", "<name lang='en'>", "web.xml:3: attribute 'lang' of <name> is not supported" },
+	{ "type='plinth'", "type='plinth' id='3'",
+	  "web.xml:2: attribute 'id' of <domain> is not supported" },
+	{ "type='plinth'", "", "web.xml:2: <domain> lacks the attribute 'type'" },
+	{ "unit='MiB'", "unit='MiB' dumpCore='off'",
+	  "web.xml:4: attribute 'dumpCore' of <memory> is not supported" },
+	{ "<vcpu>", "<vcpu cpuset='0-3'>",
+	  "web.xml:5: attribute 'cpuset' of <vcpu> is not supported" },
+	{ "<vcpu>", "<vcpu current='1'>",
+	  "web.xml:5: attribute 'current' of <vcpu> is not supported" },
+	{ "<os>", "<os firmware='efi'>", "web.xml:6: attribute 'firmware' of <os> is not supported" },
+	{ "<apic/>", "<apic eoi='on'/>", "web.xml:14: attribute 'eoi' of <apic> is not supported" },
+	{ "<clock offset='utc'/>", "<clock/>", "web.xml:16: <clock> lacks the attribute 'offset'" },
+	{ "<serial type='pty'>", "<serial>", "web.xml:21: <serial> lacks the attribute 'type'" },
+	{ "<serial type='pty'>", "<serial type='pty' tty='x'>",
+	  "web.xml:21: attribute 'tty' of <serial> is not supported" },
+	{ "<clock", "<cpu mode='host-passthrough' migratable='on'/><clock",
+	  "web.xml:16: attribute 'migratable' of <cpu> is not supported" },
+	/* Values. */
+	{ "type='plinth'", "type='xen'",
+	  "web.xml:2: value 'xen' of attribute 'type' of <domain> is not supported" },
+	{ "web-1", "a/b", "web.xml:3: value 'a/b' of <name> is not supported" },
+	{ "web-1", "a b", "web.xml:3: value 'a b' of <name> is not supported" },
+	{ "web-1", "a\xc3\xa4", "web.xml:3: value 'a?" "?' of <name> is not supported" },
+	{ "web-1", "\n \n", "web.xml:3: <name> is empty" },
+	{ "web-1", "n234567890123456789012345678901234567890123456789012345678901234",
+	  "web.xml:3: the value of <name> is longer than 63 bytes" },
+	{ "<vcpu>1", "<vcpu>2", "web.xml:5: value '2' of <vcpu> is not supported" },
+	{ "<vcpu>1", "<vcpu>0", "web.xml:5: value '0' of <vcpu> is not supported" },
+	{ "<vcpu>", "<vcpu placement='auto'>",
+	  "web.xml:5: value 'auto' of attribute 'placement' of <vcpu> is not supported" },
+	{ "x86_64", "i686",
+	  "web.xml:7: value 'i686' of attribute 'arch' of <type> is not supported" },
+	{ "'q35'", "'pc'", "web.xml:7: value 'pc' of attribute 'machine' of <type> is not supported" },
+	{ "'q35'", "'pc-q35-'",
+	  "web.xml:7: value 'pc-q35-' of attribute 'machine' of <type> is not supported" },
+	{ "'q35'", "'pc-q35-rhel8'",
+	  "web.xml:7: value 'pc-q35-rhel8' of attribute 'machine' of <type> is not supported" },
+	{ ">hvm<", ">linux<", "web.xml:7: value 'linux' of <type> is not supported" },
+	{ "<os>", "<cpu mode='custom'/><os>",
+	  "web.xml:6: value 'custom' of attribute 'mode' of <cpu> is not supported" },
+	{ "<os>", "<cpu mode='host-model' check='full'/><os>",
+	  "web.xml:6: value 'full' of attribute 'check' of <cpu> is not supported" },
+	{ "'utc'", "'variable'",
+	  "web.xml:16: value 'variable' of attribute 'offset' of <clock> is not supported" },
+	{ ">restart<", ">rename-restart<",
+	  "web.xml:18: value 'rename-restart' of <on_reboot> is not supported" },
+	{ "<on_crash>destroy", "<on_crash>coredump-destroy",
+	  "web.xml:19: value 'coredump-destroy' of <on_crash> is not supported" },
+	{ "<serial type='pty'>", "<serial type='tcp'>",
+	  "web.xml:21: value 'tcp' of attribute 'type' of <serial> is not supported" },
+	{ "<target port='0'/>", "<target type='pci-serial' port='0'/>",
+	  "web.xml:22: value 'pci-serial' of attribute 'type' of <target> is not supported" },
+	{ "<target port='0'/>", "<target port='4'/>",
+	  "web.xml:22: value '4' of attribute 'port' of <target> is not supported" },
+	{ "<target port='0'/>", "<target port='1'/>\n</serial><serial type='pty'>\n<target port='1'/>",
+	  "web.xml:23: a second <serial> with port 1 is not supported" },
+	{ "<target port='0'/>", "<target port='2'/>",
+	  "web.xml:20: serial ports without port 1 are not supported" },
+	{ "'serial' port='0'", "'virtio' port='0'",
+	  "web.xml:25: value 'virtio' of attribute 'type' of <target> is not supported" },
+	{ "'serial' port='0'", "'serial' port='1'",
+	  "web.xml:24: <console> with port 1 is not supported" },
+	/* Memory. */
+	{ ">256<", ">0<", "web.xml:4: value '0' of <memory> is not supported" },
+	{ ">256<", ">-1<", "web.xml:4: value '-1' of <memory> is not supported" },
+	{ ">256<", ">256M<", "web.xml:4: value '256M' of <memory> is not supported" },
+	{ ">256<", ">1.5<", "web.xml:4: value '1.5' of <memory> is not supported" },
+	{ ">256<", ">17592186044417<",
+	  "web.xml:4: value '17592186044417' of <memory> is not supported" },
+	{ ">256<", ">99999999999999999999<",
+	  "web.xml:4: value '99999999999999999999' of <memory> is not supported" },
+	{ "'MiB'", "'MiX'", "web.xml:4: value 'MiX' of attribute 'unit' of <memory> is not supported" },
+	{ "'MiB'", "''", "web.xml:4: value '' of attribute 'unit' of <memory> is not supported" },
+	{ "<os>", "<currentMemory unit='MiB'>128</currentMemory>\n<os>",
+	  "web.xml:6: <currentMemory> other than <memory> is not supported" },
+	/* UUIDs. */
+	{ "<os>", "<uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa</uuid><os>",
+	  "web.xml:6: value '4dea22b3-1d52-d8f3-2516-782e98ab3fa' of <uuid> is not supported" },
+	{ "<os>", "<uuid>4dea22b31d52-d8f3-2516-782e98ab3fa0-</uuid><os>",
+	  "web.xml:6: value '4dea22b31d52-d8f3-2516-782e98ab3fa0-' of <uuid> is not supported" },
+	{ "<os>", "<uuid>gdea22b31d52d8f32516782e98ab3fa0</uuid><os>",
+	  "web.xml:6: value 'gdea22b31d52d8f32516782e98ab3fa0' of <uuid> is not supported" },
+	/* The test loader. */
+	{ "<kernel>", "<loader type='flat'>x</loader><kernel>",
+	  "web.xml:6: <kernel> together with <loader> is not supported" },
+	{ "<kernel>vmlinuz</kernel>", "<loader type='flat'>x</loader>",
+	  "web.xml:6: <initrd> together with <loader> is not supported" },
+	{ "<kernel>", "<loader type='rom'>x</loader><kernel>",
+	  "web.xml:8: value 'rom' of attribute 'type' of <loader> is not supported" },
+	{ "<kernel>", "<loader>x</loader><kernel>",
+	  "web.xml:8: <loader> lacks the attribute 'type'" },
+	/* Text where there is none. */
+	{ "<devices>", "<devices>x", "web.xml:20: text in <devices> is not supported" },
+	{ "<acpi/>", "<acpi>on</acpi>", "web.xml:13: text in <acpi> is not supported" },
+	/* What XML has and we do not. */
+	{ "<domain", "<!DOCTYPE domain>\n<domain",
+	  "web.xml:2: a document type declaration is not supported" },
+	{ "<domain", "<!DOCTYPE d [<!ENTITY a 'b'><!ENTITY c '&a;&a;'>]>\n<domain",
+	  "web.xml:2: a document type declaration is not supported" },
+	{ "<domain", "<?xml-stylesheet href='x'?>\n<domain",
+	  "web.xml:2: processing instruction <?xml-stylesheet?> is not supported" },
+	{ "web-1", "&name;", "web.xml:3: undefined entity" },
+	/* What is not XML. */
+	{ "</vcpu>", "</cpu>", "web.xml:5: mismatched tag" },
+	{ "</domain>\n", "", "web.xml:28: no element found" },
+	{ "<vcpu>", "<vcpu", "web.xml:5: not well-formed (invalid token)" },
+	{ "web-1", "web\x01", "web.xml:3: not well-formed (invalid token)" },
+	{ "web-1", "web\xff", "web.xml:3: not well-formed (invalid token)" },
+	{ "type='plinth'", "type='plinth' type='kvm'", "web.xml:2: duplicate attribute" },
+	{ "</domain>\n", "</domain>\n<domain/>", "web.xml:29: junk after document element" },
+	{ "version='1.0'", "version='1.0' encoding='x-none'", "web.xml:1: unknown encoding" },
+};
+
+TEST(refused_with_line)
+{
+	for (u32 i = 0; i < ARRAY_LEN(refused); i++) {
+		CHECK_EQ(parse_with(refused[i].from, refused[i].to), -EINVAL);
+		CHECK_STR(err, refused[i].message);
+	}
+}
+
+TEST(other_documents)
+{
+	CHECK_EQ(parse(""), -EINVAL);
+	CHECK_STR(err, "web.xml:1: no element found");
+	CHECK_EQ(parse("<network><name>n</name></network>"), -EINVAL);
+	CHECK_STR(err, "web.xml:1: element <network> is not supported");
+	CHECK_EQ(parse("\x7f" "ELF"), -EINVAL);
+	CHECK_STR(err, "web.xml:1: not well-formed (invalid token)");
+}
+
+TEST(memory_units)
+{
+	static const struct {
+		const char *unit;
+		u64 bytes;
+	} units[] = {
+		{ "b", 1 }, { "bytes", 1 }, { "byte", 1 },
+		{ "KB", 1000 }, { "k", 1024 }, { "KiB", 1024 }, { "K", 1024 }, { "kib", 1024 },
+		{ "MB", 1000000 }, { "M", MIB }, { "MiB", MIB }, { "mb", 1000000 },
+		{ "GB", 1000000000 }, { "G", GIB }, { "GiB", GIB },
+		{ "TB", 1000000000000 }, { "T", 1024 * GIB }, { "TiB", 1024 * GIB },
+		{ "PB", 1000000000000000 }, { "PiB", 1024 * 1024 * GIB },
+		{ "EB", 1000000000000000000 }, { "EiB", 1024ULL * 1024 * 1024 * GIB },
+		{ "", 0 }, { "B ", 0 }, { "KiBi", 0 }, { "Ki", 0 }, { "ZiB", 0 }, { "bit", 0 },
+		{ "kbytes", 0 }, { "iB", 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_LEN(units); i++)
+		CHECK_EQ(unit_bytes(units[i].unit), units[i].bytes);
+	CHECK_EQ(parse_with("unit='MiB'>256", "unit='bytes'>268435456"), 0);
+	CHECK_EQ(d.memory, 256 * MIB);
+	CHECK_EQ(parse_with("unit='MiB'>256", "unit='MB'>256"), 0);
+	CHECK_EQ(d.memory, 256000000);
+	CHECK_EQ(parse_with("unit='MiB'>256", "unit='T'>8"), 0); /* the most there may be */
+	CHECK_EQ(d.memory, 8ULL << 40);
+	CHECK_EQ(parse_with("unit='MiB'>256", "unit='T'>9"), -EINVAL);
+	CHECK_EQ(parse_with("unit='MiB'>256", "unit='EiB'>16"), -EINVAL);
+}
+
+/* The two may name the same size in different units and come in either order. */
+TEST(current_memory)
+{
+	CHECK_EQ(parse_with("<os>", "<currentMemory>262144</currentMemory><os>"), 0);
+	CHECK_EQ(parse_with("<name>", "<currentMemory unit='b'>268435456</currentMemory><name>"), 0);
+	CHECK_EQ(d.memory, 256 * MIB);
+	CHECK_EQ(parse_with("<name>", "<currentMemory>256</currentMemory><name>"), -EINVAL);
+	CHECK_STR(err, "web.xml:3: <currentMemory> other than <memory> is not supported");
+}
+
+TEST(actions_and_clock)
+{
+	CHECK_EQ(parse_with("<on_poweroff>destroy", "<on_poweroff>restart"), 0);
+	CHECK_EQ(d.on_poweroff, ACTION_RESTART);
+	CHECK_EQ(parse_with("<on_reboot>restart", "<on_reboot>preserve"), 0);
+	CHECK_EQ(d.on_reboot, ACTION_PRESERVE);
+	CHECK_EQ(parse_with("<on_crash>destroy", "<on_crash>restart"), 0);
+	CHECK_EQ(d.on_crash, ACTION_RESTART);
+	CHECK_EQ(d.on_poweroff, ACTION_DESTROY);
+	CHECK_EQ(parse_with("'utc'", "'localtime'"), 0);
+	CHECK_EQ(d.clock, CLOCK_LOCALTIME);
+}
+
+TEST(uuids)
+{
+	static const u8 uuid[16] = { 0x4d, 0xea, 0x22, 0xb3, 0x1d, 0x52, 0xd8, 0xf3,
+				     0x25, 0x16, 0x78, 0x2e, 0x98, 0xab, 0x3f, 0xa0 };
+	char text[UUID_TEXT_SIZE];
+	u8 derived[16];
+
+	CHECK_EQ(parse_with("<os>", "<uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa0</uuid><os>"), 0);
+	CHECK(!memcmp(d.uuid, uuid, sizeof(uuid)));
+	CHECK_EQ(parse_with("<os>", "<uuid>4DEA22B31D52D8F32516782E98AB3FA0</uuid><os>"), 0);
+	CHECK(!memcmp(d.uuid, uuid, sizeof(uuid)));
+	uuid_format(uuid, text);
+	CHECK_STR(text, "4dea22b3-1d52-d8f3-2516-782e98ab3fa0");
+
+	/* None: the same name gives the same one, another name another, of version 8. */
+	CHECK_EQ(parse(good), 0);
+	memcpy(derived, d.uuid, sizeof(derived));
+	CHECK_EQ(derived[6] >> 4, 8);
+	CHECK_EQ(derived[8] >> 6, 2);
+	CHECK_EQ(parse_with("<vcpu>1</vcpu>", ""), 0);
+	CHECK(!memcmp(d.uuid, derived, sizeof(derived)));
+	CHECK_EQ(parse_with("web-1", "web-2"), 0);
+	CHECK(memcmp(d.uuid, derived, sizeof(derived)));
+}
+
+TEST(serial_ports)
+{
+	CHECK_EQ(parse_with("<console", "<serial type='pty'/><serial type='pty'/>\n<console"), 0);
+	CHECK_EQ(d.serials, 3);
+	CHECK_EQ(parse_with("<console", "<serial type='pty'><target port='2'/></serial>"
+					"<serial type='pty'><target port='1'/></serial>\n<console"), 0);
+	CHECK_EQ(d.serials, 3);
+	CHECK_EQ(parse_with("<console", "<serial type='pty'/><serial type='pty'/>"
+					"<serial type='pty'/><serial type='pty'/>\n<console"), -EINVAL);
+	CHECK_STR(err, "web.xml:24: more than 4 serial ports are not supported");
+	/* A console alone brings the serial port that it is. */
+	CHECK_EQ(parse_with("<serial type='pty'>\n<target port='0'/>\n</serial>\n", ""), 0);
+	CHECK_EQ(d.serials, 1);
+}
+
+TEST(flat_loader)
+{
+	CHECK_EQ(parse("<domain type='plinth'><name>a</name><memory unit='M'>32</memory><os>"
+		       "<type>hvm</type><loader type='flat'>dir/a.bin</loader></os></domain>"), 0);
+	CHECK_EQ(d.loader, LOADER_FLAT);
+	CHECK_STR(d.kernel, "dir/a.bin");
+}
+
+/* The longest values fit, one byte more is refused. */
+TEST(long_values)
+{
+	static char text[4096];
+	size_t open = strlen("<cmdline>");
+
+	memcpy(text, "<cmdline>", open);
+	memset(text + open, 'a', sizeof(text) - open);
+	text[open + DOMAIN_CMDLINE_MAX - 1] = 0;
+	CHECK_EQ(parse_with("<cmdline>console=ttyS0 quiet", text), 0);
+	CHECK_EQ(strlen(d.cmdline), DOMAIN_CMDLINE_MAX - 1);
+	text[open + DOMAIN_CMDLINE_MAX - 1] = 'a';
+	text[open + DOMAIN_CMDLINE_MAX] = 0;
+	CHECK_EQ(parse_with("<cmdline>console=ttyS0 quiet", text), -EINVAL);
+	CHECK_STR(err, "web.xml:10: the value of <cmdline> is longer than 2047 bytes");
+	text[open + DOMAIN_CMDLINE_MAX] = 'a';
+	text[open + DOMAIN_CMDLINE_MAX + 1] = 0;
+	CHECK_EQ(parse_with("<cmdline>console=ttyS0 quiet", text), -EINVAL);
+	CHECK_STR(err, "web.xml:10: the value of <cmdline> is longer than 2048 bytes");
+}
+
+static char big[XML_DOCUMENT_MAX + 64];
+
+/* A document with n times piece in its description's place. */
+static int parse_big(const char *head, const char *piece, size_t n, const char *tail)
+{
+	size_t len = strlen(head);
+
+	memcpy(big, head, len);
+	for (size_t i = 0; i < n && len + strlen(piece) < sizeof(big) - 64; i++) {
+		memcpy(big + len, piece, strlen(piece));
+		len += strlen(piece);
+	}
+	memcpy(big + len, tail, strlen(tail) + 1);
+	return parse(big);
+}
+
+TEST(bounds)
+{
+	static const char open[] = "<domain type='kvm'><metadata>";
+	static const char close[] = "</metadata></domain>";
+
+	CHECK_EQ(parse_big(open, "<a/>", 4094, close), -EINVAL);
+	CHECK_STR(err, "web.xml:1: <domain> lacks <name>"); /* all of it was read */
+	CHECK_EQ(parse_big(open, "<a/>", 4095, close), -EINVAL);
+	CHECK_STR(err, "web.xml:1: more than 4096 elements");
+	CHECK_EQ(parse_big(open, "<a>", 31, close), -EINVAL);
+	CHECK_STR(err, "web.xml:1: more than 32 elements in one another");
+	CHECK_EQ(parse_big(open, "<a>", 30, close), -EINVAL);
+	CHECK_STR(err, "web.xml:1: mismatched tag");
+	CHECK_EQ(parse_big(open, " ", XML_DOCUMENT_MAX - 49, close), -EINVAL);
+	CHECK_STR(err, "web.xml:1: <domain> lacks <name>");
+	CHECK_EQ(strlen(big), XML_DOCUMENT_MAX);
+	CHECK_EQ(parse_big(open, " ", XML_DOCUMENT_MAX - 48, close), -EINVAL);
+	CHECK_STR(err, "web.xml:1: larger than 256 KiB");
+}
+
+/* A message that does not fit is cut, and always ends. */
+TEST(short_message)
+{
+	char text[16];
+
+	memset(text, 'x', sizeof(text));
+	CHECK_EQ(domain_parse("a.xml", (const u8 *)"<x/>", 4, &d, text, 12), -EINVAL);
+	CHECK_STR(text, "a.xml:1: el");
+	CHECK_EQ(text[12], 'x');
+}
