@@ -15,18 +15,19 @@ DIRS    := lib arch mm core drivers drivers/* ept vm vmx svm vdev mgmt boot
 SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(DIRS))))
 ASMS    := $(sort $(wildcard $(addsuffix /*.asm,$(DIRS))))
 
-# Third-party sources, unmodified, beside a port layer of ours (mgmt/port).
+# Third-party sources, unmodified, beside port layers of ours (mgmt/port, lib/inflate.c). Compiled with
+# the compiler's own headers and no others, and nothing shall take this for a Unix.
 EXPAT := build/deps/expat/lib
-ifneq ($(wildcard mgmt/port/expat_config.h),)
-THIRD    := $(addprefix $(OBJ)/deps/expat/,xmlparse.o xmltok.o xmlrole.o)
-# The compiler's own headers, and no others; no library shall take this for a Unix.
-GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
-THIRD_FLAGS := -U__unix__ -U__linux__
-INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT)
+ZLIB  := build/deps/zlib
+EXPAT_SRC := $(addprefix $(EXPAT)/,xmlparse.c xmltok.c xmlrole.c)
+ZLIB_SRC  := $(addprefix $(ZLIB)/,infback.c inffast.c inftrees.c)
+EXPAT_OBJ := $(EXPAT_SRC:$(EXPAT)/%.c=$(OBJ)/deps/expat/%.o)
+ZLIB_OBJ  := $(ZLIB_SRC:$(ZLIB)/%.c=$(OBJ)/deps/zlib/%.o)
+THIRD_FLAGS := -w -nostdinc -isystem $(shell $(CC) -print-file-name=include) -U__unix__ -U__linux__
+INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT) -isystem $(ZLIB)
 SOURCES  += $(sort $(wildcard mgmt/port/*.c))
-endif
 
-OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(ASMS:%.asm=$(OBJ)/%.asm.o) $(THIRD)
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(ZLIB_OBJ)
 
 # --- flags ------------------------------------------------------------------------------------------
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
@@ -67,14 +68,19 @@ $(OBJ)/%.asm.o: %.asm $(OBJ)/flags
 	$(if $(Q),@echo "  ASM $<")
 	$(Q)$(NASM) $(NFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
 
-# -w: the library's warnings are not ours. The standard headers that it wants are in mgmt/port.
-$(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags $(wildcard mgmt/port/*.h mgmt/port/libc/*.h)
+# What expat wants of a C library is in mgmt/port.
+$(EXPAT_OBJ): $(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
-	$(Q)$(CC) $(MACHINE) -Os -w -nostdinc -isystem $(GCC_INCLUDE) \
-		$(THIRD_FLAGS) -isystem mgmt/port/libc -Imgmt/port -I. -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(MACHINE) -Os $(THIRD_FLAGS) -isystem mgmt/port/libc -Imgmt/port -I. -MMD -MP \
+		-c $< -o $@
 
-$(EXPAT)/%.c:
+$(ZLIB_OBJ): $(OBJ)/deps/zlib/%.o: $(ZLIB)/%.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC  $<")
+	$(Q)$(CC) $(MACHINE) -Os $(THIRD_FLAGS) -DZ_SOLO -DHAVE_MEMCPY -MMD -MP -c $< -o $@
+
+$(EXPAT_SRC) $(ZLIB_SRC) &:
 	tools/deps
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -5,6 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/feature.h"
 #include "arch/uaccess.h"
+#include "core/bootfs.h"
 #include "core/clock.h"
 #include "core/selftest.h"
 #include "core/thread.h"
@@ -254,6 +255,7 @@ static int test_boundaries(void)
 {
 	struct page_stats before, after;
 	u64 *whole = page_alloc(PAGE_ORDER_MAX);
+	const struct bootfs_file *file = bootfs_get(0);
 	u8 *frame = __builtin_frame_address(0);
 	u64 v;
 
@@ -276,6 +278,9 @@ static int test_boundaries(void)
 	SELFTEST_CHECK(!uload(&v, (void *)(u64)test_boundaries, 8));
 	SELFTEST_CHECK(ustore((void *)(u64)test_boundaries, v, 8) == -EFAULT);
 	SELFTEST_CHECK(absent(phys_to_virt(virt_to_phys((void *)(u64)test_boundaries))));
+	/* Nor can the boot set's files be changed, where there are any. */
+	SELFTEST_CHECK(!file || !file->size || !uload(&v, file->data, 1));
+	SELFTEST_CHECK(!file || !file->size || ustore((void *)(u64)file->data, v, 1) == -EFAULT);
 	/* RAM is nobody's device, and not the firmware's. */
 	SELFTEST_CHECK(!kmap_mmio(virt_to_phys((void *)(u64)test_boundaries), 8));
 	SELFTEST_CHECK(!kmap_firmware(PADDR(4 * MIB), 8));

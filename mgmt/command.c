@@ -3,8 +3,6 @@
  */
 #include "mgmt/command.h"
 
-#include <stdarg.h>
-
 #include "core/clock.h"
 #include "core/console.h"
 #include "core/host.h"

@@ -169,6 +169,7 @@ struct aspace *aspace_create(owner_t owner, u64 heap_limit)
 		kfree(as);
 		return NULL;
 	}
+	as->root = virt_to_phys(as->pt.root);
 	for (u64 i = SHARED_FIRST; i < PTAB_ENTRIES; i++)
 		as->pt.root[i] = kspace_ptab()->root[i];
 	return as;

@@ -36,6 +36,7 @@ struct aspace {
 	u64 generation;          /* raised, in full order, when a translation was taken away */
 	struct spinlock lock;    /* RANK_ASPACE */
 	struct ptab pt;          /* lock: the private part */
+	paddr_t root;            /* const: of pt */
 	struct heap *heap;       /* const */
 	u32 slot_count;          /* const */
 	struct heap_slot *slots; /* lock: what is mapped at VM_HEAP_BASE */

@@ -29,10 +29,12 @@ struct context {
 
 static PERCPU struct context context;
 
-/* INVLPG reaches other PCIDs only by global translations. */
-static bool pcid_used(void)
+static bool pcid_used; /* const after context_init() */
+
+void context_init(void)
 {
-	return cpu_has(CPU_PCID) && cpu_has(CPU_PGE);
+	/* INVLPG reaches other PCIDs only by global translations. */
+	pcid_used = cpu_has(CPU_PCID) && cpu_has(CPU_PGE);
 }
 
 static u64 pcid_bits(struct context *c, const struct aspace *as)
@@ -62,8 +64,8 @@ u64 aspace_enter_cr3(struct aspace *as)
 	/* Pairs with the barrier in shoot(): it sees us here, or we see the raised generation. */
 	smp_mb();
 	if (!as)
-		return kspace_root().v | (pcid_used() ? CR3_NOFLUSH : 0);
-	return virt_to_phys(as->pt.root).v | (pcid_used() ? pcid_bits(c, as) : 0);
+		return kspace_root().v | (pcid_used ? CR3_NOFLUSH : 0);
+	return as->root.v | (pcid_used ? pcid_bits(c, as) : 0);
 }
 
 void aspace_switch(struct aspace *as)
@@ -85,7 +87,7 @@ void context_flush(struct aspace *as)
 	if (c->current != as)
 		return;
 	write_cr3(cr3); /* without CR3_NOFLUSH: drops this PCID's translations */
-	if (pcid_used())
+	if (pcid_used)
 		c->slots[pcid - 1].generation = generation;
 }
 

@@ -8,6 +8,9 @@
 
 struct aspace;
 
+/* Boot CPU, after cpu_features_init(). */
+void context_init(void);
+
 /* Drops what this CPU holds of as, if it is in it. Interrupts off. */
 void context_flush(struct aspace *as);
 

@@ -10,6 +10,7 @@
 #include "lib/bitmap.h"
 #include "lib/bootinfo.h"
 #include "lib/string.h"
+#include "mm/context.h"
 #include "mm/granule.h"
 #include "mm/heap_backing.h"
 #include "mm/kspace.h"
@@ -98,6 +99,7 @@ void mm_init(const struct boot_info *bi)
 	kspace_init();
 	donate_range(0, table_start);
 	donate_range(table_end, granule_end());
+	context_init();
 	kheap_init();
 	page_stats(&s);
 	log_info("memory: %llu MiB, %llu MiB free, %llu KiB in use",

@@ -24,6 +24,7 @@
 #define BOOT_MAP_END (4 * GIB)
 
 static struct ptab kspace;
+static paddr_t root;       /* const after kspace_init() */
 static u64 image_pa;       /* const after kspace_begin() */
 static u64 *windows;       /* const after kspace_init(): the windows' entries, by CPU */
 static bool direct_filled; /* const after kspace_init(): the direct map's tables exist */
@@ -36,7 +37,7 @@ struct ptab *kspace_ptab(void)
 
 paddr_t kspace_root(void)
 {
-	return virt_to_phys(kspace.root);
+	return root;
 }
 
 const struct ptab_format *kspace_format(void)
@@ -139,7 +140,8 @@ void kspace_init(void)
 	static_assert(MAX_CPUS <= PTAB_ENTRIES, "one table holds all windows");
 	windows = ptab_entry(&kspace, KMAP_WINDOW_BASE, 1);
 	need(windows);
-	write_cr3(kspace_root().v);
+	root = virt_to_phys(kspace.root);
+	write_cr3(root.v);
 	loaded = true;
 	boot_pml4[PML4_INDEX(DIRECT_BASE)] = 0;
 }

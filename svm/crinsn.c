@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "svm/insnlen.h"
 #include "vm/hvm.h"
+#include "vm/skip.h"
 #include "vm/vcpu.h"
 
 #define REX_W BIT(3)

@@ -3,8 +3,11 @@
  */
 #include "vm/archive.h"
 
+#include "core/thread.h"
 #include "lib/errno.h"
+#include "lib/gzip.h"
 #include "lib/string.h"
+#include "mm/heap.h"
 
 #define CPIO_HEADER 110 /* "070701" or "070702" and 13 fields of 8 hexadecimal digits */
 #define CPIO_FILESIZE 54
@@ -64,21 +67,45 @@ static int cpio_check(const u8 *data, size_t size, size_t *len)
 	return 0;
 }
 
+/* This may take long: others get their turn meanwhile. */
+static void give_way(void)
+{
+	if (thread_need_resched())
+		thread_yield();
+}
+
+static int gzip_member(const u8 *data, size_t size, size_t *len)
+{
+	void *work = kalloc(INFLATE_WORK_SIZE);
+	int err = -ENOMEM;
+
+	if (work)
+		err = gzip_check(data, size, len, give_way, work);
+	kfree(work);
+	return err;
+}
+
 int archive_check(const u8 *data, size_t size)
 {
 	size_t pos = 0;
 
 	while (pos < size) {
-		size_t len;
+		const u8 *at = data + pos;
+		size_t left = size - pos, len;
+		int err;
 
-		if (!data[pos]) { /* padding between archives */
+		if (!*at) { /* padding between archives */
 			pos++;
 			continue;
 		}
-		if (!is_cpio(data + pos, size - pos))
+		if (is_cpio(at, left))
+			err = cpio_check(at, left, &len);
+		else if (gzip_is(at, left))
+			err = gzip_member(at, left, &len);
+		else
 			return 0; /* another format; the guest's kernel judges it */
-		if (cpio_check(data + pos, size - pos, &len))
-			return -EINVAL;
+		if (err)
+			return err;
 		pos += len;
 	}
 	return 0;

@@ -68,7 +68,8 @@ static struct cpuid_entry *add(struct cpuid_table *t, u32 leaf, u32 subleaf, boo
 	struct cpuid c = cpuid(leaf, subleaf);
 
 	ASSERT(t->count <= CPUID_MAX_ENTRIES); /* the rows below are fixed in number */
-	*e = (struct cpuid_entry){ leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx, indexed };
+	*e = (struct cpuid_entry){ leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx, indexed, false };
+	e->patched = leaf == 1 || leaf == 0xb || (leaf == 0xd && !subleaf);
 	return e;
 }
 
@@ -304,41 +305,53 @@ int cpuid_table_create(struct vm *vm)
 /* The entry that answers; that of unknown leaves is all zeroes. */
 static const struct cpuid_entry *find(const struct cpuid_table *t, u32 leaf, u32 subleaf)
 {
-	const struct cpuid_entry *none = &t->entries[t->count], *e;
+	const struct cpuid_entry *e;
 
 	if (leaf < CPUID_RANGE_LEAVES)
 		e = &t->entries[t->basic[leaf]];
 	else if (leaf - LEAF_EXTENDED < CPUID_RANGE_LEAVES)
 		e = &t->entries[t->extended[leaf - LEAF_EXTENDED]];
 	else
-		return leaf == LEAF_HYPERVISOR ? &t->entries[t->hypervisor] : none;
+		return &t->entries[leaf == LEAF_HYPERVISOR ? t->hypervisor : t->count];
 	if (!e->indexed)
 		return e;
 	while (e->leaf == leaf && e->subleaf != subleaf)
 		e++;
-	return e->leaf == leaf ? e : none;
+	return e->leaf == leaf ? e : &t->entries[t->count];
 }
 
-void cpuid_exit(struct vcpu *v)
+/* What depends on the vCPU's state. */
+static __noinline void patch(struct vcpu *v, const struct cpuid_entry *e)
 {
 	u64 *g = v->regs.gpr;
-	u32 leaf = (u32)g[GPR_RAX];
-	const struct cpuid_entry *e = find(v->vm->cpuid, leaf, (u32)g[GPR_RCX]);
 
-	g[GPR_RAX] = e->eax;
-	g[GPR_RBX] = e->ebx;
-	g[GPR_RCX] = e->ecx;
-	g[GPR_RDX] = e->edx;
-	if (leaf == 1) {
+	switch (e->leaf) {
+	case 1:
 		g[GPR_RBX] |= (u64)v->index << 24;
 		vcpu_need(v, RG_CR);
 		if (v->regs.cr4 & CR4_OSXSAVE)
 			g[GPR_RCX] |= L1_ECX_OSXSAVE;
 		if (!(v->apic_base & APIC_BASE_ENABLE))
 			g[GPR_RDX] &= ~BIT(9);
-	} else if (leaf == 0xb) {
+		break;
+	case 0xb:
 		g[GPR_RDX] = v->index;
-	} else if (leaf == 0xd && e->indexed && e->subleaf == 0) {
+		break;
+	case 0xd:
 		g[GPR_RBX] = cpuid_xsave_size(v->regs.xcr0);
+		break;
 	}
+}
+
+void cpuid_exit(struct vcpu *v)
+{
+	u64 *g = v->regs.gpr;
+	const struct cpuid_entry *e = find(v->vm->cpuid, (u32)g[GPR_RAX], (u32)g[GPR_RCX]);
+
+	g[GPR_RAX] = e->eax;
+	g[GPR_RBX] = e->ebx;
+	g[GPR_RCX] = e->ecx;
+	g[GPR_RDX] = e->edx;
+	if (unlikely(e->patched))
+		patch(v, e);
 }

@@ -13,7 +13,8 @@ struct vm;
 struct cpuid_entry {
 	u32 leaf, subleaf;
 	u32 eax, ebx, ecx, edx;
-	bool indexed; /* the subleaf matters */
+	u16 indexed; /* the subleaf matters */
+	u16 patched; /* parts depend on the vCPU's state */
 };
 
 #define CPUID_MAX_ENTRIES 63

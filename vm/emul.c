@@ -14,6 +14,7 @@
 #include "vm/hvm.h"
 #include "vm/iobus.h"
 #include "vm/lapic.h"
+#include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vm/walk.h"

@@ -14,6 +14,7 @@
 #include "vm/hvm.h"
 #include "vm/lapic.h"
 #include "vm/msr.h"
+#include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -185,7 +186,7 @@ static void exit_error(struct vcpu *v, const struct vm_exit *e)
 		(unsigned long long)e->error.code);
 }
 
-static void (*const handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *e) = {
+void (*const exit_handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *e) = {
 	[EXIT_NONE] = exit_none,
 	[EXIT_WINDOW] = exit_window,
 	[EXIT_HLT] = exit_hlt,
@@ -205,8 +206,3 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *
 	[EXIT_BAD_STATE] = exit_bad_state,
 	[EXIT_ERROR] = exit_error,
 };
-
-void exit_handle(struct vcpu *v, const struct vm_exit *e)
-{
-	handlers[e->kind](v, e);
-}

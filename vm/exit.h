@@ -6,5 +6,5 @@
 struct vcpu;
 struct vm_exit;
 
-/* Serves one exit. On v's thread, interrupts on. */
-void exit_handle(struct vcpu *v, const struct vm_exit *e);
+/* By enum exit_kind: each serves one exit, on v's thread, interrupts on. */
+extern void (*const exit_handlers[])(struct vcpu *v, const struct vm_exit *e);

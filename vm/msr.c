@@ -11,6 +11,7 @@
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
 #include "vm/lapic.h"
+#include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 

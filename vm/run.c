@@ -101,6 +101,6 @@ void vcpu_run(struct vcpu *v)
 		hvm->run(v, &e);
 		irq_enable();
 		port->exits[e.kind]++;
-		exit_handle(v, &e);
+		exit_handlers[e.kind](v, &e);
 	}
 }

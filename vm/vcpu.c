@@ -54,20 +54,19 @@ u32 vcpu_cpl(struct vcpu *v)
 	return v->regs.seg[SEG_SS].attr >> 5 & 3;
 }
 
-/* The length from the exit or, where the CPU did not say, decoded; 0: the VM was stopped. */
-static __noinline u32 decode_length(struct vcpu *v)
+void vcpu_skip_slow(struct vcpu *v, u32 len)
 {
-	u32 len = insn_length(v);
-
 	if (!len)
+		len = insn_length(v);
+	if (!len) {
 		vm_stop(v->vm, STOP_EMULATION, "cannot decode the instruction at rip %#llx",
 			(unsigned long long)vcpu_rip(v));
-	return len;
-}
-
-/* What is rare: the end of an interrupt shadow, single steps, and 32-bit code at the top of its space. */
-static __noinline void skip_rest(struct vcpu *v)
-{
+		return;
+	}
+	vcpu_need(v, RG_RIP | RG_SHADOW | RG_RFLAGS);
+	v->regs.rip += len;
+	vcpu_dirty(v, RG_RIP);
+	/* 32-bit code at the top of its space wraps. */
 	if (v->regs.rip >> 32 == 1 && vcpu_mode(v) != 64)
 		v->regs.rip = (u32)v->regs.rip;
 	if (v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS)) {
@@ -78,27 +77,6 @@ static __noinline void skip_rest(struct vcpu *v)
 		vcpu_merge_dr6(v, DR6_BS);
 		vcpu_raise(v, TRAP_DB);
 	}
-}
-
-void vcpu_skip(struct vcpu *v, const struct vm_exit *e)
-{
-	const u32 groups = RG_RIP | RG_SHADOW | RG_RFLAGS;
-	u32 len = e->insn_len;
-	u64 rip;
-
-	if (unlikely(!len)) {
-		len = decode_length(v);
-		if (!len)
-			return;
-	}
-	if ((v->valid & groups) != groups)
-		vcpu_need(v, groups);
-	rip = v->regs.rip + len;
-	v->regs.rip = rip;
-	v->dirty |= RG_RIP;
-	if (unlikely((v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS)) |
-		     (v->regs.rflags & RFLAGS_TF) | (rip >> 32 == 1)))
-		skip_rest(v);
 }
 
 /* Classes of exceptions for double faults (SDM vol. 3, "Interrupt 8, Double Fault"). */

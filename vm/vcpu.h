@@ -165,8 +165,11 @@ static inline u64 vcpu_rip(struct vcpu *v)
 	return v->regs.rip;
 }
 
-/* Steps over the instruction that caused the exit: its length from the exit, or decoded. */
-void vcpu_skip(struct vcpu *v, const struct vm_exit *e);
+/*
+ * Steps over an instruction of len bytes (0: to be decoded), with all that follows: interrupt shadows,
+ * single steps, wrap-around. vm/skip.h has the short way.
+ */
+void vcpu_skip_slow(struct vcpu *v, u32 len);
 
 /* Raises an exception; combines with one already pending as hardware does (#DF, shutdown). */
 void vcpu_raise(struct vcpu *v, u8 vector);

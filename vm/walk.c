@@ -5,10 +5,8 @@
 
 #include "arch/cpu.h"
 #include "arch/msr.h"
-#include "arch/window.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/layout.h"
 #include "vm/cpuid.h"
 #include "vm/gmem.h"
 #include "vm/vcpu.h"
@@ -150,28 +148,4 @@ int vcpu_fetch(struct vcpu *v, u64 va, u8 *buf, size_t n)
 		n -= part;
 	}
 	return 0;
-}
-
-bool walk_peek64(const struct vm *vm, u64 cr3, u64 va, u64 *bytes)
-{
-	const u64 end = vm->window_end - 8; /* a VM has at least one granule */
-	u64 entry = cr3, gpa;
-	u32 shift = 48;
-	bool ok = false;
-
-	if ((va & PAGE_MASK) > PAGE_SIZE - 8)
-		return false;
-	window_open();
-	do {
-		shift -= 9;
-		gpa = (entry & PTE_ADDR) + (va >> shift & 0x1ff) * 8;
-		if (gpa > end || !window_load64((void *)(WINDOW_BASE + gpa), &entry) ||
-		    !(entry & PTE_P))
-			goto out;
-	} while (shift > PAGE_SHIFT && !(entry & PTE_PS));
-	gpa = (entry & PTE_ADDR & -(1ULL << shift)) | (va & ((1ULL << shift) - 1));
-	ok = gpa <= end && window_load64((void *)(WINDOW_BASE + gpa), bytes);
-out:
-	window_close();
-	return ok;
 }

@@ -8,7 +8,6 @@
 #include "lib/types.h"
 
 struct vcpu;
-struct vm;
 
 #define PF_PRESENT BIT(0)
 #define PF_WRITE BIT(1)
@@ -27,9 +26,3 @@ struct walk {
  * left to the caller.
  */
 int walk_guest(struct vcpu *v, u64 va, struct walk *w, u32 *error) __must_check;
-
-/*
- * For the exit path: eight bytes of code at va, which must not cross a page, by four-level tables at cr3.
- * False: not that simple; nothing is known then.
- */
-bool walk_peek64(const struct vm *vm, u64 cr3, u64 va, u64 *bytes);

@@ -23,6 +23,7 @@
 #include "vm/lapic.h"
 #include "vm/loader.h"
 #include "vm/memory.h"
+#include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/apicv.h"

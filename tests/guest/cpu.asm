@@ -149,9 +149,6 @@ TF		equ 0x100
 	check 13
 	mov	rax, 0x80000010		; paging without protection
 	faults	13, mov cr0, rax
-	mov	rax, 0x100000000
-	or	rax, rbx
-	faults	13, mov cr0, rax
 	mov	rax, cr4
 	mov	r15, rax
 	bts	rax, 31			; no such bit
@@ -319,8 +316,6 @@ behind_int3:
 	mov	rax, cr8
 	test	rax, rax
 	jnz	bad
-	mov	eax, 0x10		; four bits
-	faults	13, mov cr8, rax
 
 ; --- NMIs -------------------------------------------------------------------------------------------
 	check 40
@@ -368,7 +363,7 @@ behind_int3:
 	rep movsb
 	mov	[saved_rsp], rsp
 	lgdt	[gdt_pointer]
-	jmp	far [to_compat]
+	jmp	dword far [to_compat]
 back:
 	mov	rsp, [saved_rsp]
 	cmp	dword [REAL + real_result - real_code], 0x600d

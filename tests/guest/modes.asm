@@ -41,7 +41,7 @@ NO_SUCH_MSR equ 0x12345
 	mov	al, 10
 	out	dx, al
 	mov	dx, 0x604
-	mov	ax, 0x3400
+	mov	ax, 0x2000
 	out	dx, ax
 %%hang:	hlt
 	jmp	%%hang
@@ -370,7 +370,7 @@ long_again:
 	mov	dx, 0x3f8
 	rep outsb
 	mov	dx, 0x604
-	mov	ax, 0x3400
+	mov	ax, 0x2000
 	out	dx, ax
 hang:	hlt
 	jmp	hang

@@ -9,6 +9,7 @@
 #include "arch/feature.h"
 #include "arch/paging.h"
 #include "mm/aspace_impl.h"
+#include "mm/context.h"
 #include "mm/kspace.h"
 #include "tests/host/harness.h"
 #include "tests/host/rand.h"
@@ -28,11 +29,6 @@ paddr_t kspace_root(void)
 	return PADDR(ROOT);
 }
 
-paddr_t virt_to_phys(const void *va)
-{
-	return PADDR((u64)va);
-}
-
 static struct aspace spaces[SPACES];
 
 static void begin(bool pcid, bool pge)
@@ -41,9 +37,10 @@ static void begin(bool pcid, bool pge)
 
 	have_pcid = pcid;
 	have_pge = pge;
+	context_init();
 	for (u64 i = 0; i < SPACES; i++) {
 		spaces[i] = (struct aspace){ .id = ++id };
-		spaces[i].pt.root = (u64 *)((i + 1) << 20);
+		spaces[i].root = PADDR((i + 1) << 20);
 	}
 }
 

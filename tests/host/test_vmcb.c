@@ -74,10 +74,10 @@ int vcpu_fetch(struct vcpu *c, u64 va, u8 *buf, size_t n)
 	return 0;
 }
 
-void vcpu_skip(struct vcpu *c, const struct vm_exit *e)
+void vcpu_skip_slow(struct vcpu *c, u32 len)
 {
 	skips++;
-	c->regs.rip += e->insn_len;
+	c->regs.rip += len;
 }
 
 void vcpu_raise_error(struct vcpu *c, u8 vector, u32 error)

@@ -1,7 +1,7 @@
 /* For expat: formats of its debugging output. */
 #pragma once
 
-#include <stdint.h>
+#include "lib/types.h"
 
 #define PRIdPTR "ld"
 #define PRIuPTR "lu"
