@@ -170,15 +170,18 @@ static void cmd_dmesg(u32 argc, char **argv)
 
 static void cmd_nodeinfo(u32 argc, char **argv)
 {
-	u64 total, free;
+	struct memory_report m;
 
 	(void)argc;
 	(void)argv;
-	memory_report(&total, &free);
+	memory_report(&m);
 	say("%-20sx86_64\n%-20s%u\n%-20s%llu MHz\n", "CPU model:", "CPU(s):", host.cpu_count,
 	    "CPU frequency:", (unsigned long long)(clock_tsc_khz() / HZ_PER_MHZ));
-	say("%-20s%llu KiB\n%-20s%llu KiB\n", "Memory size:", (unsigned long long)(total / KIB),
-	    "Free for guests:", (unsigned long long)(free / KIB));
+	say("%-20s%llu KiB\n%-20s%llu KiB\n", "Memory size:", (unsigned long long)(m.total / KIB),
+	    "Free for guests:", (unsigned long long)(m.free / KIB));
+	say("%-20s%llu KiB\n%-20s%llu KiB, %llu KiB in use\n",
+	    "Guests:", (unsigned long long)(m.vms / KIB),
+	    "Hypervisor:", (unsigned long long)(m.hv / KIB), (unsigned long long)(m.hv_used / KIB));
 }
 
 static void cmd_version(u32 argc, char **argv)

@@ -93,7 +93,7 @@ static void svm_vcpu_destroy(struct vcpu *v)
 static int svm_vcpu_create(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
-	struct hvm_vcpu *s = heap_alloc(vm->heap, sizeof(*s), __alignof__(*s));
+	struct hvm_vcpu *s = heap_alloc(vm->heap, sizeof(*s), _Alignof(struct hvm_vcpu));
 
 	if (!s)
 		return -ENOMEM;

@@ -124,10 +124,15 @@ static int acpi_pm_io(struct vdev *dev, u32 bank, struct io_access *a)
 		return reset_io(p, a);
 	if (a->size > 4)
 		return -ENOTSUP;
+	if (a->offset >= PM_TMR) { /* often read, and nothing follows from it */
+		if (!a->write)
+			a->value = block_read(p, (u32)a->offset);
+		return 0;
+	}
 	carry_sync(p);
 	if (!a->write)
 		a->value = block_read(p, (u32)a->offset);
-	else if (a->offset < PM_TMR)
+	else
 		block_write(p, a->value << shift, BITS(8 * a->size - 1, 0) << shift);
 	sci_update(p);
 	return 0;

@@ -220,6 +220,8 @@ int insn_decode(const u8 *bytes, size_t n, u32 mode, struct insn *i)
 	form = (i->map ? forms1 : forms0)[i->opcode];
 	if (form == FORM_UNKNOWN)
 		return -EINVAL;
+	if (i->opcode == 0x63 && mode != 64)
+		return -EINVAL; /* ARPL, not MOVSXD */
 	if (form & FORM_MODRM)
 		err = decode_modrm(&c, mode, i);
 	if (!err && (form & FORM_GROUP3) && (i->reg & 7) < 2)

@@ -14,41 +14,46 @@ static const u64 space_end[IO_SPACES] = {
 	[IO_MEM] = BIT(52),
 };
 
-/* The index of the first range whose base lies above addr. */
-static u32 upper_bound(const struct iobus *bus, enum io_space space, u64 addr)
+/*
+ * The index of the last range whose base is at most addr; 0 also when there is none. Without branches
+ * on what is found: they would not be predicted.
+ */
+static inline u32 search(const struct iobus *bus, enum io_space space, u64 addr)
 {
-	const struct io_range *ranges = bus->ranges[space];
-	u32 low = 0, high = bus->count[space];
+	const u64 *first = bus->bases[space], *at = first;
 
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (ranges[mid].base <= addr)
-			low = mid + 1;
-		else
-			high = mid;
+	for (u32 n = bus->count[space], half; n > 1; n -= half) {
+		half = n / 2;
+		at = at[half] <= addr ? at + half : at;
 	}
-	return low;
+	return (u32)(at - first);
 }
 
 int iobus_claim(struct iobus *bus, enum io_space space, u64 base, u64 len, struct vdev *dev,
 		io_handler handler, u32 bank)
 {
 	struct io_range *ranges = bus->ranges[space];
+	u64 *bases = bus->bases[space];
 	u32 n = bus->count[space];
 
 	if (len == 0 || base >= space_end[space] || len > space_end[space] - base)
 		return -EINVAL;
 
-	u32 at = upper_bound(bus, space, base);
+	/* Where it goes: behind the last that begins at or below it. */
+	u32 at = search(bus, space, base);
 
-	if (at > 0 && base - ranges[at - 1].base < ranges[at - 1].len)
-		return -EEXIST;
+	if (n > 0 && ranges[at].base <= base) {
+		if (base - ranges[at].base < ranges[at].len)
+			return -EEXIST;
+		at++;
+	}
 	if (at < n && ranges[at].base - base < len)
 		return -EEXIST;
 	if (n == IOBUS_MAX_RANGES)
 		return -ENOSPC;
 	memmove(&ranges[at + 1], &ranges[at], (n - at) * sizeof(ranges[0]));
+	memmove(&bases[at + 1], &bases[at], (n - at) * sizeof(bases[0]));
+	bases[at] = base;
 	ranges[at] = (struct io_range){
 		.base = base,
 		.len = len,
@@ -62,14 +67,9 @@ int iobus_claim(struct iobus *bus, enum io_space space, u64 base, u64 len, struc
 
 const struct io_range *iobus_find(const struct iobus *bus, enum io_space space, u64 addr)
 {
-	u32 at = upper_bound(bus, space, addr);
+	const struct io_range *r = &bus->ranges[space][search(bus, space, addr)];
 
-	if (at == 0)
-		return NULL;
-
-	const struct io_range *r = &bus->ranges[space][at - 1];
-
-	return addr - r->base < r->len ? r : NULL;
+	return addr - r->base < r->len ? r : NULL; /* an empty bus holds zeroes */
 }
 
 int iobus_access(struct iobus *bus, enum io_space space, u64 addr, struct io_access *a)

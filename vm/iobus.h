@@ -38,6 +38,7 @@ struct io_range {
 
 struct iobus {
 	u32 count[IO_SPACES];
+	u64 bases[IO_SPACES][IOBUS_MAX_RANGES]; /* those of ranges, packed for the search */
 	struct io_range ranges[IO_SPACES]
 			      [IOBUS_MAX_RANGES]; /* sorted by base; const once the VM runs */
 };

@@ -86,11 +86,10 @@ void memory_release(struct vm *vm)
 	vm->window_end = 0;
 }
 
-void memory_report(u64 *total, u64 *free)
+void memory_report(struct memory_report *r)
 {
 	struct page_stats s;
 
 	page_stats(&s);
-	*total = s.total;
-	*free = s.free;
+	*r = (struct memory_report){ s.total, s.free, s.hv, s.hv_used, s.vm };
 }

@@ -14,5 +14,12 @@ int memory_take(struct vm *vm) __must_check;
 /* Gives it back; the VM's address space and second stage are not in use any more. */
 void memory_release(struct vm *vm);
 
-/* Bytes of memory in this machine, and of these free for guests. For reports. */
-void memory_report(u64 *total, u64 *free);
+/* In bytes. */
+struct memory_report {
+	u64 total;       /* usable memory of this machine */
+	u64 free;        /* of that, for guests */
+	u64 hv, hv_used; /* in granules of the hypervisor's; of that, in use */
+	u64 vms;         /* in granules of VMs: RAM, heaps, stacks */
+};
+
+void memory_report(struct memory_report *r);

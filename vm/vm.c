@@ -17,6 +17,7 @@
 #include "vm/build.h"
 #include "vm/hvm.h"
 #include "vm/memory.h"
+#include "vm/report.h"
 #include "vm/vcpu.h"
 
 #define VM_HEAP_LIMIT (64 * MIB)
@@ -252,6 +253,7 @@ static void clean_up(struct vm *vm)
 		vm->ports[i].thread = NULL;
 		timer_cancel(&vm->ports[i].timer);
 	}
+	report_vm(vm);
 	release(vm);
 	set_state(vm, vm->stop_reason >= STOP_TRIPLE_FAULT ? VM_CRASHED : VM_STOPPED);
 	if (vm->stop_reason >= STOP_TRIPLE_FAULT)

@@ -1,61 +1,96 @@
-; What exits cost: each operation 1000 times between two RDTSC, the median less that of nothing at all. On
-; emulators whose TSC counts instructions these are instructions from exit to entry, and the one that exits.
-; Prints "cost NAME TICKS" lines on COM1 and switches itself off.
+; What exits cost. Each operation runs 1000 times between two RDTSC, and so does its twin, the same
+; instructions without the one that exits; the difference of the two medians is what that one
+; instruction costs, itself included. Where the TSC counts instructions (Bochs, QEMU with -icount), so
+; does this. Prints a line "cost NAME TICKS" for each on COM1, then switches itself off.
 bits 64
 org 0x100000
 
-SAMPLES	equ 1000
-ARRAY	equ 0x200000			; u32 samples
-HANDLER_VECTOR equ 0x40
-IDT	equ 0x180000
-HYPERCALL_AMD equ 1
+SAMPLES equ 1000
+SAMPLE equ 0x200000			; u32 samples, in ascending order
+PAGES equ 0x400000			; memory that nothing has touched
+IDT equ 0x180000
+STACK_TOP equ 0x1f0000
+HYPERCALL equ 0x1000			; a number that no hypervisor knows
+DELAY equ 100000			; ticks from arming the timer to its interrupt
 
-	lidt	[idt_pointer]
-	mov	rsp, 0x1f0000
-	call	install_handler
-	call	enable_x2apic
-	mov	eax, 0			; AMD's VMMCALL or Intel's VMCALL?
+COM1 equ 0x3f8				; transmitter; + 5 is the line status
+PM1A_CONTROL equ 0x604
+IOAPIC_DATA equ 0xfec00010
+LAPIC_ID equ 0xfee00020
+MSR_APIC_BASE equ 0x1b
+MSR_TSC_ADJUST equ 0x3b
+MSR_TSC_DEADLINE equ 0x6e0
+MSR_EOI equ 0x80b
+MSR_SPURIOUS equ 0x80f
+MSR_ICR equ 0x830
+MSR_LVT_TIMER equ 0x832
+MSR_SELF_IPI equ 0x83f
+LVT_DEADLINE equ 1 << 18
+ICR_SELF equ 1 << 18			; destination shorthand
+VECTOR equ 0x40
+
+start:
+	mov	rsp, STACK_TOP
+	call	set_handler
+	xor	eax, eax		; CPUID leaf 0: the maker
 	cpuid
-	mov	byte [is_amd], 0
-	cmp	ecx, 0x444d4163		; "cAMD"
-	jne	not_amd
-	mov	byte [is_amd], 1
-not_amd:
-
-%macro measure 2			; name, label of the operation
-	mov	rdi, %2
-	call	sample_all
-	mov	rsi, %1
+	cmp	ecx, 0x444d4163		; "cAMD" of AuthenticAMD
+	sete	[is_amd]
+	call	apic_on			; in xAPIC mode, as the first row needs it
+	mov	rbx, table
+.row:
+	mov	rdi, [rbx + ROW_TWIN]
+	call	median
+	mov	ebp, eax
+	mov	rdi, [rbx + ROW_OP]
+	call	median
+	sub	eax, ebp
+	sub	eax, [rbx + ROW_LESS]
+	mov	rsi, [rbx + ROW_NAME]
 	call	report
-%endmacro
-
-	mov	rdi, op_nothing
-	call	sample_all
-	mov	[baseline], eax
-	measure	name_cpuid, op_cpuid
-	measure	name_hypercall, op_hypercall
-	measure	name_pic, op_pic
-	measure	name_pit, op_pit
-	measure	name_ioapic, op_ioapic
-	measure	name_rdmsr, op_rdmsr
-	measure	name_wrmsr, op_wrmsr
-	measure	name_selfipi, op_selfipi
-	mov	dx, 0x604		; PM1a control: S5
-	mov	ax, 0x2000
+	add	rbx, ROW_SIZE
+	cmp	rbx, table_xapic_end
+	jne	.same_mode
+	call	x2apic_on
+.same_mode:
+	cmp	rbx, table_end
+	jb	.row
+	mov	dx, PM1A_CONTROL
+	mov	ax, 0x2000		; SLP_EN, SLP_TYP 0: S5
 	out	dx, ax
-dead:	hlt
-	jmp	dead
+.off:
+	hlt
+	jmp	.off
 
-; Operations: may change rax, rbx, rcx, rdx.
-op_nothing:
+; Operations and their twins. They may change rax, rcx, rdx and rsi.
+
+nothing:
 	ret
+
+op_lapic_id:
+	mov	esi, LAPIC_ID
+	mov	eax, [rsi]
+	ret
+twin_lapic_id:
+	mov	esi, LAPIC_ID
+	ret
+
 op_cpuid:
+	push	rbx			; CPUID changes it
 	xor	eax, eax
 	xor	ecx, ecx
 	cpuid
+	pop	rbx
 	ret
+twin_cpuid:
+	push	rbx
+	xor	eax, eax
+	xor	ecx, ecx
+	pop	rbx
+	ret
+
 op_hypercall:
-	mov	eax, 0x1000
+	mov	eax, HYPERCALL
 	cmp	byte [is_amd], 0
 	je	.intel
 	vmmcall
@@ -63,35 +98,86 @@ op_hypercall:
 .intel:
 	vmcall
 	ret
+twin_hypercall:
+	mov	eax, HYPERCALL
+	cmp	byte [is_amd], 0
+	je	.intel
+	ret
+.intel:
+	ret
+
 op_pic:
 	in	al, 0x21
 	ret
 op_pit:
 	in	al, 0x40
 	ret
+
 op_ioapic:
-	mov	ebx, 0xfec00010
-	mov	eax, [rbx]
+	mov	esi, IOAPIC_DATA
+	mov	eax, [rsi]
 	ret
+twin_ioapic:
+	mov	esi, IOAPIC_DATA
+	ret
+
 op_rdmsr:
-	mov	ecx, 0x3b		; TSC_ADJUST
+	mov	ecx, MSR_TSC_ADJUST
 	rdmsr
 	ret
+twin_rdmsr:
+	mov	ecx, MSR_TSC_ADJUST
+	ret
+
 op_wrmsr:
-	mov	ecx, 0x3b
+	mov	ecx, MSR_TSC_ADJUST
 	xor	eax, eax
 	xor	edx, edx
 	wrmsr
 	ret
-op_selfipi:				; to its handler and back
-	mov	byte [arrived], 0
-	mov	ecx, 0x83f
-	mov	eax, HANDLER_VECTOR
+twin_wrmsr:
+	mov	ecx, MSR_TSC_ADJUST
+	xor	eax, eax
 	xor	edx, edx
+	ret
+
+op_ipi_self:				; to its handler and back, both of them included
+	mov	ecx, MSR_SELF_IPI
+	mov	eax, VECTOR
+	xor	edx, edx
+ipi:
+	mov	byte [arrived], 0
 	sti
 	wrmsr
-.wait:	cmp	byte [arrived], 0
+.wait:
+	cmp	byte [arrived], 0
 	je	.wait
+	cli
+	ret
+op_ipi_icr:
+	mov	ecx, MSR_ICR
+	mov	eax, ICR_SELF | VECTOR
+	xor	edx, edx
+	jmp	ipi
+
+op_touch:
+	mov	rsi, [next_page]
+	add	qword [next_page], 0x1000
+	inc	byte [rsi]
+	ret
+twin_touch:
+	mov	rsi, [next_page]
+	add	qword [twin_page], 0x1000
+	ret
+
+op_hlt:					; from arming the timer to its handler and back
+	mov	ecx, MSR_TSC_DEADLINE
+	rdtsc
+	add	eax, DELAY
+	adc	edx, 0
+	sti
+	wrmsr
+	hlt
 	cli
 	ret
 
@@ -100,7 +186,7 @@ handler:
 	push	rcx
 	push	rdx
 	mov	byte [arrived], 1
-	mov	ecx, 0x80b		; EOI
+	mov	ecx, MSR_EOI
 	xor	eax, eax
 	xor	edx, edx
 	wrmsr
@@ -109,9 +195,9 @@ handler:
 	pop	rax
 	iretq
 
-; rdi: operation. Returns eax: the median.
-sample_all:
-	xor	r8d, r8d
+; rdi: operation. Returns eax: the median of its ticks.
+median:
+	xor	r8d, r8d		; samples taken
 .next:
 	lfence
 	rdtsc
@@ -120,102 +206,148 @@ sample_all:
 	lfence
 	rdtsc
 	sub	eax, r9d
-	mov	r10d, r8d		; insert into the sorted array
+	mov	r10d, r8d		; sort it in
 .shift:
 	test	r10d, r10d
 	jz	.place
-	mov	edx, [ARRAY + r10 * 4 - 4]
+	mov	edx, [SAMPLE + r10 * 4 - 4]
 	cmp	edx, eax
 	jbe	.place
-	mov	[ARRAY + r10 * 4], edx
+	mov	[SAMPLE + r10 * 4], edx
 	dec	r10d
 	jmp	.shift
 .place:
-	mov	[ARRAY + r10 * 4], eax
+	mov	[SAMPLE + r10 * 4], eax
 	inc	r8d
 	cmp	r8d, SAMPLES
 	jb	.next
-	mov	eax, [ARRAY + SAMPLES / 2 * 4]
+	mov	eax, [SAMPLE + SAMPLES / 2 * 4]
 	ret
 
-; rsi: name; eax: ticks. Prints a line.
+; rsi: name; eax: ticks, signed. Prints a line. Changes all but rbx.
 report:
-	sub	eax, [baseline]
 	push	rax
 	push	rsi
 	mov	rsi, text_cost
 	call	print
 	pop	rsi
 	call	print
+	mov	rsi, text_blank
+	call	print
 	pop	rax
-	mov	rdi, number_end
+	test	eax, eax
+	jns	.positive
+	push	rax
+	mov	rsi, text_minus
+	call	print
+	pop	rax
+	neg	eax
+.positive:
+	mov	rsi, number_end
 	mov	ecx, 10
 .digit:
 	xor	edx, edx
 	div	ecx
 	add	dl, '0'
-	dec	rdi
-	mov	[rdi], dl
+	dec	rsi
+	mov	[rsi], dl
 	test	eax, eax
 	jnz	.digit
-	mov	rsi, rdi
 print:
-	mov	dx, 0x3f8
-.next:
 	lodsb
 	test	al, al
 	jz	.done
-	push	rax
-.room:	mov	dx, 0x3fd		; line status: transmitter empty
+	mov	ah, al
+	mov	dx, COM1 + 5
+.room:
 	in	al, dx
-	test	al, 0x20
+	test	al, 0x20		; transmitter empty
 	jz	.room
-	pop	rax
-	mov	dx, 0x3f8
+	mov	al, ah
+	mov	dx, COM1
 	out	dx, al
-	jmp	.next
+	jmp	print
 .done:
 	ret
 
-install_handler:
-	mov	rdi, IDT
-	xor	eax, eax
-	mov	ecx, 256 * 2
-	rep stosq
-	mov	rdi, IDT + HANDLER_VECTOR * 16
+set_handler:
+	mov	rdi, IDT + VECTOR * 16
 	mov	rax, handler
 	mov	[rdi], ax
-	mov	word [rdi + 2], 0x10
-	mov	word [rdi + 4], 0x8e00
+	mov	word [rdi + 2], 0x10	; the loader's code segment
+	mov	word [rdi + 4], 0x8e00	; present, interrupt gate
 	shr	rax, 16
 	mov	[rdi + 6], ax
+	mov	dword [rdi + 8], 0
+	mov	dword [rdi + 12], 0
+	lidt	[idt_pointer]
 	ret
 
-enable_x2apic:
-	mov	ecx, 0x1b
+apic_on:				; xAPIC mode; its registers at their usual place
+	mov	ecx, MSR_APIC_BASE
 	rdmsr
-	or	eax, 0xc00
+	or	eax, 1 << 11
 	wrmsr
-	mov	ecx, 0x80f		; spurious vector: on
-	mov	eax, 0x1ff
+	ret
+
+x2apic_on:
+	mov	ecx, MSR_APIC_BASE
+	rdmsr
+	or	eax, 3 << 10
+	wrmsr
+	mov	ecx, MSR_SPURIOUS
+	mov	eax, 0x1ff		; on
 	xor	edx, edx
 	wrmsr
+	mov	ecx, MSR_LVT_TIMER
+	mov	eax, LVT_DEADLINE | VECTOR
+	wrmsr
 	ret
 
+ROW_NAME equ 0
+ROW_OP equ 8
+ROW_TWIN equ 16
+ROW_LESS equ 24
+ROW_SIZE equ 32
+
+align 8
+table:					; name, operation, twin, ticks of the operation to leave out
+	dq	name_lapic_id, op_lapic_id, twin_lapic_id, 0
+table_xapic_end:
+	dq	name_cpuid, op_cpuid, twin_cpuid, 0
+	dq	name_hypercall, op_hypercall, twin_hypercall, 0
+	dq	name_pic, op_pic, nothing, 0
+	dq	name_pit, op_pit, nothing, 0
+	dq	name_ioapic, op_ioapic, twin_ioapic, 0
+	dq	name_rdmsr, op_rdmsr, twin_rdmsr, 0
+	dq	name_wrmsr, op_wrmsr, twin_wrmsr, 0
+	dq	name_ipi_icr, op_ipi_icr, nothing, 0
+	dq	name_ipi_self, op_ipi_self, nothing, 0
+	dq	name_hlt, op_hlt, nothing, DELAY
+	dq	name_touch, op_touch, twin_touch, 0
+table_end:
+
+next_page: dq	PAGES
+twin_page: dq	PAGES
 idt_pointer:
-	dw	256 * 16 - 1
+	dw	(VECTOR + 1) * 16 - 1
 	dq	IDT
-baseline: dd	0
 arrived: db	0
 is_amd:	db	0
+name_lapic_id: db "mmio-lapic-id", 0
+name_cpuid: db	"cpuid", 0
+name_hypercall: db "hypercall", 0
+name_pic: db	"in-pic", 0
+name_pit: db	"in-pit", 0
+name_ioapic: db	"mmio-ioapic", 0
+name_rdmsr: db	"rdmsr", 0
+name_wrmsr: db	"wrmsr", 0
+name_ipi_icr: db "ipi-icr", 0
+name_ipi_self: db "ipi-self", 0
+name_hlt: db	"hlt-wake", 0
+name_touch: db	"first-touch", 0
 text_cost: db	"cost ", 0
-name_cpuid: db	"cpuid ", 0
-name_hypercall: db "hypercall ", 0
-name_pic: db	"in-pic ", 0
-name_pit: db	"in-pit ", 0
-name_ioapic: db	"mmio-ioapic ", 0
-name_rdmsr: db	"rdmsr ", 0
-name_wrmsr: db	"wrmsr ", 0
-name_selfipi: db "self-ipi ", 0
+text_blank: db	" ", 0
+text_minus: db	"-", 0
 	times 10 db 0
 number_end: db	10, 0

@@ -222,21 +222,34 @@ step3:	cmp	dword [steps], 6
 	cmp	eax, 0x4000		; BS, no breakpoint
 	jne	bad
 	check 21			; prefixes count
-	xor	eax, eax
+	mov	dword [steps], 0
+	pushfq
+	or	dword [rsp], TF
+	popfq
 	db	0x66, 0x48
 	cpuid
+step4:	pushfq
+	and	dword [rsp], ~TF
+	popfq
+	cmp	dword [steps], 4
+	jne	bad
+	mov	rax, step4
+	cmp	[step_rips], rax
+	jne	bad
 	xor	eax, eax
 	db	0xf2, 0x67
 	cpuid
 	mov	esi, 20			; the same place, other code
+	xor	edi, edi
 .again:
-	mov	word [patched], 0xa20f	; CPUID
-	mov	word [patched + 2], 0x9090
-	call	patched
 	mov	dword [patched], 0xa20f6666
+	call	patched
+	mov	dword [patched], 0xc7ffa20f ; CPUID, INC EDI
 	call	patched
 	dec	esi
 	jnz	.again
+	cmp	edi, 20
+	jne	bad
 	check 22			; the shadow of STI ends behind a skipped instruction, not before
 	call	enable_x2apic
 	mov	dword [interrupts], 0
@@ -391,141 +404,7 @@ power_off:
 	hlt
 	jmp	power_off
 
-enable_x2apic:
-	mov	ecx, MSR_APIC_BASE
-	rdmsr
-	or	eax, 0xc00
-	wrmsr
-	write_msr X2APIC_SVR, 0, 0x1ff
-	ret
-
-send_nmi:
-	mov	ecx, X2APIC_ID
-	rdmsr
-	mov	edx, eax
-	mov	eax, ICR_NMI
-	mov	ecx, X2APIC_ICR
-	wrmsr
-	ret
-
-print:
-	mov	dx, 0x3f8
-	lodsb
-	test	al, al
-	jz	.end
-	out	dx, al
-	jmp	print
-.end:	ret
-
-print_number:				; RAX in hexadecimal, a space before
-	mov	rbx, rax
-	mov	dx, 0x3f8
-	mov	al, ' '
-	out	dx, al
-	mov	ecx, 16
-.digit:	rol	rbx, 4
-	mov	al, bl
-	and	al, 15
-	add	al, '0'
-	cmp	al, '9'
-	jbe	.out
-	add	al, 'a' - '9' - 1
-.out:	out	dx, al
-	loop	.digit
-	ret
-
-install_handlers:
-	mov	rsi, stubs
-	mov	rdi, IDT
-	mov	ecx, 256
-.gate:
-	mov	rax, rsi
-	mov	[rdi], ax		; offset 15:0
-	mov	word [rdi + 2], CODE_SELECTOR
-	mov	word [rdi + 4], GATE
-	shr	rax, 16
-	mov	[rdi + 6], ax		; offset 31:16
-	mov	qword [rdi + 8], 0	; offset 63:32
-	add	rsi, 16
-	add	rdi, 16
-	dec	ecx
-	jnz	.gate
-	lidt	[idt_pointer]
-	ret
-
-align 16
-stubs:
-%assign vector 0
-%rep 256
-	%if vector != 8 && vector != 17 && !(vector >= 10 && vector <= 14)
-	push	0			; no error code
-	%endif
-	push	strict dword vector
-	jmp	near handler
-	align 16
-%assign vector vector + 1
-%endrep
-
-; The frame: vector, error code, RIP, CS, RFLAGS, RSP, SS.
-handler:
-	push	rax
-	push	rcx
-	push	rdx
-	push	rbx
-	mov	rax, [rsp + 32]		; vector
-	mov	rbx, [rsp + 48]		; RIP
-	cmp	eax, 1
-	je	.debug
-	cmp	eax, 2
-	je	.nmi
-	cmp	eax, VECTOR
-	je	.interrupt
-	mov	[seen_vector], eax
-	mov	[seen_rip], rbx
-	mov	rax, [resume]
-	test	rax, rax
-	jz	bad			; nobody asked for it
-	mov	qword [resume], 0
-	mov	[rsp + 48], rax
-.return:
-	pop	rbx
-	pop	rdx
-	pop	rcx
-	pop	rax
-	add	rsp, 16
-	iretq
-.debug:
-	mov	ecx, [steps]
-	cmp	ecx, 16
-	jae	bad
-	mov	[step_rips + rcx * 8], rbx
-	inc	dword [steps]
-	mov	rax, dr6
-	mov	[step_dr6], rax
-	mov	eax, 0xffff0ff0
-	mov	dr6, rax
-	jmp	.return
-.interrupt:
-	mov	[interrupt_rip], rbx
-	inc	dword [interrupts]
-	write_msr X2APIC_EOI, 0, 0
-	jmp	.return
-.nmi:
-	inc	dword [nmis]
-	cmp	dword [nmi_depth], 0
-	je	.first
-	inc	dword [nmi_nested]
-.first:
-	inc	dword [nmi_depth]
-	cmp	dword [nmi_again], 0
-	je	.last
-	dec	dword [nmi_again]
-	call	send_nmi		; blocked until the IRET
-	xor	eax, eax
-	cpuid
-.last:
-	dec	dword [nmi_depth]
-	jmp	.return
+%include "tests/guest/cpu.inc"
 
 ; Code that is changed under way.
 align 16

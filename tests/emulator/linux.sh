@@ -1,0 +1,20 @@
+# For tests that boot an unmodified Debian kernel as a guest. Sourced; wants TEST_DIR and CPU.
+
+# linux GUEST-MIB [tools/run arguments]: the guest must reach its init and switch itself off, and the
+# host with it, in an orderly way.
+linux() {
+	local mem=$1 set=$TEST_DIR/set-$1 console=$TEST_DIR/console status=0
+	shift
+	[ -d "$set" ] || tools/mkbootset "$set" --mem "$mem" \
+		--cmdline "console=ttyS0 plinth.test=poweroff" >/dev/null
+	echo "--- guest of $mem MiB, $*"
+	tools/run --cpu "$CPU" --bootset "$set" --append 'follow=all poweroff=last-guest' \
+		--timeout 280 "$@" </dev/null >"$console" 2>&1 || status=$?
+	if [ "$status" != 0 ] || ! grep -aq '^\[linux\] guest: init reached' "$console" ||
+		! grep -aq 'domain linux: powered off' "$console"; then
+		cat "$console"
+		echo "FAIL: guest of $mem MiB, $*: status $status"
+		exit 1
+	fi
+	grep -a 'init reached' "$console"
+}

@@ -1,0 +1,23 @@
+/*
+ * For `flags: -include tests/host/fake_cpu.h`: the CPU's privileged instructions, and those whose
+ * results a test chooses, become calls of functions that the test supplies (tests/host/fake_vcpu.c has some).
+ */
+#pragma once
+
+#include "arch/cpu.h"
+
+struct cpuid fake_cpuid(u32 leaf, u32 subleaf);
+u64 fake_rdmsr(u32 msr);
+void fake_wrmsr(u32 msr, u64 value);
+u64 fake_rdtsc(void);
+void fake_xsetbv(u32 index, u64 value);
+u64 fake_read_dr6(void);
+void fake_write_dr6(u64 value);
+
+#define cpuid(leaf, subleaf) fake_cpuid(leaf, subleaf)
+#define rdmsr(msr) fake_rdmsr(msr)
+#define wrmsr(msr, value) fake_wrmsr(msr, value)
+#define rdtsc() fake_rdtsc()
+#define xsetbv(index, value) fake_xsetbv(index, value)
+#define read_dr6() fake_read_dr6()
+#define write_dr6(value) fake_write_dr6(value)

@@ -1,0 +1,9 @@
+/*
+ * What a VM has cost, for the log.
+ */
+#pragma once
+
+struct vm;
+
+/* Debug lines: exits by kind, memory beside RAM. By the keeper, before the VM gives its memory back. */
+void report_vm(const struct vm *vm);
