@@ -8,6 +8,8 @@ CC    := gcc
 LD    := ld
 NASM  := nasm
 OBJ   := $(BUILD)/obj
+# No rules but those below: make's own would try to make the .d files that are included.
+MAKEFLAGS += --no-builtin-rules
 Q     := $(if $(filter 1,$(V)),,@)
 
 # --- sources: every .c and .asm of these folders is part of the image -----------------------------
@@ -108,7 +110,7 @@ $(OBJ)/plinth.first: $(OBJECTS) $(OBJ)/symtab.empty.asm.o linker.ld $(OBJ)/objec
 
 $(BUILD)/plinth.debug: $(OBJ)/plinth.first $(OBJ)/symtab.asm.o
 	@echo "  LD  $@"
-	$(Q)$(LD) $(LDFLAGS) -o $@ $(OBJECTS) $(OBJ)/symtab.asm.o
+	$(Q)$(LD) $(LDFLAGS) -Map=$(@:.debug=.map) -o $@ $(OBJECTS) $(OBJ)/symtab.asm.o
 	@nm $@ | tools/mksyms | cmp -s - $(OBJ)/symtab.asm || \
 		{ echo "the second link moved functions: the symbol table is wrong"; rm -f $@; exit 1; }
 

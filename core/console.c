@@ -144,7 +144,8 @@ void console_flush(void)
 	} while (more || atomic_load_relaxed(&flush_requests) != seen);
 }
 
-void console_write(const char *s, size_t n)
+/* fresh: on a line of its own. */
+static void write_text(const char *s, size_t n, bool fresh)
 {
 	u64 flags;
 
@@ -156,10 +157,22 @@ void console_write(const char *s, size_t n)
 	}
 	while (print_lines())
 		;
+	if (fresh && mid_line)
+		write_sinks("\n", 1);
 	write_sinks(s, n);
 	mid_line = s[n - 1] != '\n';
 	console_disown(flags);
 	console_flush();
+}
+
+void console_write(const char *s, size_t n)
+{
+	write_text(s, n, false);
+}
+
+void console_write_line(const char *s, size_t n)
+{
+	write_text(s, n, true);
 }
 
 void console_add(const struct console_sink *sink)

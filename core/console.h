@@ -18,6 +18,9 @@ void console_add(const struct console_sink *sink);
 /* Writes raw text, atomically against other writers. Any context. */
 void console_write(const char *s, size_t n);
 
+/* The same for whole lines: an unfinished one is ended first. */
+void console_write_line(const char *s, size_t n);
+
 /* For panic: writes with no lock, and waits until it has left the machine. */
 void console_write_raw(const char *s, size_t n);
 

@@ -101,7 +101,7 @@ static void bochs_power_off(void)
 
 static void say(const char *text)
 {
-	console_write(text, strlen(text));
+	console_write_line(text, strlen(text));
 	console_drain();
 }
 

@@ -5,15 +5,15 @@
 #include "ept/s2.h"
 
 /* An entry's bits */
-#define EPT_R BIT(0)
-#define EPT_W BIT(1)
-#define EPT_X BIT(2)
-#define EPT_RIGHTS (EPT_R | EPT_W | EPT_X)
-#define EPT_TYPE_WB (6ULL << 3) /* leaves: memory type in 5:3 */
-#define EPT_TYPE_UC (0ULL << 3)
+#define EPT_R          BIT(0)
+#define EPT_W          BIT(1)
+#define EPT_X          BIT(2)
+#define EPT_RIGHTS     (EPT_R | EPT_W | EPT_X)
+#define EPT_TYPE_WB    (6ULL << 3) /* leaves: memory type in 5:3 */
+#define EPT_TYPE_UC    (0ULL << 3)
 #define EPT_IGNORE_PAT BIT(6)
-#define EPT_LEAF BIT(7) /* at levels above 0 */
-#define EPT_ADDR BITS(51, 12)
+#define EPT_LEAF       BIT(7) /* at levels above 0 */
+#define EPT_ADDR       BITS(51, 12)
 
 static bool ept_present(u64 entry)
 {

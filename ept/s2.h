@@ -12,8 +12,8 @@
 
 struct s2 {
 	struct ptab_format fmt; /* const: the backend's, with the largest leaf that is allowed */
-	struct ptab pt; /* lock */
-	struct spinlock lock; /* RANK_ASPACE */
+	struct ptab pt;         /* lock */
+	struct spinlock lock;   /* RANK_ASPACE */
 	/*
 	 * Raised by every change that takes a translation away; a vCPU whose last entry saw an older
 	 * value flushes before it enters. Written under lock with release; read with acquire at entry.
@@ -29,7 +29,8 @@ extern const struct ptab_format ptab_ept;
 extern const struct ptab_format ptab_npt;
 
 /* Uses 1 GiB leaves where allowed (by the CPU, and by no erratum). -ENOMEM. */
-int s2_init(struct s2 *s2, const struct ptab_format *fmt, void (*kick_all)(void *ctx), void *ctx) __must_check;
+int s2_init(struct s2 *s2, const struct ptab_format *fmt, void (*kick_all)(void *ctx), void *ctx)
+	__must_check;
 void s2_destroy(struct s2 *s2);
 
 /* Maps RAM, write-back: read, write, execute as prot says. -EEXIST, -ENOMEM. */

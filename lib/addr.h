@@ -22,7 +22,7 @@ typedef struct {
 } vaddr_t;
 
 #define PADDR(x) ((paddr_t){ (x) })
-#define GPA(x) ((gpa_t){ (x) })
+#define GPA(x)   ((gpa_t){ (x) })
 #define VADDR(x) ((vaddr_t){ (x) })
 
 static inline vaddr_t vaddr_of(const volatile void *p)

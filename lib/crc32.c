@@ -39,8 +39,8 @@ u32 crc32_update(u32 crc, const void *data, size_t n)
 		__builtin_memcpy(&w, p, 8);
 		w ^= crc;
 		crc = table[7][w & 0xff] ^ table[6][w >> 8 & 0xff] ^ table[5][w >> 16 & 0xff] ^
-		      table[4][w >> 24 & 0xff] ^ table[3][w >> 32 & 0xff] ^ table[2][w >> 40 & 0xff] ^
-		      table[1][w >> 48 & 0xff] ^ table[0][w >> 56];
+		      table[4][w >> 24 & 0xff] ^ table[3][w >> 32 & 0xff] ^
+		      table[2][w >> 40 & 0xff] ^ table[1][w >> 48 & 0xff] ^ table[0][w >> 56];
 	}
 	while (n--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];

@@ -8,10 +8,10 @@
 #include "lib/string.h"
 
 /* RFC 1952, 2.3 */
-#define GZIP_ID1 0x1f
-#define GZIP_ID2 0x8b
+#define GZIP_ID1     0x1f
+#define GZIP_ID2     0x8b
 #define GZIP_DEFLATE 8
-#define GZIP_HEADER 10
+#define GZIP_HEADER  10
 #define GZIP_TRAILER 8
 
 enum gzip_flags {

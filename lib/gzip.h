@@ -15,4 +15,5 @@ bool gzip_is(const u8 *data, size_t size);
  * which may be NULL, is called now and then, for those who must not be away for long. work is
  * inflate_raw()'s. 0 or -EINVAL.
  */
-int gzip_check(const u8 *data, size_t size, size_t *used, void (*step)(void), void *work) __must_check;
+int gzip_check(const u8 *data, size_t size, size_t *used, void (*step)(void), void *work)
+	__must_check;

@@ -12,14 +12,14 @@
 
 #define WINDOW_BITS 15 /* the largest window that DEFLATE has */
 #define WINDOW_SIZE (1u << WINDOW_BITS)
-#define STATE_MAX (INFLATE_WORK_SIZE - WINDOW_SIZE)
+#define STATE_MAX   (INFLATE_WORK_SIZE - WINDOW_SIZE)
 
 struct run {
 	const u8 *next; /* input not handed over yet */
 	size_t left;
 	int (*sink)(void *ctx, const u8 *data, size_t n);
 	void *ctx;
-	int err; /* of sink */
+	int err;   /* of sink */
 	u8 *state; /* memory for the decoder; NULL: it has taken it */
 };
 
@@ -65,9 +65,11 @@ static int window_full(void *ctx, unsigned char *data, unsigned int n)
 int inflate_raw(const u8 *in, size_t size, size_t *used,
 		int (*sink)(void *ctx, const u8 *data, size_t n), void *ctx, void *work)
 {
-	struct run r = {
-		.next = in, .left = size, .sink = sink, .ctx = ctx, .state = (u8 *)work + WINDOW_SIZE
-	};
+	struct run r = { .next = in,
+			 .left = size,
+			 .sink = sink,
+			 .ctx = ctx,
+			 .state = (u8 *)work + WINDOW_SIZE };
 	z_stream z = { .zalloc = work_alloc, .zfree = work_free, .opaque = &r };
 	int ret;
 

@@ -16,4 +16,5 @@
  * INFLATE_WORK_SIZE bytes, aligned to 16. 0, -EINVAL (damaged, or in ends first) or sink's error.
  */
 int inflate_raw(const u8 *in, size_t size, size_t *used,
-		int (*sink)(void *ctx, const u8 *data, size_t n), void *ctx, void *work) __must_check;
+		int (*sink)(void *ctx, const u8 *data, size_t n), void *ctx, void *work)
+	__must_check;

@@ -24,8 +24,16 @@
 #define SCROLLBACK_SIZE (64 * KIB)
 #define PIECE_SIZE 512u
 #define PARTIAL_NS 200000000ULL /* after so long an unfinished line is shown */
+#define LOOK_NS 2000000ULL /* while a guest writes it is looked at so often, without being asked */
 #define LINE_SIZE 1024u /* of a followed line with its prefix; longer ones are broken up */
 #define SHOWN_MAX 4u /* characters that show one byte */
+
+/* How a guest that writes gets the manager to look, without waking it for every byte. */
+enum attention {
+	ATTENTION_NONE, /* the next byte wakes it */
+	ATTENTION_SOON, /* it looks again by itself */
+	ATTENTION_NOW, /* it was woken, since the ring fills up */
+};
 
 struct serial {
 	struct vm *vm; /* const, as are the next four */
@@ -33,7 +41,7 @@ struct serial {
 	struct chardev *dev;
 	bool follow;
 	u8 *scrollback; /* NULL: there was no memory for it */
-	u32 woken; /* atomic: the manager was woken and has not looked yet */
+	u32 attention; /* atomic, enum attention */
 	u32 ended; /* atomic: the guest has ended, and somebody waits in serial_sync() */
 	/* The manager's: */
 	u64 written; /* bytes ever put into scrollback */
@@ -48,12 +56,21 @@ static u32 count;
 static struct serial *attached; /* the manager's */
 static struct thread *waiter; /* in serial_sync() */
 
-/* A guest wrote something: the first byte since the manager's last look wakes it. */
 static void guest_wrote(void *ctx)
 {
 	struct serial *s = ctx;
+	u32 wanted = ATTENTION_SOON;
 
-	if (!atomic_xchg(&s->woken, 1)) /* pairs with the one in drain() */
+	if (chardev_guest_room(s->dev) < CHARDEV_RING_SIZE / 2)
+		wanted = ATTENTION_NOW;
+	/*
+	 * The byte is in the ring before attention is read: either that is what the manager set before its
+	 * last look, which then finds the byte, or the manager is woken. Pairs with the exchange in drain().
+	 */
+	smp_mb();
+	if (atomic_load_relaxed(&s->attention) >= wanted)
+		return;
+	if (atomic_xchg(&s->attention, wanted) < wanted)
 		manager_wake();
 }
 
@@ -180,24 +197,25 @@ static void show(struct serial *s, const u8 *data, size_t n)
 	s->last_ns = clock_ns();
 }
 
-/* Moves one piece; true: there was one. */
+/* Moves one piece; true: there may be more. */
 static bool drain(struct serial *s)
 {
 	u8 piece[PIECE_SIZE];
-	size_t n;
+	size_t n = chardev_host_read(s->dev, piece, sizeof(piece));
 
-	/* Before the ring is read: what comes after that wakes us again. Pairs with guest_wrote(). */
-	atomic_xchg(&s->woken, 0);
-	n = chardev_host_read(s->dev, piece, sizeof(piece));
+	if (n)
+		atomic_store_relaxed(&s->attention, ATTENTION_SOON);
+	else if (atomic_xchg(&s->attention, ATTENTION_NONE)) /* pairs with guest_wrote() */
+		return true; /* look once more: a byte that came before this woke nobody */
 	scrollback_put(s, piece, n);
 	show(s, piece, n);
-	return n != 0;
+	return n == sizeof(piece);
 }
 
 /* Nobody writes any more. */
 static void finish(struct serial *s)
 {
-	while (drain(s))
+	while (drain(s) || atomic_load_relaxed(&s->attention))
 		;
 	if (s->len > s->prefix)
 		line_end(s);
@@ -230,6 +248,8 @@ u64 serial_deadline(void)
 	for (u32 i = 0; i < count; i++) {
 		const struct serial *s = serials[i];
 
+		if (atomic_load_relaxed(&s->attention))
+			deadline = MIN(deadline, clock_ns() + LOOK_NS);
 		if (s->len > s->prefix)
 			deadline = MIN(deadline, s->last_ns + PARTIAL_NS);
 	}

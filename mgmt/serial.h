@@ -23,7 +23,7 @@ void serial_sync(struct vm *vm);
 
 /* The rest is for the manager's thread. */
 
-/* Moves a piece of what each guest wrote; true: there was some. */
+/* Moves a piece of what each guest wrote; true: there may be more. */
 bool serial_poll(void);
 
 /* When serial_poll() wants to be called though nobody woke the manager; ~0: not. */

@@ -33,10 +33,12 @@ enum svm_work {
 	WORK_CR8 = BIT(2),  /* writes of CR8 are intercepted: look whether they still must be */
 	WORK_TLB = BIT(3),  /* TLB_CONTROL is to be taken back */
 	WORK_IRET = BIT(4), /* the guest is at the IRET that ends its NMI handler */
-	WORK_ENTRY = BITS(4, 0),
-	/* And for the exit after it: */
-	WORK_STEPPING = BIT(5), /* RFLAGS.TF is ours, for one instruction */
-	WORK_SOFT = BIT(6),     /* RIP was moved over a software event: soft_len */
+};
+
+/* ... and for svm_long_exit() after it. */
+enum svm_after {
+	AFTER_STEPPING = BIT(0), /* RFLAGS.TF is ours, for one instruction */
+	AFTER_SOFT = BIT(1),     /* RIP was moved over a software event: soft_len */
 };
 
 /* insnlen.h: an instruction that exited before. */
@@ -58,6 +60,8 @@ struct hvm_vcpu {
 	u64 vmcb_pa;       /* const */
 	u64 host_pa;       /* where this CPU's FS, GS, TR, LDTR and SYSCALL state are */
 	u32 work;          /* enum svm_work */
+	u32 after;         /* enum svm_after */
+	u8 tpr;            /* the task priority that the VMCB was given */
 	u32 nmi_shadow;    /* SHADOW_NMI while the guest is in an NMI handler, else 0 */
 	s32 cpu;           /* where asid is from; -1: nowhere yet */
 	u32 asid;

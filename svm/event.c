@@ -56,7 +56,7 @@ void svm_inject(struct vcpu *v, const struct vm_event *ev)
 		} else {
 			v->regs.rip += ev->insn_len;
 			s->soft_len = ev->insn_len;
-			s->work |= WORK_SOFT;
+			s->after |= AFTER_SOFT;
 		}
 	}
 }
@@ -172,7 +172,7 @@ void svm_step_begin(struct vcpu *v)
 		lapic_ipi(cpu_id(), IRQ_VECTOR_RESCHED);
 		return;
 	}
-	s->work |= WORK_STEPPING;
+	s->after |= AFTER_STEPPING;
 	s->step_tf = v->regs.rflags & RFLAGS_TF;
 	v->regs.rflags |= RFLAGS_TF;
 	vcpu_dirty(v, RG_RFLAGS);
@@ -202,7 +202,7 @@ bool svm_step_end(struct vcpu *v, struct vm_exit *e)
 		s->vmcb->control.exit_code == VMEXIT_EXCEPTION + TRAP_DB && (r->dr6 & DR6_BS);
 	bool iret = iret_done(v, stepped);
 
-	s->work &= ~(u32)WORK_STEPPING;
+	s->after &= ~(u32)AFTER_STEPPING;
 	/* After an IRET, TF is what it loaded. */
 	if (!(stepped && iret)) {
 		vcpu_dirty(v, RG_RFLAGS);

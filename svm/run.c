@@ -52,7 +52,7 @@ static bool cr8_matters(const struct vlapic *l, u32 tpr)
 	return tpr && (tpr > 1 || apic_reg(l, LAPIC_IRR));
 }
 
-static __noinline void svm_prepare(struct vcpu *v, u32 tpr)
+static __noinline void svm_prepare(struct vcpu *v)
 {
 	struct hvm_vcpu *s = v->hvm;
 
@@ -62,8 +62,8 @@ static __noinline void svm_prepare(struct vcpu *v, u32 tpr)
 		asid_assign(s);
 		s->work &= ~(u32)WORK_ASID;
 	}
-	if ((s->work & WORK_CR8) || cr8_matters(v->lapic, tpr))
-		cr8_intercept(v, tpr);
+	if ((s->work & WORK_CR8) || cr8_matters(v->lapic, s->tpr))
+		cr8_intercept(v, s->tpr);
 	if (s->work & (WORK_NMI_WINDOW | WORK_IRET))
 		svm_step_begin(v);
 	if (v->dirty)
@@ -79,8 +79,8 @@ static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
 	if (info & EVENT_VALID)
 		svm_event_cut_short(v, info);
 	s->soft_len = 0;
-	s->work &= ~(u32)WORK_SOFT;
-	if ((s->work & WORK_STEPPING) && svm_step_end(v, e))
+	s->after &= ~(u32)AFTER_SOFT;
+	if ((s->after & AFTER_STEPPING) && svm_step_end(v, e))
 		return;
 	svm_decode_exit(v, e);
 }
@@ -99,9 +99,17 @@ static __always_inline void regs_from_vmcb(struct vcpu *v, const struct vmcb *b,
 }
 static_assert(INT_STATE_SHADOW == SHADOW_STI, "the shadow's bit is taken over as it is");
 
-static __noinline void tpr_changed(struct vcpu *v, u8 cr8)
+static __noinline void tpr_to_vmcb(struct hvm_vcpu *s, u8 tpr)
 {
-	vlapic_set_cr8(v->lapic, cr8);
+	s->tpr = tpr;
+	s->vmcb->control.v_tpr = tpr;
+	vmcb_changed(s, CLEAN_INT);
+}
+
+static __noinline void tpr_from_vmcb(struct vcpu *v)
+{
+	v->hvm->tpr = v->hvm->vmcb->control.v_tpr;
+	vlapic_set_cr8(v->lapic, v->hvm->tpr);
 	v->recheck = true;
 }
 
@@ -111,13 +119,10 @@ void svm_run(struct vcpu *v, struct vm_exit *e)
 	struct vmcb *b = s->vmcb;
 	u8 tpr = v->lapic->page[LAPIC_TPR] >> 4;
 
-	if (unlikely(b->control.v_tpr != tpr)) {
-		b->control.v_tpr = tpr;
-		vmcb_changed(s, CLEAN_INT);
-	}
-	if (unlikely((v->dirty & ~(u32)RG_RIP) | (s->work & WORK_ENTRY)) ||
-	    unlikely(cr8_matters(v->lapic, tpr)))
-		svm_prepare(v, tpr);
+	if (unlikely(s->tpr != tpr))
+		tpr_to_vmcb(s, tpr);
+	if (unlikely((v->dirty & ~(u32)RG_RIP) | s->work) || unlikely(cr8_matters(v->lapic, tpr)))
+		svm_prepare(v);
 	b->save.rax = v->regs.gpr[GPR_RAX];
 	b->save.rip = v->regs.rip;
 
@@ -125,9 +130,9 @@ void svm_run(struct vcpu *v, struct vm_exit *e)
 
 	regs_from_vmcb(v, b, s->nmi_shadow);
 	b->control.clean = svm_caps.clean;
-	if (unlikely(b->control.v_tpr != tpr))
-		tpr_changed(v, b->control.v_tpr);
-	if (unlikely(b->control.exit_int_info & EVENT_VALID) ||
-	    unlikely(s->work & (WORK_STEPPING | WORK_SOFT)) || !svm_decode_short(v, s, b, e))
+	if (unlikely(b->control.v_tpr != s->tpr))
+		tpr_from_vmcb(v);
+	if (unlikely(b->control.exit_int_info & EVENT_VALID) || unlikely(s->after) ||
+	    !svm_decode_short(v, s, b, e))
 		svm_long_exit(v, e);
 }

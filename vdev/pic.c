@@ -13,15 +13,15 @@
 #include "vm/vm.h"
 
 #define ELCR_MASTER_MASK 0xf8 /* IRQ 0, 1 and 2 are always edge-triggered */
-#define ELCR_SLAVE_MASK 0xde /* as are 8 and 13 */
-#define SPURIOUS_IRQ 7
+#define ELCR_SLAVE_MASK  0xde /* as are 8 and 13 */
+#define SPURIOUS_IRQ     7
 
 enum bank { BANK_MASTER, BANK_SLAVE, BANK_ELCR };
 
 struct chip {
 	u8 irr, isr, imr, lines, elcr;
-	u8 base; /* vector of input 0 */
-	u8 lowest; /* the input of lowest priority; 7 is the usual order */
+	u8 base;      /* vector of input 0 */
+	u8 lowest;    /* the input of lowest priority; 7 is the usual order */
 	u8 init_step; /* 0: not initialising; else the ICW expected next */
 	u8 icw4;
 	bool single, wants_icw4, read_isr, poll, special_mask, auto_rotate;
@@ -331,7 +331,8 @@ int pic_create(struct vm *vm, const struct domain *cfg)
 	vm_extint_register(vm, &extint, &p->dev);
 	err = vm_irqchip_add(vm, &chip);
 	if (!err)
-		err = iobus_claim(vm->bus, IO_PORT, PIC_MASTER, 2, &p->dev, pic_access, BANK_MASTER);
+		err = iobus_claim(vm->bus, IO_PORT, PIC_MASTER, 2, &p->dev, pic_access,
+				  BANK_MASTER);
 	if (!err)
 		err = iobus_claim(vm->bus, IO_PORT, PIC_SLAVE, 2, &p->dev, pic_access, BANK_SLAVE);
 	if (!err)

@@ -9,10 +9,10 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 
-#define CPIO_HEADER 110 /* "070701" or "070702" and 13 fields of 8 hexadecimal digits */
+#define CPIO_HEADER   110 /* "070701" or "070702" and 13 fields of 8 hexadecimal digits */
 #define CPIO_FILESIZE 54
 #define CPIO_NAMESIZE 94
-#define CPIO_TRAILER "TRAILER!!!"
+#define CPIO_TRAILER  "TRAILER!!!"
 
 static int hex8(const u8 *p, u32 *out)
 {

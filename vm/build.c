@@ -140,6 +140,8 @@ void build_vcpu_main(void *arg)
 		/* Release: pairs with the acquire of whoever looks at the state. */
 		atomic_store_release(&vm->state, (u8)VM_RUNNING);
 		log_info("domain %s: running", vm->cfg.name);
+		log_debug("domain %s: its TSC starts it at %llu", vm->cfg.name,
+			  (unsigned long long)(rdtsc() + port->vcpu->tsc_offset));
 		vcpu_run(port->vcpu);
 	}
 	vdev_destroy_all(vm);

@@ -24,7 +24,8 @@ struct vcpu_call {
  * with a lock held. arg must not lie on the caller's stack, if that is in another VM's space.
  * -ENODEV: the VM does not run, or ended first; -EBUSY: another call waits there.
  */
-int vcpu_call(struct vm *vm, u32 index, void (*fn)(struct vcpu *v, void *arg), void *arg) __must_check;
+int vcpu_call(struct vm *vm, u32 index, void (*fn)(struct vcpu *v, void *arg), void *arg)
+	__must_check;
 
 /* For the run loop: serves the call that waits, or turns it away because the VM ends. */
 void vcpu_call_serve(struct vcpu *v);

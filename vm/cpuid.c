@@ -21,7 +21,7 @@
 	 BIT(13) /* CX16 */ | BIT(17) /* PCID */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |   \
 	 BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ | BIT(25) /* AES */ | BIT(26) /* XSAVE */ |    \
 	 BIT(28) /* AVX */ | BIT(29) /* F16C */ | BIT(30) /* RDRAND */)
-#define L1_ECX_ALWAYS (BIT(21) /* x2APIC */ | BIT(24) /* TSC deadline */ | BIT(31) /* hypervisor */)
+#define L1_ECX_ALWAYS  (BIT(21) /* x2APIC */ | BIT(24) /* TSC deadline */ | BIT(31) /* hypervisor */)
 #define L1_ECX_OSXSAVE BIT(27)
 #define L1_EDX                                                                                     \
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ |                \
@@ -43,24 +43,25 @@
 #define L7_EDX (BIT(4) /* fast short REP MOV */)
 
 #define X1_ECX                                                                                     \
-	(BIT(0) /* LAHF64 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ | BIT(7) /* misalign SSE */ |\
-	 BIT(8) /* PREFETCHW */)
+	(BIT(0) /* LAHF64 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ |                           \
+	 BIT(7) /* misalign SSE */ | BIT(8) /* PREFETCHW */)
 #define X1_EDX                                                                                     \
 	(BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ | BIT(25) /* FFXSR */ |   \
 	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* long mode */)
 #define X1_EDX_AMD_SHARED                                                                          \
 	(BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) |          \
-	 BIT(12) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | BIT(23) | BIT(24)) /* copies of leaf 1 */
+	 BIT(12) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | BIT(23) |                               \
+	 BIT(24)) /* copies of leaf 1 */
 
 #define X7_EDX_INVARIANT_TSC BIT(8)
-#define X8_EBX (BIT(0) /* CLZERO */)
+#define X8_EBX               (BIT(0) /* CLZERO */)
 
-#define XCR0_OFFERED BITS(2, 0) /* x87, SSE, AVX */
+#define XCR0_OFFERED   BITS(2, 0) /* x87, SSE, AVX */
 #define XSAVE1_OFFERED (BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV with ECX=1 */)
 
-#define LEAF_TSC 0x15u /* the last basic leaf that is offered */
+#define LEAF_TSC        0x15u /* the last basic leaf that is offered */
 #define LEAF_HYPERVISOR 0x40000000u
-#define LEAF_EXTENDED 0x80000000u
+#define LEAF_EXTENDED   0x80000000u
 
 static struct cpuid_entry *add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed)
 {
@@ -101,13 +102,27 @@ static void leaf_features(struct cpuid_table *t, u32 vcpus)
 
 	mask(e, ~0u, BITS(15, 8), L1_ECX, L1_EDX);
 	e->ecx |= L1_ECX_ALWAYS;
-	if (!(e->ecx & BIT(26)))
-		e->ecx &= ~(u32)(BIT(28) | BIT(12) | BIT(29)); /* no AVX without XSAVE */
+	if (!cpu_has(CPU_XSAVE)) /* then no AVX, and what comes with it, either */
+		e->ecx &= ~(u32)(BIT(26) | BIT(28) | BIT(12) | BIT(29));
 	if (!cpu_has(CPU_PCID))
 		e->ecx &= ~(u32)BIT(17);
 	e->ebx |= vcpus << 16;
 	if (vcpus > 1)
 		e->edx |= (u32)L1_EDX_HTT;
+}
+
+static void leaf_features7(struct cpuid_table *t)
+{
+	struct cpuid_entry *e = add(t, 7, 0, true);
+
+	mask(e, 0, L7_EBX, L7_ECX, L7_EDX);
+	e->ebx |= (u32)L7_EBX_TSC_ADJUST;
+	if (!cpu_has(CPU_XSAVE)) {
+		e->ebx &= ~(u32)BIT(5);             /* AVX2 */
+		e->ecx &= ~(u32)(BIT(9) | BIT(10)); /* VAES, VPCLMULQDQ */
+	}
+	if (!cpu_has(CPU_RDTSCP))        /* TSC_AUX is not switched then */
+		e->ecx &= ~(u32)BIT(22); /* RDPID */
 }
 
 static void leaf_topology(struct cpuid_table *t, u32 vcpus)
@@ -122,7 +137,7 @@ static void leaf_topology(struct cpuid_table *t, u32 vcpus)
 		e->eax = sub ? shift : 0;
 		e->ebx = sub ? vcpus : 1;
 		e->ecx = sub | (sub + 1) << 8; /* level type: 1 SMT, 2 core */
-		e->edx = 0; /* the APIC id, patched in */
+		e->edx = 0;                    /* the APIC id, patched in */
 	}
 }
 
@@ -193,6 +208,8 @@ static void leaves_extended(struct cpuid_table *t)
 	e->eax = MIN(last, LEAF_EXTENDED + 8);
 	e = add(t, LEAF_EXTENDED + 1, 0, false);
 	mask(e, ~0u, 0, X1_ECX, X1_EDX | (amd ? X1_EDX_AMD_SHARED : 0));
+	if (!cpu_has(CPU_RDTSCP))
+		e->edx &= ~(u32)BIT(27);
 	for (u32 leaf = LEAF_EXTENDED + 2; leaf <= LEAF_EXTENDED + 6; leaf++)
 		add(t, leaf, 0, false);
 	mask(add(t, LEAF_EXTENDED + 7, 0, false), 0, 0, 0,
@@ -221,20 +238,13 @@ static void derive_controls(struct cpuid_table *t)
 		u32 leaf, reg;
 		u64 bit, cr4;
 	} rows[] = {
-		{ 1, EDX, BIT(1), CR4_VME | CR4_PVI },
-		{ 1, EDX, BIT(2), CR4_DE },
-		{ 1, EDX, BIT(3), CR4_PSE },
-		{ 1, EDX, BIT(4), CR4_TSD },
-		{ 1, EDX, BIT(6), CR4_PAE },
-		{ 1, EDX, BIT(13), CR4_PGE },
-		{ 1, EDX, BIT(24), CR4_OSFXSR },
-		{ 1, EDX, BIT(25), CR4_OSXMMEXCPT },
-		{ 1, ECX, BIT(17), CR4_PCIDE },
-		{ 1, ECX, BIT(26), CR4_OSXSAVE },
-		{ 7, EBX, BIT(0), CR4_FSGSBASE },
-		{ 7, EBX, BIT(7), CR4_SMEP },
-		{ 7, EBX, BIT(20), CR4_SMAP },
-		{ 7, ECX, BIT(2), CR4_UMIP },
+		{ 1, EDX, BIT(1), CR4_VME | CR4_PVI }, { 1, EDX, BIT(2), CR4_DE },
+		{ 1, EDX, BIT(3), CR4_PSE },           { 1, EDX, BIT(4), CR4_TSD },
+		{ 1, EDX, BIT(6), CR4_PAE },           { 1, EDX, BIT(13), CR4_PGE },
+		{ 1, EDX, BIT(24), CR4_OSFXSR },       { 1, EDX, BIT(25), CR4_OSXMMEXCPT },
+		{ 1, ECX, BIT(17), CR4_PCIDE },        { 1, ECX, BIT(26), CR4_OSXSAVE },
+		{ 7, EBX, BIT(0), CR4_FSGSBASE },      { 7, EBX, BIT(7), CR4_SMEP },
+		{ 7, EBX, BIT(20), CR4_SMAP },         { 7, ECX, BIT(2), CR4_UMIP },
 	};
 
 	t->cr4_allowed = CR4_PCE | CR4_MCE;
@@ -272,23 +282,18 @@ int cpuid_table_create(struct vm *vm)
 {
 	struct cpuid_table *t = heap_alloc(vm->heap, sizeof(*t), 0);
 	u32 last = cpuid(0, 0).eax, vcpus = vm->vcpu_count;
-	struct cpuid_entry *e;
 
 	if (!t)
 		return -ENOMEM;
 	vm->cpuid = t;
-	e = add(t, 0, 0, false);
-	e->eax = MIN(last, LEAF_TSC);
+	add(t, 0, 0, false)->eax = MIN(last, LEAF_TSC);
 	leaf_features(t, vcpus);
 	if (cpu_vendor() == CPU_VENDOR_INTEL && last >= 4)
 		leaf_caches(t, vcpus);
 	if (last >= 6)
 		mask(add(t, 6, 0, false), BIT(2) /* ARAT: the APIC timer never stops */, 0, 0, 0);
-	if (last >= 7) {
-		e = add(t, 7, 0, true);
-		mask(e, 0, L7_EBX, L7_ECX, L7_EDX);
-		e->ebx |= (u32)L7_EBX_TSC_ADJUST;
-	}
+	if (last >= 7)
+		leaf_features7(t);
 	if (last >= 0xb)
 		leaf_topology(t, vcpus);
 	if (last >= 0xd)

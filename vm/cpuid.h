@@ -17,14 +17,16 @@ struct cpuid_entry {
 	u16 patched; /* parts depend on the vCPU's state */
 };
 
-#define CPUID_MAX_ENTRIES 63
+#define CPUID_MAX_ENTRIES  63
 #define CPUID_RANGE_LEAVES 32 /* of each of the two ranges that are looked up by index */
 
 struct cpuid_table {
 	u32 count;
-	struct cpuid_entry entries[CPUID_MAX_ENTRIES + 1]; /* sorted; the one at count is all zeroes */
-	u8 basic[CPUID_RANGE_LEAVES], extended[CPUID_RANGE_LEAVES]; /* a leaf's first entry, or count */
-	u8 hypervisor; /* likewise */
+	struct cpuid_entry
+		entries[CPUID_MAX_ENTRIES + 1]; /* sorted; the one at count is all zeroes */
+	u8 basic[CPUID_RANGE_LEAVES],
+		extended[CPUID_RANGE_LEAVES]; /* a leaf's first entry, or count */
+	u8 hypervisor;                        /* likewise */
 	u64 xcr0_allowed;
 	u64 cr4_allowed; /* bits that the guest may set */
 	u64 efer_allowed;

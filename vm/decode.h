@@ -21,11 +21,12 @@ struct insn {
 	u8 opcode;
 	u8 rex; /* 0: none; else 0x40 | bits */
 	bool opsize_prefix, addrsize_prefix, lock;
-	u8 rep; /* 0, 0xf2 or 0xf3 */
-	u8 seg; /* enum seg of an override, or NO_REG */
-	u8 opsize; /* 2, 4 or 8: the operand size in force for non-byte forms */
+	u8 rep;      /* 0, 0xf2 or 0xf3 */
+	u8 seg;      /* enum seg of an override, or NO_REG */
+	u8 opsize;   /* 2, 4 or 8: the operand size in force for non-byte forms */
 	u8 addrsize; /* 2, 4 or 8 */
-	bool has_modrm, memory; /* memory: ModRM names memory, or the opcode has an absolute offset */
+	bool has_modrm,
+		memory;  /* memory: ModRM names memory, or the opcode has an absolute offset */
 	u8 mod, reg, rm; /* reg and rm with REX bits */
 	u8 base, index, scale; /* registers of the address, NO_REG: none; scale as a shift */
 	bool rip_relative;

@@ -5,7 +5,7 @@
 
 #include "lib/types.h"
 
-#define DOMAIN_NAME_MAX 64
+#define DOMAIN_NAME_MAX    64
 #define DOMAIN_CMDLINE_MAX 2048
 
 enum domain_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };

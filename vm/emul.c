@@ -19,7 +19,7 @@
 #include "vm/vm.h"
 #include "vm/walk.h"
 
-#define LAPIC_PAGE 0xfee00000ULL
+#define LAPIC_PAGE   0xfee00000ULL
 #define STRING_BATCH 64 /* iterations of one REP per exit; the rest comes back */
 
 /* Fetches at RIP as many bytes as are mapped, at most INSN_MAX. */
@@ -320,7 +320,8 @@ static void port_string(struct vcpu *v, const struct vm_exit *e)
 	size_t n = fetch(v, bytes);
 	struct vm_exit done = *e;
 
-	if (insn_decode(bytes, n, vcpu_mode(v), &i) || i.map || i.opcode < 0x6c || i.opcode > 0x6f) {
+	if (insn_decode(bytes, n, vcpu_mode(v), &i) || i.map || i.opcode < 0x6c ||
+	    i.opcode > 0x6f) {
 		stop_with_bytes(v, "string I/O that cannot be decoded", bytes, n);
 		return;
 	}

@@ -21,7 +21,8 @@ static void enable_here(void *arg)
 
 	irq_restore(flags);
 	if (err)
-		log_error("%s: cannot be switched on on CPU %u: error %d", ops->name, cpu_id(), err);
+		log_error("%s: cannot be switched on on CPU %u: error %d", ops->name, cpu_id(),
+			  err);
 	atomic_fetch_add(err ? &failed_cpus : &enabled_cpus, 1);
 }
 

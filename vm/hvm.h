@@ -14,7 +14,7 @@ struct vm_event;
 struct ptab_format;
 
 enum exit_kind {
-	EXIT_NONE, /* served by the backend or a host interrupt; enter again */
+	EXIT_NONE,   /* served by the backend or a host interrupt; enter again */
 	EXIT_WINDOW, /* the guest can take what was waited for (interrupt or NMI) */
 	EXIT_HLT,
 	EXIT_PAUSE,
@@ -26,17 +26,17 @@ enum exit_kind {
 	EXIT_XSETBV,
 	EXIT_HYPERCALL,
 	EXIT_EXCEPTION, /* #AC, #DB, #MC or #UD that is intercepted */
-	EXIT_INSN, /* an instruction that is not offered: #UD */
-	EXIT_CACHE, /* INVD, WBINVD: nothing to do but skip */
+	EXIT_INSN,      /* an instruction that is not offered: #UD */
+	EXIT_CACHE,     /* INVD, WBINVD: nothing to do but skip */
 	EXIT_TASK_SWITCH,
-	EXIT_SHUTDOWN, /* triple fault */
+	EXIT_SHUTDOWN,  /* triple fault */
 	EXIT_BAD_STATE, /* the CPU refused the guest's state at entry */
-	EXIT_ERROR, /* the backend could not go on with this VM; text says why */
+	EXIT_ERROR,     /* the backend could not go on with this VM; text says why */
 	EXIT_KINDS,
 };
 
 struct vm_exit {
-	u8 kind; /* enum exit_kind */
+	u8 kind;     /* enum exit_kind */
 	u8 insn_len; /* 0: unknown, decode it */
 	union {
 		struct {
@@ -49,7 +49,7 @@ struct vm_exit {
 			bool string; /* INS or OUTS */
 			bool rep;
 			u8 addr_size; /* 2, 4, 8: of string forms; 0: decode */
-			u8 seg; /* enum seg of OUTS' source */
+			u8 seg;       /* enum seg of OUTS' source */
 		} port;
 		struct {
 			gpa_t gpa;
@@ -82,7 +82,7 @@ struct hvm_ops {
 	const char *name; /* "VT-x" or "AMD-V" */
 
 	bool syscall_msrs_live; /* STAR.. and KERNEL_GS_BASE stay in the CPU: vm/lazy.c swaps them */
-	bool dr6_switched; /* DR6 is switched with every entry and exit */
+	bool dr6_switched;      /* DR6 is switched with every entry and exit */
 
 	/* Whether this CPU can run guests; else *why says what is missing. Boot CPU, once. */
 	int (*probe)(const char **why);

@@ -41,6 +41,12 @@ static void set_window(struct vcpu *v, bool on)
 	}
 }
 
+static bool interruptible(struct vcpu *v)
+{
+	vcpu_need(v, RG_RFLAGS | RG_SHADOW);
+	return (v->regs.rflags & RFLAGS_IF) && !(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS));
+}
+
 /* The vector of the interrupt to deliver, acknowledged at its controller; -1: none after all. */
 static int intr_ack(struct vcpu *v)
 {
@@ -67,45 +73,50 @@ static bool inject_nmi(struct vcpu *v)
 	return true;
 }
 
-void vcpu_inject(struct vcpu *v)
+/*
+ * What goes before interrupts; true when something was injected. An event whose delivery was cut short
+ * waits for an exception that came of it: an interrupt till the guest can take it again, INT n
+ * not at all, for it is executed again.
+ */
+static bool inject_first(struct vcpu *v)
 {
-	bool slot_used = false;
-
-	v->recheck = false;
 	if (v->exception.kind) {
 		hvm->inject(v, &v->exception);
 		v->exception.kind = EVENT_NONE;
-		/* What was being delivered waits for the next entry. */
-		v->recheck = v->event.kind != EVENT_NONE;
-		slot_used = true;
-	} else if (v->event.kind) {
+		if (v->event.kind >= EVENT_SOFT_INT)
+			v->event.kind = EVENT_NONE;
+	} else if (v->event.kind && (v->event.kind != EVENT_INTR || interruptible(v))) {
 		hvm->inject(v, &v->event);
 		v->event.kind = EVENT_NONE;
-		slot_used = true;
+	} else {
+		return false;
 	}
+	return true;
+}
+
+static void inject_intr(struct vcpu *v)
+{
+	struct vm_event ev = { .kind = EVENT_INTR };
+	int vector = intr_ack(v);
+
+	if (vector < 0)
+		return;
+	ev.vector = (u8)vector;
+	hvm->inject(v, &ev);
+}
+
+void vcpu_inject(struct vcpu *v)
+{
+	bool slot_used;
+
+	v->recheck = false;
+	slot_used = inject_first(v);
 	if (v->nmi_pending && !slot_used)
 		slot_used = inject_nmi(v);
 	else if (v->nmi_pending)
 		hvm->window(v, WINDOW_NMI, true);
 
-	if (!intr_waiting(v)) {
-		set_window(v, false);
-		return;
-	}
-	if (!slot_used) {
-		vcpu_need(v, RG_RFLAGS | RG_SHADOW);
-		if ((v->regs.rflags & RFLAGS_IF) &&
-		    !(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS))) {
-			struct vm_event ev = { .kind = EVENT_INTR };
-			int vector = intr_ack(v);
-
-			if (vector >= 0) {
-				ev.vector = (u8)vector;
-				hvm->inject(v, &ev);
-			}
-			set_window(v, intr_waiting(v));
-			return;
-		}
-	}
-	set_window(v, true);
+	if (!slot_used && v->event.kind == EVENT_NONE && intr_waiting(v) && interruptible(v))
+		inject_intr(v);
+	set_window(v, v->event.kind == EVENT_INTR || intr_waiting(v));
 }

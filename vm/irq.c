@@ -101,9 +101,9 @@ u32 vm_irq_deliver(struct vm *vm, const struct irq_msg *msg)
 }
 
 /* Message address and data (SDM vol. 3, "Message Address Register Format"). */
-#define MSI_ADDRESS_BASE 0xfeeu /* bits 31..20 */
+#define MSI_ADDRESS_BASE    0xfeeu /* bits 31..20 */
 #define MSI_ADDRESS_LOGICAL BIT(2)
-#define MSI_DATA_LEVEL BIT(15)
+#define MSI_DATA_LEVEL      BIT(15)
 
 void vm_msi(struct vm *vm, u64 address, u32 data)
 {

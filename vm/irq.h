@@ -16,7 +16,8 @@ struct vdev;
 /* An interrupt controller that listens to lines; called with no lock of its own held. */
 struct irqchip {
 	void (*line)(struct vdev *dev, u32 gsi, bool level);
-	void (*eoi)(struct vdev *dev, u8 vector); /* a level interrupt's EOI was broadcast; may be NULL */
+	void (*eoi)(struct vdev *dev,
+		    u8 vector); /* a level interrupt's EOI was broadcast; may be NULL */
 	struct vdev *dev;
 };
 
@@ -44,7 +45,7 @@ enum irq_delivery {
 struct irq_msg {
 	u32 dest;
 	bool logical;
-	bool level; /* trigger mode */
+	bool level;  /* trigger mode */
 	u8 delivery; /* enum irq_delivery */
 	u8 vector;
 };

@@ -15,12 +15,12 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define VERSION 0x14u
-#define LVT_COUNT 6 /* timer, thermal, performance, LINT0, LINT1, error */
-#define APIC_BASE_ADDR BITS(51, 12)
+#define VERSION           0x14u
+#define LVT_COUNT         6 /* timer, thermal, performance, LINT0, LINT1, error */
+#define APIC_BASE_ADDR    BITS(51, 12)
 #define APIC_PAGE_DEFAULT 0xfee00000ULL
-#define BROADCAST_XAPIC 0xffu
-#define BROADCAST_X2APIC 0xffffffffu
+#define BROADCAST_XAPIC   0xffu
+#define BROADCAST_X2APIC  0xffffffffu
 
 static u32 reg(const struct vlapic *l, u32 offset)
 {
@@ -116,8 +116,7 @@ static void eoi(struct vlapic *l)
 		return;
 	array_clear(l, LAPIC_ISR, (u8)vector);
 	l->vcpu->recheck = true;
-	if (array_test(l, LAPIC_TMR, (u8)vector) &&
-	    !(reg(l, LAPIC_SVR) & LAPIC_SVR_EOI_SUPPRESS))
+	if (array_test(l, LAPIC_TMR, (u8)vector) && !(reg(l, LAPIC_SVR) & LAPIC_SVR_EOI_SUPPRESS))
 		vm_irq_eoi(l->vcpu->vm, (u8)vector);
 }
 
@@ -389,8 +388,9 @@ int vlapic_mmio(struct vlapic *l, u32 offset, u64 *value, u32 size, bool write)
 		u32 whole = readable(offset & ~0xfu) ? read_reg(l, offset & ~0xfu) : 0;
 		u32 shift = (offset & 3) * 8;
 
-		*value = (offset & 0xf) < 4 ? (whole >> shift) & (u32)BITS(size >= 4 ? 31 : size * 8 - 1, 0)
-					    : 0;
+		*value = (offset & 0xf) < 4 ?
+				 (whole >> shift) & (u32)BITS(size >= 4 ? 31 : size * 8 - 1, 0) :
+				 0;
 		if (aligned && !readable(offset))
 			error(l, LAPIC_ESR_ILLEGAL_REG);
 		return 0;
@@ -472,7 +472,7 @@ int vlapic_set_base(struct vlapic *l, u64 value)
 {
 	struct vcpu *v = l->vcpu;
 	const u64 mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
-	u64 old = v->apic_base & mode, new = value & mode;
+	u64 old = v->apic_base & mode, new = value &mode;
 
 	if ((value & ~(mode | APIC_BASE_BSP | APIC_BASE_ADDR)) || new == APIC_BASE_X2APIC)
 		return -EINVAL;

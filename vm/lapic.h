@@ -15,7 +15,7 @@ struct state;
 struct vcpu;
 
 struct vlapic {
-	u8 *page; /* const: 4 KiB, page-aligned, in the VM's heap */
+	u8 *page;          /* const: 4 KiB, page-aligned, in the VM's heap */
 	struct vcpu *vcpu; /* const */
 	struct vtimer timer;
 	u64 timer_start_ns; /* when the counter was loaded */

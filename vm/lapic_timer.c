@@ -14,7 +14,7 @@
 /* The shortest period that is honoured: a guest must not keep the host busy with ticks. */
 #define PERIOD_MIN_NS 20000u
 
-static_assert(VLAPIC_TIMER_HZ * (u64)VLAPIC_TICK_NS == 1000000000, "the same clock");
+static_assert(VLAPIC_TIMER_HZ *(u64)VLAPIC_TICK_NS == 1000000000, "the same clock");
 
 static u32 get(const struct vlapic *l, u32 offset)
 {

@@ -7,7 +7,7 @@
 #include "lib/types.h"
 
 #define VLAPIC_TIMER_HZ 25000000u
-#define VLAPIC_TICK_NS 40u
+#define VLAPIC_TICK_NS  40u
 
 struct state;
 struct vlapic;

@@ -20,9 +20,9 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define XSAVE_ALIGN 64
-#define MXCSR_DEFAULT 0x1f80
-#define FCW_DEFAULT 0x37f
+#define XSAVE_ALIGN        64
+#define MXCSR_DEFAULT      0x1f80
+#define FCW_DEFAULT        0x37f
 #define MXCSR_MASK_DEFAULT 0xffbf /* where FXSAVE gives 0 */
 
 struct xsave_area {

@@ -14,11 +14,11 @@
 #include "vm/vm.h"
 
 #define GDT_CODE64 0x00af9b000000ffffULL
-#define GDT_DATA 0x00cf93000000ffffULL
+#define GDT_DATA   0x00cf93000000ffffULL
 
 #define PTE_PRESENT_WRITE 3ULL
-#define PDE_LARGE BIT(7)
-#define IDENTITY_GIB 4u
+#define PDE_LARGE         BIT(7)
+#define IDENTITY_GIB      4u
 
 int loader_fail(struct vm *vm, int err, const char *fmt, ...)
 {
@@ -48,7 +48,8 @@ static int identity_map(struct vm *vm)
 	if (!err)
 		err = gmem_store(vm, GPA(pml4), pdpt | PTE_PRESENT_WRITE, 8);
 	for (u64 i = 0; i < IDENTITY_GIB && !err; i++)
-		err = gmem_store(vm, GPA(pdpt + i * 8), (pd + i * PAGE_SIZE) | PTE_PRESENT_WRITE, 8);
+		err = gmem_store(vm, GPA(pdpt + i * 8), (pd + i * PAGE_SIZE) | PTE_PRESENT_WRITE,
+				 8);
 	for (u64 i = 0; i < IDENTITY_GIB * 512 && !err; i++)
 		err = gmem_store(vm, GPA(pd + i * 8), i << 21 | PDE_LARGE | PTE_PRESENT_WRITE, 8);
 	return err;
@@ -56,7 +57,8 @@ static int identity_map(struct vm *vm)
 
 static void set_segment(struct vcpu *v, enum seg seg, u16 selector, u16 attr)
 {
-	v->regs.seg[seg] = (struct segment){ .limit = 0xffffffff, .selector = selector, .attr = attr };
+	v->regs.seg[seg] =
+		(struct segment){ .limit = 0xffffffff, .selector = selector, .attr = attr };
 }
 
 int loader_enter64(struct vm *vm, struct vcpu *v, u64 rip)

@@ -12,14 +12,14 @@ struct vm;
 struct vcpu;
 
 /* Where loaders put what a guest starts with, below 640 KiB. */
-#define GUEST_BOOT_GDT 0x500ULL
-#define GUEST_BOOT_PARAMS 0x7000ULL
-#define GUEST_BOOT_TABLES 0x9000ULL /* six pages */
+#define GUEST_BOOT_GDT     0x500ULL
+#define GUEST_BOOT_PARAMS  0x7000ULL
+#define GUEST_BOOT_TABLES  0x9000ULL /* six pages */
 #define GUEST_BOOT_CMDLINE 0x20000ULL
-#define GUEST_FLAT_BASE 0x100000ULL
+#define GUEST_FLAT_BASE    0x100000ULL
 
 /* Where guest tables for the boot protocol go. */
-#define GUEST_RSDP 0xe0000ULL /* ACPI tables from here, in the BIOS area */
+#define GUEST_RSDP     0xe0000ULL /* ACPI tables from here, in the BIOS area */
 #define GUEST_RSDP_END 0x100000ULL
 
 /*

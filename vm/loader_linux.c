@@ -15,7 +15,7 @@
 #include "vm/vm.h"
 
 #define EBDA_START 0x9fc00ULL /* the top KiB of low memory, as firmware reserves it */
-#define VGA_START 0xa0000ULL
+#define VGA_START  0xa0000ULL
 #define HIGH_START 0x100000ULL
 
 /*
@@ -23,15 +23,15 @@
  * is 0. A signature put into the PE header later changed two fields, which count as zeroes.
  */
 #define CRC_RESIDUE 0u
-#define PE_OFFSET 0x3c /* in the DOS header: where the PE header is */
+#define PE_OFFSET   0x3c /* in the DOS header: where the PE header is */
 #define PE_CHECKSUM 0x58 /* from the PE header (PE32+) */
 #define PE_SECURITY 0xa8 /* the certificate table's entry */
 
 struct image {
 	const struct bootfs_file *file;
 	struct linux_setup setup; /* a copy */
-	size_t payload_offset; /* of the protected-mode kernel in the file */
-	u64 base; /* where it goes */
+	size_t payload_offset;    /* of the protected-mode kernel in the file */
+	u64 base;                 /* where it goes */
 };
 
 /* Continues crc over the file up to end, with the n bytes from hole on counted as zeroes. */
@@ -76,8 +76,8 @@ static int image_parse(struct vm *vm, struct image *img)
 	img->payload_offset = ((s->setup_sects ? s->setup_sects : 4u) + 1u) * LINUX_SECTOR;
 	need = img->payload_offset + (size_t)s->syssize * 16;
 	if (img->payload_offset >= f->size || f->size < need)
-		return loader_fail(vm, -EINVAL, "kernel '%s' is truncated: %zu of %zu bytes", f->path,
-				   f->size, need);
+		return loader_fail(vm, -EINVAL, "kernel '%s' is truncated: %zu of %zu bytes",
+				   f->path, f->size, need);
 	if (!crc_good(f->data, need))
 		return loader_fail(vm, -EINVAL, "kernel '%s' is corrupted: its checksum is wrong",
 				   f->path);
@@ -95,7 +95,8 @@ static int image_place(struct vm *vm, struct image *img)
 	if (s->relocatable_kernel && (img->base > low || span > low - img->base))
 		img->base = ALIGN_UP(HIGH_START, MAX((u64)s->kernel_alignment, PAGE_SIZE));
 	if (img->base < HIGH_START || img->base > low || span > low - img->base)
-		return loader_fail(vm, -ENOSPC, "kernel '%s' needs %llu MiB at %#llx, more than there is",
+		return loader_fail(vm, -ENOSPC,
+				   "kernel '%s' needs %llu MiB at %#llx, more than there is",
 				   img->file->path, (unsigned long long)(span / MIB),
 				   (unsigned long long)img->base);
 	if (gmem_write(vm, GPA(img->base), img->file->data + img->payload_offset, size))

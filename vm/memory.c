@@ -68,7 +68,8 @@ int memory_take(struct vm *vm)
 	if (vm->cfg.memory > s.free) {
 		snprintf(vm->stop_text, sizeof(vm->stop_text),
 			 "memory: %llu MiB asked for, %llu MiB free",
-			 (unsigned long long)(vm->cfg.memory / MIB), (unsigned long long)(s.free / MIB));
+			 (unsigned long long)(vm->cfg.memory / MIB),
+			 (unsigned long long)(s.free / MIB));
 		return -ENOMEM;
 	}
 	vm->extent_count = 0;

@@ -16,7 +16,7 @@
 #include "vm/vm.h"
 
 #define MTRR_VARIABLE_COUNT 8
-#define MTRRCAP_VALUE (MTRR_VARIABLE_COUNT | BIT(8) /* fixed ranges */ | BIT(10) /* WC */)
+#define MTRRCAP_VALUE       (MTRR_VARIABLE_COUNT | BIT(8) /* fixed ranges */ | BIT(10) /* WC */)
 
 /* Memory types that PAT and MTRRs may name (SDM vol. 3, "Memory Cache Control"). */
 static bool memory_type_valid(u8 type, bool pat)
@@ -235,7 +235,7 @@ static u64 *sysenter_reg(struct vcpu *v, u32 index)
 {
 	struct vcpu_regs *r = &v->regs;
 
-	return index == MSR_SYSENTER_CS	 ? &r->sysenter_cs :
+	return index == MSR_SYSENTER_CS  ? &r->sysenter_cs :
 	       index == MSR_SYSENTER_ESP ? &r->sysenter_esp :
 					   &r->sysenter_eip;
 }
@@ -314,16 +314,11 @@ static const struct row rows[] = {
  * the CPU (vm/lazy.c), where the CPU itself checks what is written.
  */
 const struct msr_pass msr_pass_list[] = {
-	{ MSR_TSC, true, false },
-	{ MSR_SYSENTER_CS, true, true },
-	{ MSR_SYSENTER_ESP, true, true },
-	{ MSR_SYSENTER_EIP, true, true },
-	{ MSR_STAR, true, true },
-	{ MSR_LSTAR, true, true },
-	{ MSR_CSTAR, true, true },
-	{ MSR_SFMASK, true, true },
-	{ MSR_FS_BASE, true, true },
-	{ MSR_GS_BASE, true, true },
+	{ MSR_TSC, true, false },           { MSR_SYSENTER_CS, true, true },
+	{ MSR_SYSENTER_ESP, true, true },   { MSR_SYSENTER_EIP, true, true },
+	{ MSR_STAR, true, true },           { MSR_LSTAR, true, true },
+	{ MSR_CSTAR, true, true },          { MSR_SFMASK, true, true },
+	{ MSR_FS_BASE, true, true },        { MSR_GS_BASE, true, true },
 	{ MSR_KERNEL_GS_BASE, true, true },
 };
 const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);

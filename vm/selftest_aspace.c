@@ -118,8 +118,8 @@ static int judge(const char *where, const struct finding *f)
 				     where, (unsigned long long)f->foreign,
 				     (unsigned long long)f->foreign_va, f->foreign_owner);
 	if (f->writable_executable)
-		return selftest_fail("%s: %llu leaves are writable and executable, one at %#llx", where,
-				     (unsigned long long)f->writable_executable,
+		return selftest_fail("%s: %llu leaves are writable and executable, one at %#llx",
+				     where, (unsigned long long)f->writable_executable,
 				     (unsigned long long)f->wx_va);
 	if (f->copies)
 		return selftest_fail("%s: the other VM's secret is at %#llx (%llu copies)", where,
@@ -166,14 +166,16 @@ static int check_search(struct vm *vm)
 	f = (struct finding){ .self = vm->owner, .inverted = ~CANARY_A };
 	SELFTEST_CHECK(!vcpu_call(vm, 0, walk_on_vcpu, &f));
 	if (!f.copies)
-		return selftest_fail("the canary is not even in its own VM: the test tests nothing");
+		return selftest_fail(
+			"the canary is not even in its own VM: the test tests nothing");
 	log_info("aspace: canary found %llu times in its own VM", (unsigned long long)f.copies);
 	return 0;
 }
 
 static int test_aspace(void)
 {
-	struct vm *a = flat_vm("canary-a", "canary_a.bin"), *b = flat_vm("canary-b", "canary_b.bin");
+	struct vm *a = flat_vm("canary-a", "canary_a.bin"),
+		  *b = flat_vm("canary-b", "canary_b.bin");
 
 	SELFTEST_CHECK(a && b);
 	SELFTEST_CHECK(!vm_start(a) && !vm_start(b));

@@ -13,7 +13,7 @@
 #include "vm/vm.h"
 
 #define LIMIT_NS 20000000000ull
-#define STEP_NS 1000000ull
+#define STEP_NS  1000000ull
 
 struct vm *flat_vm(const char *name, const char *image)
 {

@@ -24,7 +24,8 @@ static int test_lazy(void)
 			return selftest_fail("%s did not end", vms[i]->cfg.name);
 		chardev_host_read(&vms[i]->serial[0], text, sizeof(text) - 1);
 		if (text[6] != 'o')
-			return selftest_fail("%s: '%s' %s", vms[i]->cfg.name, text, vms[i]->stop_text);
+			return selftest_fail("%s: '%s' %s", vms[i]->cfg.name, text,
+					     vms[i]->stop_text);
 		SELFTEST_CHECK(!flat_end(vms[i]));
 	}
 	return 0;

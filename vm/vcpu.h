@@ -50,12 +50,12 @@ struct segment {
 	u16 attr; /* bits 0-7: type, S, DPL, P; 8-11: AVL, L, D/B, G (the descriptor's order) */
 };
 
-#define SEG_ATTR_S BIT(4)
-#define SEG_ATTR_P BIT(7)
+#define SEG_ATTR_S   BIT(4)
+#define SEG_ATTR_P   BIT(7)
 #define SEG_ATTR_AVL BIT(8)
-#define SEG_ATTR_L BIT(9)
-#define SEG_ATTR_DB BIT(10)
-#define SEG_ATTR_G BIT(11)
+#define SEG_ATTR_L   BIT(9)
+#define SEG_ATTR_DB  BIT(10)
+#define SEG_ATTR_G   BIT(11)
 
 struct dtable {
 	u64 base;
@@ -69,10 +69,10 @@ enum reg_group {
 	RG_RFLAGS = BIT(2),
 	RG_CR = BIT(3), /* cr0 cr3 cr4 efer */
 	RG_CR2 = BIT(4),
-	RG_CS = BIT(5), /* CS and SS: mode and privilege */
-	RG_SEG = BIT(6), /* the other segments, LDTR and TR */
-	RG_DT = BIT(7), /* GDTR and IDTR */
-	RG_DR7 = BIT(8), /* and DR6 where hvm_ops.dr6_switched */
+	RG_CS = BIT(5),     /* CS and SS: mode and privilege */
+	RG_SEG = BIT(6),    /* the other segments, LDTR and TR */
+	RG_DT = BIT(7),     /* GDTR and IDTR */
+	RG_DR7 = BIT(8),    /* and DR6 where hvm_ops.dr6_switched */
 	RG_SHADOW = BIT(9), /* interrupt shadow and NMI blocking */
 	RG_SYSENTER = BIT(10),
 	RG_PAT = BIT(11),
@@ -81,9 +81,9 @@ enum reg_group {
 	RG_ALL = BITS(13, 0),
 };
 
-#define SHADOW_STI BIT(0)
+#define SHADOW_STI   BIT(0)
 #define SHADOW_MOVSS BIT(1)
-#define SHADOW_NMI BIT(3) /* an NMI handler runs; the bits are those of the VMCS */
+#define SHADOW_NMI   BIT(3) /* an NMI handler runs; the bits are those of the VMCS */
 
 struct vcpu_regs {
 	u64 gpr[16]; /* at offset 0: the entry code knows; [GPR_RSP] is group RG_RSP */
@@ -101,7 +101,14 @@ struct vcpu_regs {
 	u64 tsc_aux;
 };
 
-enum event_kind { EVENT_NONE, EVENT_INTR, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT_INT, EVENT_SOFT_EXC };
+enum event_kind {
+	EVENT_NONE,
+	EVENT_INTR,
+	EVENT_NMI,
+	EVENT_EXCEPTION,
+	EVENT_SOFT_INT,
+	EVENT_SOFT_EXC
+};
 
 /* Something to deliver to the guest at the next entry. */
 struct vm_event {
@@ -114,36 +121,36 @@ struct vm_event {
 
 /* Requests, raised by anyone in vcpu_port.requests, served by the vCPU before it enters. */
 enum vcpu_request {
-	REQ_EVENT = BIT(0), /* interrupt state changed: look again at what to inject */
-	REQ_TIMER = BIT(1), /* the host timer for vtimers fired */
+	REQ_EVENT = BIT(0),   /* interrupt state changed: look again at what to inject */
+	REQ_TIMER = BIT(1),   /* the host timer for vtimers fired */
 	REQ_CHARDEV = BIT(2), /* input for a serial port */
-	REQ_STOP = BIT(3), /* leave the run loop: see vm->stop_reason */
+	REQ_STOP = BIT(3),    /* leave the run loop: see vm->stop_reason */
 	REQ_NMI = BIT(4),
 	REQ_RESET = BIT(5),
 	REQ_FLUSH = BIT(6), /* second-stage translations were removed */
-	REQ_CALL = BIT(7), /* vm/call.h */
+	REQ_CALL = BIT(7),  /* vm/call.h */
 };
 
 struct vcpu {
 	struct vcpu_regs regs; /* first: at offset 0 */
-	u32 valid, dirty; /* enum reg_group masks; owner: the vCPU's thread, as all below */
+	u32 valid, dirty;      /* enum reg_group masks; owner: the vCPU's thread, as all below */
 	struct vm *vm;
-	struct vcpu_port *port; /* const */
-	u32 index; /* const; also its APIC id */
-	struct hvm_vcpu *hvm; /* const: the backend's state */
-	struct vlapic *lapic; /* const */
-	struct xsave_area *xsave; /* const: vector state while another vCPU has the CPU */
-	struct vm_event event; /* to be (re)delivered first */
+	struct vcpu_port *port;    /* const */
+	u32 index;                 /* const; also its APIC id */
+	struct hvm_vcpu *hvm;      /* const: the backend's state */
+	struct vlapic *lapic;      /* const */
+	struct xsave_area *xsave;  /* const: vector state while another vCPU has the CPU */
+	struct vm_event event;     /* to be (re)delivered first */
 	struct vm_event exception; /* raised while handling an exit */
 	bool recheck; /* interrupt state may have changed: decide anew what to inject */
 	bool nmi_pending;
 	bool halted;
 	bool blocked_intr; /* an interrupt window was asked for */
-	bool state_live; /* vector, debug and syscall state are in the CPU, not in memory */
+	bool state_live;   /* vector, debug and syscall state are in the CPU, not in memory */
 	u64 tsc_offset;
-	u64 s2_generation; /* the second stage's at the last entry */
+	u64 s2_generation;   /* the second stage's at the last entry */
 	struct list vtimers; /* armed, by deadline */
-	u64 apic_base; /* IA32_APIC_BASE */
+	u64 apic_base;       /* IA32_APIC_BASE */
 	u64 misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 tsc_adjust;
 };
@@ -194,7 +201,8 @@ int vcpu_fetch(struct vcpu *v, u64 va, u8 *buf, size_t n) __must_check;
  * Guest virtual to guest physical, with the rights of a data access of the current privilege.
  * -EFAULT: not mapped or not allowed; *error is then the page-fault error code.
  */
-int vcpu_translate(struct vcpu *v, u64 va, bool write, bool user, gpa_t *out, u32 *error) __must_check;
+int vcpu_translate(struct vcpu *v, u64 va, bool write, bool user, gpa_t *out, u32 *error)
+	__must_check;
 
 /* True when an event waits that ends HLT. */
 bool vcpu_has_work(struct vcpu *v);

@@ -31,7 +31,7 @@ const char *vm_state_name(enum vm_state s)
 {
 	static const char *const names[] = {
 		[VM_DEFINED] = "shut off", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
-		[VM_PAUSED] = "paused",	   [VM_STOPPED] = "shut off",  [VM_CRASHED] = "crashed",
+		[VM_PAUSED] = "paused",    [VM_STOPPED] = "shut off",  [VM_CRASHED] = "crashed",
 	};
 
 	return names[s];

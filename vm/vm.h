@@ -25,9 +25,9 @@ struct vcpu_call;
 
 /* RAM is one stretch from 0, at most up to the PCI hole, and one from 4 GiB up. */
 #define GUEST_LOW_RAM_MAX 0xc0000000ULL
-#define GUEST_HIGH_RAM 0x100000000ULL
+#define GUEST_HIGH_RAM    0x100000000ULL
 
-#define VM_MAX_VCPUS 64
+#define VM_MAX_VCPUS   64
 #define VM_MAX_SERIALS 4
 #define VM_MAX_EXTENTS 512
 
@@ -35,7 +35,7 @@ enum vm_state { VM_DEFINED, VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPED, VM_C
 
 enum stop_reason {
 	STOP_NONE,
-	STOP_POWEROFF, /* the guest switched itself off */
+	STOP_POWEROFF,  /* the guest switched itself off */
 	STOP_DESTROYED, /* from the console */
 	STOP_RESET,
 	STOP_TRIPLE_FAULT,
@@ -47,12 +47,12 @@ enum stop_reason {
 /* What other threads and interrupt handlers may touch of a vCPU. */
 struct vcpu_port {
 	struct vm *vm; /* const */
-	u32 index; /* const */
+	u32 index;     /* const */
 	u32 requests; /* atomic, enum vcpu_request; set with release before the kick, taken with acquire */
-	struct thread *thread; /* const while the VM exists */
-	struct timer timer; /* wakes the vCPU for its earliest vtimer */
+	struct thread *thread;  /* const while the VM exists */
+	struct timer timer;     /* wakes the vCPU for its earliest vtimer */
 	struct vcpu_call *call; /* atomic: what REQ_CALL asks for */
-	struct vcpu *vcpu; /* an address in the VM's heap: for its own thread only */
+	struct vcpu *vcpu;      /* an address in the VM's heap: for its own thread only */
 	u64 exits[32]; /* by enum exit_kind; written by the vCPU's thread, read by anyone */
 };
 
@@ -64,17 +64,17 @@ struct vm_extent {
 };
 
 struct vm {
-	struct list node; /* all VMs; lock: vm_list_lock */
-	u32 id; /* const; from 1 */
-	owner_t owner; /* const */
-	struct domain cfg; /* const once started */
-	struct spinlock lock; /* RANK_VM_STATE: state, stop_reason */
-	u8 state; /* enum vm_state */
-	u8 stop_reason; /* enum stop_reason */
-	char stop_text[160]; /* why, for people */
-	u32 live_threads; /* atomic: vCPU threads that have not ended */
+	struct list node;      /* all VMs; lock: vm_list_lock */
+	u32 id;                /* const; from 1 */
+	owner_t owner;         /* const */
+	struct domain cfg;     /* const once started */
+	struct spinlock lock;  /* RANK_VM_STATE: state, stop_reason */
+	u8 state;              /* enum vm_state */
+	u8 stop_reason;        /* enum stop_reason */
+	char stop_text[160];   /* why, for people */
+	u32 live_threads;      /* atomic: vCPU threads that have not ended */
 	struct aspace *aspace; /* const while started */
-	struct heap *heap; /* the VM's own; same */
+	struct heap *heap;     /* the VM's own; same */
 	struct s2 s2;
 	u64 window_end; /* one past the last gpa that may be RAM */
 	u32 extent_count;

@@ -12,10 +12,10 @@ struct vdev;
 struct vm;
 
 struct vtimer {
-	struct list node; /* owner vCPU's list by deadline */
+	struct list node;  /* owner vCPU's list by deadline */
 	struct vcpu *vcpu; /* owner: vCPU 0 for devices */
-	struct vdev *dev; /* its lock is taken around fn; NULL: none (the local APIC) */
-	u64 deadline_ns; /* on vm_time_ns()'s scale */
+	struct vdev *dev;  /* its lock is taken around fn; NULL: none (the local APIC) */
+	u64 deadline_ns;   /* on vm_time_ns()'s scale */
 	void (*fn)(struct vtimer *t);
 	bool armed;
 };

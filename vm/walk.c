@@ -12,12 +12,12 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define PTE_P BIT(0)
-#define PTE_W BIT(1)
-#define PTE_U BIT(2)
-#define PTE_PS BIT(7)
-#define PTE_NX BIT(63)
-#define PTE_ADDR BITS(51, 12)
+#define PTE_P      BIT(0)
+#define PTE_W      BIT(1)
+#define PTE_U      BIT(2)
+#define PTE_PS     BIT(7)
+#define PTE_NX     BIT(63)
+#define PTE_ADDR   BITS(51, 12)
 #define PTE32_ADDR BITS(31, 12)
 #define PSE36_HIGH BITS(20, 13) /* of a 4 MiB page: address bits 39..32 */
 

@@ -9,15 +9,15 @@
 
 struct vcpu;
 
-#define PF_PRESENT BIT(0)
-#define PF_WRITE BIT(1)
-#define PF_USER BIT(2)
+#define PF_PRESENT  BIT(0)
+#define PF_WRITE    BIT(1)
+#define PF_USER     BIT(2)
 #define PF_RESERVED BIT(3)
-#define PF_FETCH BIT(4)
+#define PF_FETCH    BIT(4)
 
 struct walk {
 	gpa_t gpa;
-	u64 page_size; /* of the leaf */
+	u64 page_size;                   /* of the leaf */
 	bool writable, user, executable; /* all levels together */
 };
 

@@ -24,7 +24,11 @@ static inline u64 vmcs_read(enum vmcs_field field)
 {
 	u64 value;
 
-	__asm__ volatile goto("vmread %q1, %q0\n\tjbe %l2" : "=r"(value) : "r"((u64)field) : "cc" : failed);
+	__asm__ volatile goto("vmread %q1, %q0\n\tjbe %l2"
+			      : "=r"(value)
+			      : "r"((u64)field)
+			      : "cc"
+			      : failed);
 	return value;
 failed:
 	vmcs_access_failed(field);
@@ -33,7 +37,11 @@ failed:
 
 static inline void vmcs_write(enum vmcs_field field, u64 value)
 {
-	__asm__ volatile goto("vmwrite %0, %q1\n\tjbe %l2" : : "rm"(value), "r"((u64)field) : "cc" : failed);
+	__asm__ volatile goto("vmwrite %0, %q1\n\tjbe %l2"
+			      :
+			      : "rm"(value), "r"((u64)field)
+			      : "cc"
+			      : failed);
 	return;
 failed:
 	vmcs_access_failed(field);

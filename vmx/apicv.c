@@ -18,12 +18,12 @@
 #define APICV_PROC2 (PROC2_X2APIC | PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS)
 
 /* Registers of the APIC page, and the x2APIC MSRs that the CPU writes without an exit. */
-#define APIC_PAGE_IRR 0x200
-#define APIC_PAGE_STEP 0x10 /* between the words of IRR */
-#define X2APIC_TPR (MSR_X2APIC_BASE + 0x8)
-#define X2APIC_EOI (MSR_X2APIC_BASE + 0xb)
+#define APIC_PAGE_IRR        0x200
+#define APIC_PAGE_STEP       0x10 /* between the words of IRR */
+#define X2APIC_TPR           (MSR_X2APIC_BASE + 0x8)
+#define X2APIC_EOI           (MSR_X2APIC_BASE + 0xb)
 #define X2APIC_TIMER_CURRENT (MSR_X2APIC_BASE + 0x39)
-#define X2APIC_SELF_IPI (MSR_X2APIC_BASE + 0x3f)
+#define X2APIC_SELF_IPI      (MSR_X2APIC_BASE + 0x3f)
 
 static const char *missing(const struct vmx_caps *caps)
 {

@@ -8,24 +8,24 @@
 #include "lib/types.h"
 
 /* IA32_VMX_BASIC */
-#define VMX_BASIC_REVISION BITS(30, 0)
-#define VMX_BASIC_SIZE(v) ((v) >> 32 & 0x1fff)
+#define VMX_BASIC_REVISION        BITS(30, 0)
+#define VMX_BASIC_SIZE(v)         ((v) >> 32 & 0x1fff)
 #define VMX_BASIC_32BIT_ADDRESSES BIT(48)
-#define VMX_BASIC_MEMORY_TYPE(v) ((v) >> 50 & 0xf)
-#define VMX_BASIC_INS_OUTS_INFO BIT(54)
-#define VMX_BASIC_TRUE_CONTROLS BIT(55)
+#define VMX_BASIC_MEMORY_TYPE(v)  ((v) >> 50 & 0xf)
+#define VMX_BASIC_INS_OUTS_INFO   BIT(54)
+#define VMX_BASIC_TRUE_CONTROLS   BIT(55)
 
 /* IA32_VMX_EPT_VPID_CAP */
-#define EPT_CAP_WALK_4 BIT(6)
-#define EPT_CAP_WB BIT(14)
-#define EPT_CAP_2M BIT(16)
-#define EPT_CAP_1G BIT(17)
-#define EPT_CAP_INVEPT BIT(20)
-#define EPT_CAP_INVEPT_CONTEXT BIT(25)
-#define EPT_CAP_INVEPT_ALL BIT(26)
-#define EPT_CAP_INVVPID BIT(32)
+#define EPT_CAP_WALK_4          BIT(6)
+#define EPT_CAP_WB              BIT(14)
+#define EPT_CAP_2M              BIT(16)
+#define EPT_CAP_1G              BIT(17)
+#define EPT_CAP_INVEPT          BIT(20)
+#define EPT_CAP_INVEPT_CONTEXT  BIT(25)
+#define EPT_CAP_INVEPT_ALL      BIT(26)
+#define EPT_CAP_INVVPID         BIT(32)
 #define EPT_CAP_INVVPID_CONTEXT BIT(41)
-#define EPT_CAP_INVVPID_ALL BIT(42)
+#define EPT_CAP_INVVPID_ALL     BIT(42)
 
 /* The values of the capability MSRs. */
 struct vmx_msrs {
@@ -66,4 +66,5 @@ int vmx_control(u64 msr, const struct control_spec *spec, u32 *out, u32 *fault) 
 /*
  * Fills caps from msrs. -ENOTSUP: *why says what is missing, as text that stays valid.
  */
-int vmx_caps_decide(struct vmx_caps *caps, const struct vmx_msrs *msrs, const char **why) __must_check;
+int vmx_caps_decide(struct vmx_caps *caps, const struct vmx_msrs *msrs, const char **why)
+	__must_check;

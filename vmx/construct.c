@@ -19,7 +19,7 @@
 #define APIC_PAGE_TPR 0x80
 
 /* PAUSE-loop exiting: at most so many ticks between two PAUSEs of a loop, and of the whole loop. */
-#define PLE_GAP_TICKS 128
+#define PLE_GAP_TICKS    128
 #define PLE_WINDOW_TICKS 4096
 
 /* CPUID bits that decide secondary controls. */
@@ -121,8 +121,8 @@ static void construct_cr_masks(struct vcpu *v)
 	u64 allowed = v->vm->cpuid ? v->vm->cpuid->cr4_allowed : 0;
 
 	h->cr0_mask = ~(CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM);
-	h->cr4_mask = ~(allowed & CR4_GUEST_OWNED & vmx_caps.msrs.cr4_fixed1 &
-			~vmx_caps.msrs.cr4_fixed0);
+	h->cr4_mask =
+		~(allowed & CR4_GUEST_OWNED & vmx_caps.msrs.cr4_fixed1 & ~vmx_caps.msrs.cr4_fixed0);
 	vmcs_write(CR0_MASK, h->cr0_mask);
 	vmcs_write(CR4_MASK, h->cr4_mask);
 }

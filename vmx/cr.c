@@ -13,7 +13,7 @@
 #include "vmx/access.h"
 #include "vmx/guest.h"
 
-#define PDPTE_COUNT 4
+#define PDPTE_COUNT   4
 /* The page-directory-pointer table lies at CR3's bits 31:5. */
 #define PAE_CR3_TABLE BITS(31, 5)
 
@@ -75,10 +75,10 @@ void vmx_write_cr(struct vcpu *v)
 }
 
 /* Exit qualification for control-register accesses (SDM vol. 3, table of that name). */
-#define CR_QUAL_NUMBER(q) ((q) & 0xf)
-#define CR_QUAL_TYPE(q) ((q) >> 4 & 3)
-#define CR_QUAL_GPR(q) ((q) >> 8 & 0xf)
-#define CR_QUAL_LMSW(q) ((q) >> 16 & 0xffff)
+#define CR_QUAL_NUMBER(q) ((q)&0xf)
+#define CR_QUAL_TYPE(q)   ((q) >> 4 & 3)
+#define CR_QUAL_GPR(q)    ((q) >> 8 & 0xf)
+#define CR_QUAL_LMSW(q)   ((q) >> 16 & 0xffff)
 
 enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
@@ -104,6 +104,5 @@ void vmx_cr_exit(struct vcpu *v, struct vm_exit *e)
 	if (type == CR_CLTS)
 		e->cr.value = v->regs.cr0 & ~CR0_TS;
 	else
-		e->cr.value = (v->regs.cr0 & ~CR0_LMSW) |
-			      (CR_QUAL_LMSW(q) & (CR0_LMSW | CR0_PE));
+		e->cr.value = (v->regs.cr0 & ~CR0_LMSW) | (CR_QUAL_LMSW(q) & (CR0_LMSW | CR0_PE));
 }

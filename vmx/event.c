@@ -45,13 +45,11 @@ static enum intr_type type_of(const struct vm_event *ev)
 	return INTR_EXTERNAL;
 }
 
-/* What delivering #DB changes in the debug registers; injection by itself changes nothing. */
+/* Delivering #DB ends the protection of the debug registers; injection by itself changes nothing. */
 static void deliver_debug(struct vcpu *v)
 {
 	u64 dr7 = vmcs_read(GUEST_DR7);
 
-	if (v->state_live)
-		write_dr6(v->regs.dr6);
 	if (dr7 & DR7_GD)
 		vmcs_write(GUEST_DR7, dr7 & ~DR7_GD);
 	v->regs.dr7 &= ~DR7_GD;
@@ -94,7 +92,7 @@ void vmx_inject(struct vcpu *v, const struct vm_event *ev)
 void vmx_requeue_event(struct vcpu *v, u32 info)
 {
 	static const u8 kinds[8] = {
-		[INTR_EXTERNAL] = EVENT_INTR,	      [INTR_NMI] = EVENT_NMI,
+		[INTR_EXTERNAL] = EVENT_INTR,          [INTR_NMI] = EVENT_NMI,
 		[INTR_HW_EXCEPTION] = EVENT_EXCEPTION, [INTR_SOFT_INT] = EVENT_SOFT_INT,
 		[INTR_PRIV_SOFT_EXC] = EVENT_SOFT_EXC, [INTR_SOFT_EXC] = EVENT_SOFT_EXC,
 	};

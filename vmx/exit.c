@@ -31,12 +31,7 @@ static void decode_exception(struct vcpu *v, struct vm_exit *e)
 	e->exception.vector = vector;
 	e->exception.has_error = info & INTR_ERROR;
 	e->exception.error = info & INTR_ERROR ? (u32)vmcs_read(EXIT_INTR_ERROR) : 0;
-	e->exception.dr6 = 0;
-	if (vector == TRAP_DB) {
-		e->exception.dr6 = vmcs_read(EXIT_QUALIFICATION);
-		if (v->state_live)
-			v->regs.dr6 = read_dr6();
-	}
+	e->exception.dr6 = vector == TRAP_DB ? vmcs_read(EXIT_QUALIFICATION) : 0;
 	if (type == INTR_PRIV_SOFT_EXC) {
 		/* INT1 is a trap: what is raised for it comes after the instruction. */
 		v->regs.rip = vcpu_rip(v) + vmcs_read(EXIT_INSN_LENGTH);
@@ -135,8 +130,14 @@ static void decode_misconfig(struct vcpu *v, struct vm_exit *e)
 	e->error.code = vmcs_read(GUEST_PHYSICAL_ADDRESS);
 }
 
-#define INSN(k) { .kind = (k), .flags = ROW_INSN }
-#define INSN_FN(k, f) { .kind = (k), .flags = ROW_INSN, .decode = (f) }
+#define INSN(k)                                                                                    \
+	{                                                                                          \
+		.kind = (k), .flags = ROW_INSN                                                     \
+	}
+#define INSN_FN(k, f)                                                                              \
+	{                                                                                          \
+		.kind = (k), .flags = ROW_INSN, .decode = (f)                                      \
+	}
 
 /* By basic exit reason. A missing row is an exit that no control asked for. */
 const struct exit_row exit_rows[REASON_COUNT] = {

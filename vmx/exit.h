@@ -10,13 +10,13 @@ struct vcpu;
 struct vm_exit;
 
 enum exit_row_flags {
-	ROW_INSN = BIT(0), /* caused by an instruction; its length is known */
+	ROW_INSN = BIT(0),      /* caused by an instruction; its length is known */
 	ROW_VECTORING = BIT(1), /* may come in the middle of an event's delivery */
-	ROW_KNOWN = BIT(2), /* expected, though nothing needs doing */
+	ROW_KNOWN = BIT(2),     /* expected, though nothing needs doing */
 };
 
 struct exit_row {
-	u8 kind; /* enum exit_kind, unless decode says otherwise */
+	u8 kind;  /* enum exit_kind, unless decode says otherwise */
 	u8 flags; /* enum exit_row_flags */
 	void (*decode)(struct vcpu *v, struct vm_exit *e);
 };

@@ -17,30 +17,31 @@ enum hvm_window;
 
 struct hvm_vm {
 	u8 *msr_bitmap; /* const: a page */
-	u64 eptp; /* const */
+	u64 eptp;       /* const */
 };
 
 /* What run() has to see to before the next entry, beside dirty registers. */
 enum vmx_pending {
 	VMX_FLUSH = BIT(0), /* INVEPT and INVVPID */
-	VMX_FLUSH_VPID = BIT(1), /* INVVPID: the guest changed what its linear translations depend on */
-	VMX_TSC = BIT(2), /* TSC offset */
+	VMX_FLUSH_VPID =
+		BIT(1),      /* INVVPID: the guest changed what its linear translations depend on */
+	VMX_TSC = BIT(2),    /* TSC offset */
 	VMX_FAILED = BIT(3), /* a VMCS access failed: failed_field */
 };
 
 struct hvm_vcpu {
-	u64 launched; /* offset 0, entry.asm: VMRESUME from now on */
-	u64 host_rsp; /* offset 8, entry.asm: what HOST_RSP holds */
-	u32 pending; /* enum vmx_pending */
-	u32 failed_field; /* with VMX_FAILED */
-	u8 *vmcs; /* const: a page */
-	u16 vpid; /* const; 0: none */
-	bool constructed; /* the fields that never change are written */
-	u32 last_cpu; /* where it ran last; ~0: nowhere yet */
+	u64 launched;                 /* offset 0, entry.asm: VMRESUME from now on */
+	u64 host_rsp;                 /* offset 8, entry.asm: what HOST_RSP holds */
+	u32 pending;                  /* enum vmx_pending */
+	u32 failed_field;             /* with VMX_FAILED */
+	u8 *vmcs;                     /* const: a page */
+	u16 vpid;                     /* const; 0: none */
+	bool constructed;             /* the fields that never change are written */
+	u32 last_cpu;                 /* where it ran last; ~0: nowhere yet */
 	struct vmx_controls controls; /* as the VMCS has them */
-	u8 *tpr; /* the virtual TPR, where the TPR shadow is in use */
-	u8 tpr_threshold; /* as the VMCS has it */
-	u64 cr0_mask, cr4_mask; /* bits that the hypervisor owns */
+	u8 *tpr;                      /* the virtual TPR, where the TPR shadow is in use */
+	u8 tpr_threshold;             /* as the VMCS has it */
+	u64 cr0_mask, cr4_mask;       /* bits that the hypervisor owns */
 };
 
 /* What struct vcpu_regs.shadow has of the interruptibility state. */

@@ -7,9 +7,9 @@
 
 /* The bitmap's quarters: reads of low and high MSRs, then writes (SDM vol. 3, "MSR-Bitmap Address"). */
 #define BITMAP_QUARTER 1024
-#define BITMAP_WRITE (2 * BITMAP_QUARTER)
+#define BITMAP_WRITE   (2 * BITMAP_QUARTER)
 #define MSR_RANGE_SIZE 0x2000u
-#define MSR_HIGH_BASE 0xc0000000u
+#define MSR_HIGH_BASE  0xc0000000u
 
 void vmx_msr_bitmap_pass(u8 *bitmap, u32 msr, bool read, bool write)
 {

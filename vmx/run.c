@@ -115,9 +115,6 @@ static __always_inline void read_insn(struct vcpu *v, struct vm_exit *e)
 	r->rflags = vmcs_read(GUEST_RFLAGS);
 	r->shadow = (u32)vmcs_read(GUEST_INTERRUPTIBILITY) & SHADOW_ALL;
 	v->valid = RG_CR2 | RG_RIP | RG_RFLAGS | RG_SHADOW;
-	/* A single step will be raised on top of what DR6 holds. */
-	if (unlikely(r->rflags & RFLAGS_TF) && v->state_live)
-		r->dr6 = read_dr6();
 }
 
 void vmx_run(struct vcpu *v, struct vm_exit *e)

@@ -30,17 +30,17 @@
 #include "vmx/guest.h"
 #include "vmx/vmx.h"
 
-#define MS 1000000ULL
-#define POSTS 10000u
-#define BURST_EVERY 16u /* each so many rounds post several vectors with one notification */
-#define BURST 5u
-#define VECTOR_FIRST 0x30u
-#define VECTOR_COUNT 0xc0u
-#define DEAF_NS (300 * MS)
+#define MS            1000000ULL
+#define POSTS         10000u
+#define BURST_EVERY   16u /* each so many rounds post several vectors with one notification */
+#define BURST         5u
+#define VECTOR_FIRST  0x30u
+#define VECTOR_COUNT  0xc0u
+#define DEAF_NS       (300 * MS)
 #define DEAF_SWITCHES 5u
-#define PATIENCE_NS (20000 * MS) /* an emulator on a busy machine */
-#define HEAP_LIMIT (4 * MIB)
-#define SHARED_GPA 0x10000000ULL
+#define PATIENCE_NS   (20000 * MS) /* an emulator on a busy machine */
+#define HEAP_LIMIT    (4 * MIB)
+#define SHARED_GPA    0x10000000ULL
 
 /* tests/guest/pi.inc: a page of the hypervisor's that the guest is given, too. */
 struct pi_shared {
@@ -55,14 +55,14 @@ static struct pi_test {
 	struct vm *vm; /* const while it runs, as the next three */
 	struct pi_desc *desc;
 	struct pi_shared *shared;
-	u32 cpu; /* of the guest */
-	u32 stop, done; /* atomic */
-	char why[120]; /* valid when done: what went wrong in the guest's thread */
-	bool entered; /* owner: the guest's CPU, interrupts off */
+	u32 cpu;               /* of the guest */
+	u32 stop, done;        /* atomic */
+	char why[120];         /* valid when done: what went wrong in the guest's thread */
+	bool entered;          /* owner: the guest's CPU, interrupts off */
 	u64 exits[EXIT_KINDS]; /* owner: the guest's thread */
-	u64 delivery_exits; /* notifications that ended the guest's run; owner: its CPU */
-	u64 host_notes; /* notifications that came while the guest did not run; same */
-	u64 sent[256]; /* owner: the sender */
+	u64 delivery_exits;    /* notifications that ended the guest's run; owner: its CPU */
+	u64 host_notes;        /* notifications that came while the guest did not run; same */
+	u64 sent[256];         /* owner: the sender */
 	u64 posts, notifications;
 } pi;
 
@@ -381,8 +381,11 @@ static void report(const char *name)
 
 static int with_guest(const char *name, int (*test)(void))
 {
-	struct thread_spec spec = { .name = "pi-guest", .fn = guest_main, .arg = pi.vm,
-				    .aspace = pi.vm->aspace, .ops = &pi_thread_ops,
+	struct thread_spec spec = { .name = "pi-guest",
+				    .fn = guest_main,
+				    .arg = pi.vm,
+				    .aspace = pi.vm->aspace,
+				    .ops = &pi_thread_ops,
 				    .cpu = (s32)pi.cpu };
 	int err;
 

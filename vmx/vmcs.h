@@ -114,77 +114,77 @@ enum vmcs_field {
 
 /* Pin-based controls */
 #define PIN_EXTERNAL_INTERRUPT BIT(0)
-#define PIN_NMI BIT(3)
-#define PIN_VIRTUAL_NMI BIT(5)
-#define PIN_PREEMPTION_TIMER BIT(6)
-#define PIN_POSTED_INTERRUPTS BIT(7)
+#define PIN_NMI                BIT(3)
+#define PIN_VIRTUAL_NMI        BIT(5)
+#define PIN_PREEMPTION_TIMER   BIT(6)
+#define PIN_POSTED_INTERRUPTS  BIT(7)
 
 /* Primary processor-based controls */
 #define PROC_INTERRUPT_WINDOW BIT(2)
-#define PROC_TSC_OFFSETTING BIT(3)
-#define PROC_HLT BIT(7)
-#define PROC_INVLPG BIT(9)
-#define PROC_MWAIT BIT(10)
-#define PROC_RDPMC BIT(11)
-#define PROC_RDTSC BIT(12)
-#define PROC_CR3_LOAD BIT(15)
-#define PROC_CR3_STORE BIT(16)
-#define PROC_CR8_LOAD BIT(19)
-#define PROC_CR8_STORE BIT(20)
-#define PROC_TPR_SHADOW BIT(21)
-#define PROC_NMI_WINDOW BIT(22)
-#define PROC_MOV_DR BIT(23)
-#define PROC_IO BIT(24)
-#define PROC_IO_BITMAPS BIT(25)
-#define PROC_MONITOR_TRAP BIT(27)
-#define PROC_MSR_BITMAPS BIT(28)
-#define PROC_MONITOR BIT(29)
-#define PROC_PAUSE BIT(30)
-#define PROC_SECONDARY BIT(31)
+#define PROC_TSC_OFFSETTING   BIT(3)
+#define PROC_HLT              BIT(7)
+#define PROC_INVLPG           BIT(9)
+#define PROC_MWAIT            BIT(10)
+#define PROC_RDPMC            BIT(11)
+#define PROC_RDTSC            BIT(12)
+#define PROC_CR3_LOAD         BIT(15)
+#define PROC_CR3_STORE        BIT(16)
+#define PROC_CR8_LOAD         BIT(19)
+#define PROC_CR8_STORE        BIT(20)
+#define PROC_TPR_SHADOW       BIT(21)
+#define PROC_NMI_WINDOW       BIT(22)
+#define PROC_MOV_DR           BIT(23)
+#define PROC_IO               BIT(24)
+#define PROC_IO_BITMAPS       BIT(25)
+#define PROC_MONITOR_TRAP     BIT(27)
+#define PROC_MSR_BITMAPS      BIT(28)
+#define PROC_MONITOR          BIT(29)
+#define PROC_PAUSE            BIT(30)
+#define PROC_SECONDARY        BIT(31)
 
 /* Secondary processor-based controls */
-#define PROC2_APIC_ACCESSES BIT(0)
-#define PROC2_EPT BIT(1)
-#define PROC2_DESCRIPTOR_TABLE BIT(2)
-#define PROC2_RDTSCP BIT(3)
-#define PROC2_X2APIC BIT(4)
-#define PROC2_VPID BIT(5)
-#define PROC2_WBINVD BIT(6)
-#define PROC2_UNRESTRICTED BIT(7)
-#define PROC2_APIC_REGISTERS BIT(8)
+#define PROC2_APIC_ACCESSES      BIT(0)
+#define PROC2_EPT                BIT(1)
+#define PROC2_DESCRIPTOR_TABLE   BIT(2)
+#define PROC2_RDTSCP             BIT(3)
+#define PROC2_X2APIC             BIT(4)
+#define PROC2_VPID               BIT(5)
+#define PROC2_WBINVD             BIT(6)
+#define PROC2_UNRESTRICTED       BIT(7)
+#define PROC2_APIC_REGISTERS     BIT(8)
 #define PROC2_VIRTUAL_INTERRUPTS BIT(9)
-#define PROC2_PAUSE_LOOP BIT(10)
-#define PROC2_INVPCID BIT(12)
-#define PROC2_XSAVES BIT(20)
+#define PROC2_PAUSE_LOOP         BIT(10)
+#define PROC2_INVPCID            BIT(12)
+#define PROC2_XSAVES             BIT(20)
 
 /* VM-exit controls */
-#define EXIT_SAVE_DEBUG BIT(2)
-#define EXIT_HOST_64BIT BIT(9)
+#define EXIT_SAVE_DEBUG    BIT(2)
+#define EXIT_HOST_64BIT    BIT(9)
 #define EXIT_ACK_INTERRUPT BIT(15)
-#define EXIT_SAVE_PAT BIT(18)
-#define EXIT_LOAD_PAT BIT(19)
-#define EXIT_SAVE_EFER BIT(20)
-#define EXIT_LOAD_EFER BIT(21)
+#define EXIT_SAVE_PAT      BIT(18)
+#define EXIT_LOAD_PAT      BIT(19)
+#define EXIT_SAVE_EFER     BIT(20)
+#define EXIT_LOAD_EFER     BIT(21)
 
 /* VM-entry controls */
-#define ENTRY_LOAD_DEBUG BIT(2)
-#define ENTRY_IA32E BIT(9)
-#define ENTRY_SMM BIT(10)
+#define ENTRY_LOAD_DEBUG   BIT(2)
+#define ENTRY_IA32E        BIT(9)
+#define ENTRY_SMM          BIT(10)
 #define ENTRY_DUAL_MONITOR BIT(11)
-#define ENTRY_LOAD_PAT BIT(14)
-#define ENTRY_LOAD_EFER BIT(15)
+#define ENTRY_LOAD_PAT     BIT(14)
+#define ENTRY_LOAD_EFER    BIT(15)
 
 /* Exit reason */
-#define REASON_BASIC BITS(15, 0)
+#define REASON_BASIC        BITS(15, 0)
 #define REASON_ENTRY_FAILED BIT(31)
 
 /* Interruption information (entry, exit, IDT vectoring) */
-#define INTR_VECTOR BITS(7, 0)
-#define INTR_TYPE_SHIFT 8
-#define INTR_TYPE BITS(10, 8)
-#define INTR_ERROR BIT(11)
+#define INTR_VECTOR             BITS(7, 0)
+#define INTR_TYPE_SHIFT         8
+#define INTR_TYPE               BITS(10, 8)
+#define INTR_ERROR              BIT(11)
 #define INTR_IRET_UNBLOCKED_NMI BIT(12) /* exit only */
-#define INTR_VALID BIT(31)
+#define INTR_VALID              BIT(31)
 
 enum intr_type {
 	INTR_EXTERNAL = 0,
@@ -192,14 +192,14 @@ enum intr_type {
 	INTR_HW_EXCEPTION = 3,
 	INTR_SOFT_INT = 4,
 	INTR_PRIV_SOFT_EXC = 5, /* INT1 */
-	INTR_SOFT_EXC = 6, /* INT3, INTO */
+	INTR_SOFT_EXC = 6,      /* INT3, INTO */
 };
 
 /* Interruptibility state */
-#define BLOCK_STI BIT(0)
+#define BLOCK_STI   BIT(0)
 #define BLOCK_MOVSS BIT(1)
-#define BLOCK_SMI BIT(2)
-#define BLOCK_NMI BIT(3)
+#define BLOCK_SMI   BIT(2)
+#define BLOCK_NMI   BIT(3)
 
 /* Pending debug exceptions */
 #define PENDING_DEBUG_BS BIT(14)
@@ -208,7 +208,7 @@ enum intr_type {
 #define RIGHTS_UNUSABLE BIT(16)
 
 /* EPT pointer: memory type in 2:0, page walk length minus 1 in 5:3 */
-#define EPTP_WB 6ULL
+#define EPTP_WB       6ULL
 #define EPTP_LEVELS_4 (3ULL << 3)
 
 /* Basic exit reasons (SDM vol. 3, appendix "VMX Basic Exit Reasons"). */

@@ -36,34 +36,34 @@ enum {
 	LAPIC_SELF_IPI = 0x3f0, /* x2APIC only */
 };
 
-#define LAPIC_SVR_ENABLE BIT(8)
+#define LAPIC_SVR_ENABLE       BIT(8)
 #define LAPIC_SVR_EOI_SUPPRESS BIT(12)
 
 #define LAPIC_VERSION_EOI_SUPPRESS BIT(24)
 
-#define LAPIC_LVT_VECTOR BITS(7, 0)
-#define LAPIC_LVT_MODE BITS(10, 8) /* delivery mode */
-#define LAPIC_LVT_PENDING BIT(12)
+#define LAPIC_LVT_VECTOR     BITS(7, 0)
+#define LAPIC_LVT_MODE       BITS(10, 8) /* delivery mode */
+#define LAPIC_LVT_PENDING    BIT(12)
 #define LAPIC_LVT_ACTIVE_LOW BIT(13)
 #define LAPIC_LVT_REMOTE_IRR BIT(14)
-#define LAPIC_LVT_LEVEL BIT(15)
-#define LAPIC_LVT_MASKED BIT(16)
-#define LAPIC_TIMER_MODE BITS(18, 17)
-#define LAPIC_TIMER_ONESHOT (0u << 17)
+#define LAPIC_LVT_LEVEL      BIT(15)
+#define LAPIC_LVT_MASKED     BIT(16)
+#define LAPIC_TIMER_MODE     BITS(18, 17)
+#define LAPIC_TIMER_ONESHOT  (0u << 17)
 #define LAPIC_TIMER_PERIODIC (1u << 17)
 #define LAPIC_TIMER_DEADLINE (2u << 17)
 
-#define LAPIC_ICR_LOGICAL BIT(11)
-#define LAPIC_ICR_PENDING BIT(12)
-#define LAPIC_ICR_ASSERT BIT(14)
-#define LAPIC_ICR_LEVEL BIT(15)
+#define LAPIC_ICR_LOGICAL   BIT(11)
+#define LAPIC_ICR_PENDING   BIT(12)
+#define LAPIC_ICR_ASSERT    BIT(14)
+#define LAPIC_ICR_LEVEL     BIT(15)
 #define LAPIC_ICR_SHORTHAND BITS(19, 18)
-#define LAPIC_ICR_SELF (1u << 18)
-#define LAPIC_ICR_ALL (2u << 18)
-#define LAPIC_ICR_OTHERS (3u << 18)
+#define LAPIC_ICR_SELF      (1u << 18)
+#define LAPIC_ICR_ALL       (2u << 18)
+#define LAPIC_ICR_OTHERS    (3u << 18)
 
 #define LAPIC_ESR_SEND_ILLEGAL BIT(5)
 #define LAPIC_ESR_RECV_ILLEGAL BIT(6)
-#define LAPIC_ESR_ILLEGAL_REG BIT(7)
+#define LAPIC_ESR_ILLEGAL_REG  BIT(7)
 
 #define LAPIC_DFR_FLAT 0xffffffffu

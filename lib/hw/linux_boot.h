@@ -8,11 +8,11 @@
 #include "lib/types.h"
 
 #define LINUX_SETUP_OFFSET 0x1f1 /* of the setup header, in the image and in boot_params */
-#define LINUX_SECTOR 512
-#define LINUX_BOOT_FLAG 0xaa55
-#define LINUX_MAGIC 0x53726448 /* "HdrS" */
-#define LINUX_VERSION_MIN 0x020c /* 2.12: 64-bit entry described by xloadflags */
-#define LINUX_ENTRY64 0x200 /* from the loaded kernel's start */
+#define LINUX_SECTOR       512
+#define LINUX_BOOT_FLAG    0xaa55
+#define LINUX_MAGIC        0x53726448 /* "HdrS" */
+#define LINUX_VERSION_MIN  0x020c     /* 2.12: 64-bit entry described by xloadflags */
+#define LINUX_ENTRY64      0x200      /* from the loaded kernel's start */
 
 struct linux_setup {
 	u8 setup_sects;
@@ -58,15 +58,15 @@ static_assert(offsetof(struct linux_setup, header) == 0x202 - LINUX_SETUP_OFFSET
 static_assert(offsetof(struct linux_setup, xloadflags) == 0x236 - LINUX_SETUP_OFFSET, "at 0x236");
 static_assert(offsetof(struct linux_setup, init_size) == 0x260 - LINUX_SETUP_OFFSET, "at 0x260");
 
-#define LINUX_LOADED_HIGH BIT(0) /* loadflags */
-#define LINUX_XLF_KERNEL_64 BIT(0) /* xloadflags */
+#define LINUX_LOADED_HIGH      BIT(0) /* loadflags */
+#define LINUX_XLF_KERNEL_64    BIT(0) /* xloadflags */
 #define LINUX_LOADER_UNDEFINED 0xff
 
 struct linux_e820 {
 	u64 base, size;
 	u32 type;
 } __packed;
-#define E820_RAM 1
+#define E820_RAM      1
 #define E820_RESERVED 2
 
 struct linux_params {

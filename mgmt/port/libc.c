@@ -46,10 +46,11 @@ void *malloc(size_t size)
 
 void free(void *p)
 {
-	struct block *b = (struct block *)p - 1;
+	struct block *b;
 
 	if (!p)
 		return;
+	b = (struct block *)p - 1;
 	__atomic_sub_fetch(&in_use, b->size, __ATOMIC_RELAXED);
 	kfree(b);
 }

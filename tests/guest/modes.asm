@@ -255,6 +255,7 @@ compatibility:
 	jmp	.paged
 .paged:
 	mov	eax, [PAE_TABLE]
+	and	eax, ~0x20		; QEMU marks these entries as accessed
 	cmp	eax, PAGE_DIRECTORY | 1
 	expect	e, 'C'
 	mov	eax, PAE_TABLE

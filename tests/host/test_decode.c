@@ -21,13 +21,13 @@ struct row {
 };
 
 /* What a row says of operands: MEM(base, index, scale as a shift, displacement), IMM(value). */
-#define R(r) GPR_##r
-#define NONE NO_REG
+#define R(r)            GPR_##r
+#define NONE            NO_REG
 #define MEM(b, i, s, d) .memory = true, .base = (b), .index = (i), .scale = (s), .disp = (d)
-#define NOMEM .base = NO_REG, .index = NO_REG
-#define IMM(v) .has_imm = true, .imm = (v)
-#define SIZES(o, a) .opsize = (o), .addrsize = (a)
-#define NOSEG .seg = NO_REG
+#define NOMEM           .base = NO_REG, .index = NO_REG
+#define IMM(v)          .has_imm = true, .imm = (v)
+#define SIZES(o, a)     .opsize = (o), .addrsize = (a)
+#define NOSEG           .seg = NO_REG
 
 /* clang-format off */
 static const struct row rows[] = {

@@ -32,20 +32,40 @@ static const struct vmx_msrs good = {
 };
 
 /* Stand-ins for what the exit table calls in real life. */
-void vmcs_access_failed(u32 field) { (void)field; }
-void irq_dispatch(u8 vector) { (void)vector; }
-void vmx_window(struct vcpu *v, enum hvm_window w, bool on) { (void)v; (void)w; (void)on; }
-void vmx_requeue_event(struct vcpu *v, u32 info) { (void)v; (void)info; }
+void vmcs_access_failed(u32 field)
+{
+	(void)field;
+}
+void irq_dispatch(u8 vector)
+{
+	(void)vector;
+}
+void vmx_window(struct vcpu *v, enum hvm_window w, bool on)
+{
+	(void)v;
+	(void)w;
+	(void)on;
+}
+void vmx_requeue_event(struct vcpu *v, u32 info)
+{
+	(void)v;
+	(void)info;
+}
 void vmx_block_nmi(void) {}
-void vmx_cr_exit(struct vcpu *v, struct vm_exit *e) { (void)v; (void)e; }
-void vcpu_need(struct vcpu *v, u32 groups) { (void)v; (void)groups; }
+void vmx_cr_exit(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	(void)e;
+}
+void vcpu_need(struct vcpu *v, u32 groups)
+{
+	(void)v;
+	(void)groups;
+}
 
 const struct msr_pass msr_pass_list[] = {
-	{ 0x174, true, true },
-	{ 0x10, true, false },
-	{ 0xc0000100, true, true },
-	{ 0xc0001fff, false, true },
-	{ 0x40000000, true, true }, /* outside the bitmap */
+	{ 0x174, true, true },       { 0x10, true, false },      { 0xc0000100, true, true },
+	{ 0xc0001fff, false, true }, { 0x40000000, true, true }, /* outside the bitmap */
 };
 const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
 
@@ -93,7 +113,7 @@ TEST(controls_of_a_good_machine)
 	/* 2 debug, 9 64-bit host, 15 acknowledge, 18 to 21 PAT and EFER */
 	CHECK_EQ(caps.base.exit, 0x3fefff);
 	CHECK_EQ(caps.base.entry, 0xd1ffu); /* 2 debug, 14 PAT, 15 EFER; never 9 to begin with */
-	CHECK_EQ(caps.eptp_bits, 0x1e); /* write-back 6, walk length 4 - 1 in 5:3 */
+	CHECK_EQ(caps.eptp_bits, 0x1e);     /* write-back 6, walk length 4 - 1 in 5:3 */
 	CHECK(caps.vpid);
 	CHECK(caps.ins_outs_info);
 }

@@ -1,0 +1,320 @@
+/*
+ * What a guest sees by CPUID, from machines that claim everything and nothing: each bit of the feature
+ * leaves is either on the list below or hidden; CR4, EFER and XCR0 follow what is shown.
+ *
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * flags: -include tests/host/fake_cpu.h
+ */
+#include "arch/feature.h"
+#include "arch/msr.h"
+#include "tests/host/fake_vcpu.h"
+#include "tests/host/harness.h"
+
+#include <string.h>
+
+static struct vcpu *v;
+static u32 machine_fill; /* what every leaf of the machine says */
+static u32 machine_last, machine_last_extended;
+static enum cpu_vendor machine_vendor;
+static u64 machine_khz;
+
+void vcpu_need(struct vcpu *c, u32 groups) {}
+
+enum cpu_vendor cpu_vendor(void)
+{
+	return machine_vendor;
+}
+
+u8 cpu_phys_bits(void)
+{
+	return 40;
+}
+
+u64 clock_tsc_khz(void)
+{
+	return machine_khz;
+}
+
+struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
+{
+	struct cpuid all = { machine_fill, machine_fill, machine_fill, machine_fill };
+
+	if (leaf == 0)
+		return (struct cpuid){ machine_last, 0x756e6547, 0x6c65746e, 0x49656e69 };
+	if (leaf == 0x80000000)
+		return (struct cpuid){ machine_last_extended, 0x756e6547, 0x6c65746e, 0x49656e69 };
+	if (leaf == 4 && subleaf == 3)
+		all.eax = 0;
+	if (leaf == 0xd && subleaf == 2) /* AVX: 256 bytes at 576 */
+		return (struct cpuid){ 256, 576, 0, 0 };
+	if (leaf == 0xd && subleaf > 2)
+		return (struct cpuid){ 64, 2048 + 64 * subleaf, 0, 0 };
+	return all;
+}
+
+static void start(u32 fill, enum cpu_vendor vendor)
+{
+	fake_vcpu_new();
+	v = fake_vcpu;
+	machine_fill = fill;
+	machine_last = 0x24;
+	machine_last_extended = 0x80000021;
+	machine_vendor = vendor;
+	machine_khz = 2400000;
+	fake_vm->cpuid = NULL;
+}
+
+static void create(void)
+{
+	CHECK_EQ(cpuid_table_create(fake_vm), 0);
+}
+
+static struct cpuid ask(u32 leaf, u32 subleaf)
+{
+	u64 *g = v->regs.gpr;
+
+	g[GPR_RAX] = 0xdeadbeef00000000 | leaf;
+	g[GPR_RCX] = 0xdeadbeef00000000 | subleaf;
+	g[GPR_RBX] = g[GPR_RDX] = 0xdeadbeefdeadbeef;
+	cpuid_exit(v);
+	/* The upper halves are cleared in 64-bit mode. */
+	CHECK_EQ((g[GPR_RAX] | g[GPR_RBX] | g[GPR_RCX] | g[GPR_RDX]) >> 32, 0);
+	return (struct cpuid){ (u32)g[GPR_RAX], (u32)g[GPR_RBX], (u32)g[GPR_RCX], (u32)g[GPR_RDX] };
+}
+
+/*
+ * SDM vol. 2, "CPUID--CPU Identification"; APM vol. 3, appendix E. Hidden, among others: VMX (1:ECX.5), SMX,
+ * MONITOR, PDCM, DCA, machine check (1:EDX.7, .14), debug store, thermal control; SGX, TSX, MPX,
+ * AVX-512, PT, PKU, CET, LA57, WAITPKG, AMX, the speculation controls; SVM (8000_0001:ECX.2), IBS.
+ */
+#define SEEN_1_ECX                                                                                 \
+	0xf7fa3203u /* less XSAVE's copy OSXSAVE (27), plus x2APIC, TSC-deadline, hypervisor */
+#define SEEN_1_EDX        0x078bbb7fu
+#define SEEN_7_EBX        0x219c07abu
+#define SEEN_7_ECX        0x00400704u
+#define SEEN_7_EDX        0x00000010u
+#define SEEN_X1_ECX       0x000001e1u
+#define SEEN_X1_EDX_INTEL 0x2e500800u
+
+TEST(all_features_are_claimed)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	c = ask(1, 0);
+	CHECK_EQ(c.ecx, SEEN_1_ECX);
+	CHECK_EQ(c.edx, SEEN_1_EDX);
+	CHECK(!(c.ecx & BIT(5))); /* VMX */
+	c = ask(7, 0);
+	CHECK_EQ(c.eax, 0);
+	CHECK_EQ(c.ebx, SEEN_7_EBX);
+	CHECK_EQ(c.ecx, SEEN_7_ECX);
+	CHECK_EQ(c.edx, SEEN_7_EDX);
+	c = ask(6, 0);
+	CHECK_EQ(c.eax, 4); /* ARAT */
+	CHECK_EQ(c.ebx | c.ecx | c.edx, 0);
+	c = ask(0x80000001, 0);
+	CHECK_EQ(c.ecx, SEEN_X1_ECX);
+	CHECK_EQ(c.edx, SEEN_X1_EDX_INTEL);
+	c = ask(0x80000007, 0);
+	CHECK_EQ(c.eax | c.ebx | c.ecx, 0);
+	CHECK_EQ(c.edx, 0x100); /* invariant TSC */
+	c = ask(0x80000008, 0);
+	CHECK_EQ(c.eax & 0xffff0000, 0);
+	CHECK_EQ(c.ebx, 1); /* CLZERO */
+	CHECK_EQ(c.ecx | c.edx, 0);
+}
+
+TEST(all_features_are_claimed_amd)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_AMD);
+	create();
+	c = ask(0x80000001, 0);
+	CHECK_EQ(c.ecx, SEEN_X1_ECX);
+	CHECK(!(c.ecx & BIT(2))); /* SVM */
+	/* The lower bits are copies of leaf 1's; none shows what leaf 1 hides. */
+	CHECK_EQ(c.edx & 0x0183f3ff & ~SEEN_1_EDX, 0);
+	CHECK_EQ(c.edx & ~0x0183f3ffu, SEEN_X1_EDX_INTEL);
+	c = ask(4, 0);
+	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+}
+
+TEST(no_feature_is_claimed)
+{
+	struct cpuid c;
+
+	start(0, CPU_VENDOR_AMD);
+	memset(fake_features, 0, CPU_FEATURE_COUNT * sizeof(fake_features[0]));
+	create();
+	c = ask(1, 0);
+	CHECK_EQ(c.ecx, BIT(21) | BIT(24) | BIT(31)); /* of Plinth's own making */
+	CHECK_EQ(c.edx, 0);
+	c = ask(7, 0);
+	CHECK_EQ(c.ebx, BIT(1)); /* TSC_ADJUST */
+	CHECK_EQ(c.ecx | c.edx, 0);
+	c = ask(0x80000001, 0);
+	CHECK_EQ(c.ecx | c.edx, 0);
+	CHECK_EQ(ask(0x80000007, 0).edx, 0);
+	c = ask(0xd, 0);
+	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+	CHECK_EQ(fake_vm->cpuid->cr4_allowed, CR4_PCE | CR4_MCE);
+	CHECK_EQ(fake_vm->cpuid->efer_allowed, EFER_SCE | EFER_LME);
+	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 0);
+}
+
+/* Switched off for the host (cpu.off=): what the hypervisor then does not switch is not shown, either. */
+TEST(switched_off)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	fake_features[CPU_XSAVE] = false;
+	fake_features[CPU_RDTSCP] = false;
+	fake_features[CPU_PCID] = false;
+	create();
+	c = ask(1, 0);
+	CHECK_EQ(c.ecx & (BIT(26) | BIT(27) | BIT(28) | BIT(12) | BIT(29)),
+		 0); /* XSAVE, AVX, FMA, F16C */
+	CHECK_EQ(c.ecx & BIT(17), 0);
+	CHECK(!(fake_vm->cpuid->cr4_allowed & (CR4_OSXSAVE | CR4_PCIDE)));
+	c = ask(7, 0);
+	CHECK_EQ(c.ebx & BIT(5), 0);                   /* AVX2 */
+	CHECK_EQ(c.ecx & (BIT(9) | BIT(10)), 0);       /* VAES, VPCLMULQDQ */
+	CHECK_EQ(c.ecx & BIT(22), 0);                  /* RDPID */
+	CHECK_EQ(ask(0x80000001, 0).edx & BIT(27), 0); /* RDTSCP */
+	CHECK_EQ(ask(0xd, 0).eax, 0);
+}
+
+TEST(controls_follow)
+{
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	CHECK_EQ(fake_vm->cpuid->cr4_allowed, BITS(11, 0) | BITS(18, 16) | BITS(21, 20));
+	CHECK(!(fake_vm->cpuid->cr4_allowed &
+		(CR4_VMXE | CR4_SMXE | CR4_LA57 | CR4_PKE | CR4_CET)));
+	CHECK_EQ(fake_vm->cpuid->efer_allowed, EFER_SCE | EFER_LME | EFER_NXE | EFER_FFXSR);
+	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 7);
+	CHECK_EQ(fake_vm->cpuid->cr3_reserved, ~BITS(39, 0));
+}
+
+TEST(leaves_of_state)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	c = ask(1, 0);
+	CHECK_EQ(c.ebx >> 24, 0); /* APIC id */
+	CHECK_EQ(c.ebx >> 16 & 0xff, 1);
+	CHECK(!(c.ecx & BIT(27)) && (c.edx & BIT(9)));
+	v->regs.cr4 |= CR4_OSXSAVE;
+	CHECK(ask(1, 0).ecx & BIT(27));
+	v->apic_base = 0;
+	CHECK(!(ask(1, 0).edx & BIT(9)));
+	v->regs.xcr0 = 1;
+	CHECK_EQ(ask(0xd, 0).ebx, 576);
+	v->regs.xcr0 = 7;
+	CHECK_EQ(ask(0xd, 0).ebx, 832);
+	CHECK_EQ(ask(0xd, 0).ecx, 832);
+	CHECK_EQ(ask(0xd, 0).eax, 7);
+	CHECK_EQ(ask(0xd, 0).edx, 0);
+	CHECK_EQ(ask(0xd, 1).eax & ~5u, 0); /* XSAVEOPT and XGETBV(1): no compaction, no XSS */
+	c = ask(0xd, 1);
+	CHECK_EQ(c.ebx | c.ecx | c.edx, 0);
+	c = ask(0xd, 2);
+	CHECK_EQ(c.eax, 256);
+	CHECK_EQ(c.ebx, 576);
+	for (u32 sub = 3; sub < 64; sub++) {
+		c = ask(0xd, sub);
+		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+	}
+	c = ask(0xb, 0);
+	CHECK_EQ(c.ecx, 0x100);
+	CHECK_EQ(c.edx, 0);
+	CHECK_EQ(ask(0xb, 1).ecx, 0x201);
+	CHECK_EQ(ask(0xb, 2).ebx, 0);
+}
+
+/* Leaves that are not offered are all zeroes, wherever they are. */
+TEST(other_leaves)
+{
+	static const u32 known[] = { 0, 1, 4, 6, 7, 0xb, 0xd, 0x15 };
+	u32 k = 0;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	CHECK_EQ(ask(0, 0).eax, 0x15);
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000008);
+	for (u32 leaf = 0; leaf < 0x100; leaf++) {
+		struct cpuid c = ask(leaf, 0);
+		u32 any = c.eax | c.ebx | c.ecx | c.edx;
+
+		if (k < ARRAY_LEN(known) && leaf == known[k]) {
+			k++;
+			CHECK(any);
+		} else {
+			CHECK_EQ(any, 0);
+		}
+		c = ask(0x80000000 + leaf, 0);
+		if (leaf > 8)
+			CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+		c = ask(0x40000001 + leaf, 0);
+		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+		c = ask(0xc0000000 + leaf, 0);
+		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+	}
+	CHECK_EQ(ask(7, 1).eax, 0); /* sub-leaves that are not offered */
+	CHECK_EQ(ask(7, 2).edx, 0);
+	CHECK_EQ(ask(0xffffffff, 0xffffffff).eax, 0);
+}
+
+TEST(hypervisor)
+{
+	struct cpuid c;
+	char name[13] = "";
+
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	c = ask(0x40000000, 0);
+	CHECK_EQ(c.eax, 0x40000000);
+	memcpy(name, &c.ebx, 4);
+	memcpy(name + 4, &c.ecx, 4);
+	memcpy(name + 8, &c.edx, 4);
+	CHECK_STR(name, "PlinthHv    ");
+}
+
+/* Leaf 15H: the TSC's frequency is ECX * EBX / EAX, within a few millionths; and fits 32 bits of kHz. */
+TEST(tsc_frequency)
+{
+	static const u64 khz[] = { 100000, 999999, 1000000, 2400123, 3799999, 5123456 };
+
+	for (size_t i = 0; i < ARRAY_LEN(khz); i++) {
+		struct cpuid c;
+		u64 got;
+
+		start(~0u, CPU_VENDOR_INTEL);
+		machine_khz = khz[i];
+		create();
+		c = ask(0x15, 0);
+		CHECK(c.eax && c.ebx);
+		CHECK_EQ(c.ecx, 25000000);
+		CHECK((u64)(c.ecx / 1000) * c.ebx <= 0xffffffff);
+		got = c.ecx / 1000 * (u64)c.ebx / (c.eax ? c.eax : 1);
+		CHECK(got + 20 >= khz[i] && got <= khz[i] + 20);
+	}
+}
+
+TEST(old_machine)
+{
+	start(~0u, CPU_VENDOR_AMD);
+	machine_last = 1;
+	machine_last_extended = 0x80000008;
+	create();
+	CHECK_EQ(ask(0, 0).eax, 1);
+	CHECK_EQ(ask(7, 0).ebx, 0);
+	CHECK(!(fake_vm->cpuid->cr4_allowed & (CR4_SMEP | CR4_SMAP | CR4_FSGSBASE)));
+	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 0);
+}

@@ -1,0 +1,748 @@
+/*
+ * The virtual local APIC against SDM vol. 3, chapter "Advanced Programmable Interrupt Controller":
+ * registers, priorities, acknowledgement and EOI, destinations, the ICR, the timer, x2APIC.
+ *
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_timer.c vm/irq.c
+ * sources: vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * flags: -include tests/host/fake_cpu.h
+ */
+#include "arch/msr.h"
+#include "lib/errno.h"
+#include "lib/hw/lapic.h"
+#include "tests/host/fake_vcpu.h"
+#include "tests/host/harness.h"
+#include "vm/irq.h"
+#include "vm/lapic_timer.h"
+#include "vm/state.h"
+
+#include <string.h>
+
+#define TICK       40ull /* nanoseconds, undivided */
+#define X2(offset) (MSR_X2APIC_BASE + (offset) / 16)
+
+static struct vlapic *l;
+static u8 eois[64];
+static u32 eoi_count;
+
+static void chip_line(struct vdev *dev, u32 gsi, bool level) {}
+
+static void chip_eoi(struct vdev *dev, u8 vector)
+{
+	if (eoi_count < sizeof(eois))
+		eois[eoi_count] = vector;
+	eoi_count++;
+}
+
+static void start(void)
+{
+	const struct irqchip chip = { .line = chip_line, .eoi = chip_eoi };
+
+	fake_vcpu_new();
+	CHECK_EQ(vm_irqs_create(fake_vm), 0);
+	CHECK_EQ(vm_irqchip_add(fake_vm, &chip), 0);
+	CHECK_EQ(vlapic_create(fake_vcpu), 0);
+	l = fake_vcpu->lapic;
+	eoi_count = 0;
+}
+
+static u32 rd(u32 offset)
+{
+	u64 value = 0x5a5a5a5a;
+
+	CHECK_EQ(vlapic_mmio(l, offset, &value, 4, false), 0);
+	return (u32)value;
+}
+
+static void wr(u32 offset, u32 value)
+{
+	u64 v = value;
+
+	CHECK_EQ(vlapic_mmio(l, offset, &v, 4, true), 0);
+}
+
+/* Enabled, all interrupts welcome. */
+static void start_on(void)
+{
+	start();
+	wr(LAPIC_SVR, 0x1ff);
+}
+
+static void start_x2(void)
+{
+	start_on();
+	CHECK_EQ(vlapic_set_base(l,
+				 0xfee00000 | APIC_BASE_ENABLE | APIC_BASE_X2APIC | APIC_BASE_BSP),
+		 0);
+}
+
+static void post(u8 vector, bool level)
+{
+	struct irq_msg msg = { .delivery = DELIVER_FIXED, .vector = vector, .level = level };
+
+	vlapic_accept(l, &msg);
+}
+
+static bool bit(u32 array, u8 vector)
+{
+	return rd(array + vector / 32u * 16) >> (vector % 32) & 1;
+}
+
+/* What the CPU would take, and takes. */
+static int take(void)
+{
+	int vector = vlapic_pending_vector(l);
+
+	if (vector >= 0)
+		vlapic_ack_vector(l, (u8)vector);
+	return vector;
+}
+
+/* "Local APIC State After Power-Up or Reset" */
+TEST(after_reset)
+{
+	start();
+	CHECK_EQ(rd(LAPIC_ID), 0);
+	CHECK_EQ(rd(LAPIC_VERSION) & 0xff, 0x14);
+	CHECK_EQ(rd(LAPIC_VERSION) >> 16 & 0xff, 5); /* six LVT entries */
+	CHECK_EQ(rd(LAPIC_SVR), 0xff);
+	CHECK_EQ(rd(LAPIC_DFR), 0xffffffff);
+	CHECK_EQ(rd(LAPIC_LDR), 0);
+	CHECK_EQ(rd(LAPIC_TPR), 0);
+	CHECK_EQ(rd(LAPIC_TIMER_INITIAL), 0);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
+	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16)
+		CHECK_EQ(rd(o), LAPIC_LVT_MASKED);
+	for (u32 o = LAPIC_ISR; o < LAPIC_ESR; o += 16)
+		CHECK_EQ(rd(o), 0);
+}
+
+/* Software-disabled: no fixed interrupts, all LVT entries masked and kept so; NMIs come. */
+TEST(software_disabled)
+{
+	struct irq_msg nmi = { .delivery = DELIVER_NMI };
+
+	start();
+	post(0x40, false);
+	CHECK_EQ(vlapic_pending_vector(l), -1);
+	CHECK(!bit(LAPIC_IRR, 0x40));
+	wr(LAPIC_LVT_LINT0, 0x700);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), 0x700 | LAPIC_LVT_MASKED);
+	vlapic_accept(l, &nmi);
+	CHECK(fake_requests & REQ_NMI);
+	wr(LAPIC_SVR, 0x1ff);
+	wr(LAPIC_LVT_LINT0, 0x700);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), 0x700);
+	post(0x40, false);
+	CHECK_EQ(vlapic_pending_vector(l), 0x40);
+	wr(LAPIC_SVR, 0xff);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), 0x700 | LAPIC_LVT_MASKED);
+	CHECK_EQ(vlapic_pending_vector(l), -1);
+}
+
+/* "Task and Processor Priorities": only a class above both TPR's and that in service interrupts. */
+TEST(priorities)
+{
+	start_on();
+	post(0x51, false);
+	post(0x62, false);
+	CHECK(fake_requests & REQ_EVENT);
+	CHECK_EQ(take(), 0x62);
+	CHECK_EQ(rd(LAPIC_PPR), 0x60);
+	CHECK(bit(LAPIC_ISR, 0x62) && !bit(LAPIC_IRR, 0x62));
+	CHECK_EQ(take(), -1);
+	post(0x6f, false); /* the same class as that in service */
+	CHECK_EQ(take(), -1);
+	post(0x70, false);
+	CHECK_EQ(take(), 0x70);
+	CHECK_EQ(rd(LAPIC_PPR), 0x70);
+	wr(LAPIC_EOI, 0); /* ends the highest in service */
+	CHECK(!bit(LAPIC_ISR, 0x70) && bit(LAPIC_ISR, 0x62));
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), 0x6f);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), 0x51);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_EOI, 0); /* nothing in service: nothing happens */
+	CHECK_EQ(rd(LAPIC_PPR), 0);
+}
+
+TEST(task_priority)
+{
+	start_on();
+	wr(LAPIC_TPR, 0x55);
+	CHECK_EQ(rd(LAPIC_PPR), 0x55);
+	post(0x5f, false);
+	CHECK_EQ(take(), -1);
+	post(0x60, false);
+	CHECK_EQ(take(), 0x60);
+	CHECK_EQ(rd(LAPIC_PPR),
+		 0x60); /* the sub-class is TPR's only where TPR's class is the higher */
+	wr(LAPIC_TPR, 0x77);
+	CHECK_EQ(rd(LAPIC_PPR), 0x77);
+	wr(LAPIC_TPR, 0xffffff00);
+	CHECK_EQ(rd(LAPIC_TPR), 0); /* eight bits */
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), 0x5f);
+	/* CR8 is TPR's class. */
+	vlapic_set_cr8(l, 0xa);
+	CHECK_EQ(rd(LAPIC_TPR), 0xa0);
+	wr(LAPIC_TPR, 0x9f);
+	CHECK_EQ(vlapic_get_cr8(l), 9);
+}
+
+/* TMR says how an accepted interrupt was triggered; only the EOI of a level one is broadcast. */
+TEST(trigger_mode_and_eoi_broadcast)
+{
+	start_on();
+	post(0x41, true);
+	post(0x52, false);
+	CHECK(bit(LAPIC_TMR, 0x41) && !bit(LAPIC_TMR, 0x52));
+	CHECK_EQ(take(), 0x52);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(eoi_count, 0);
+	CHECK_EQ(take(), 0x41);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(eoi_count, 1);
+	CHECK_EQ(eois[0], 0x41);
+	post(0x41, false); /* the same vector, now by edge */
+	CHECK(!bit(LAPIC_TMR, 0x41));
+	CHECK_EQ(take(), 0x41);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(eoi_count, 1);
+	/* Broadcasts suppressed. */
+	CHECK(rd(LAPIC_VERSION) & LAPIC_VERSION_EOI_SUPPRESS);
+	wr(LAPIC_SVR, 0x11ff);
+	CHECK_EQ(rd(LAPIC_SVR), 0x11ff);
+	post(0x41, true);
+	CHECK_EQ(take(), 0x41);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(eoi_count, 1);
+}
+
+/* One interrupt in service and one of the same vector waiting. */
+TEST(the_same_vector_again)
+{
+	start_on();
+	post(0x80, false);
+	CHECK_EQ(take(), 0x80);
+	post(0x80, false);
+	post(0x80, false);
+	CHECK(bit(LAPIC_IRR, 0x80) && bit(LAPIC_ISR, 0x80));
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), 0x80);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), -1);
+}
+
+TEST(every_vector)
+{
+	start_on();
+	for (u32 v = 16; v < 256; v++) {
+		post((u8)v, v & 1);
+		CHECK_EQ(take(), v);
+		wr(LAPIC_EOI, 0);
+	}
+	CHECK_EQ(eoi_count, 120);
+}
+
+/* "Valid Interrupt Vectors": 0 to 15 are errors. */
+TEST(illegal_vectors)
+{
+	start_on();
+	for (u8 v = 0; v < 16; v++)
+		post(v, false);
+	CHECK_EQ(vlapic_pending_vector(l), -1);
+	CHECK_EQ(rd(LAPIC_ESR), 0); /* a write shows what was gathered */
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), BIT(6));
+	wr(LAPIC_ICR, 0x40000 | 15);
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), BIT(5));
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), 0);
+	wr(LAPIC_LVT_ERROR, 0x99);
+	post(3, false);
+	CHECK_EQ(take(), 0x99);
+	/* An error's own illegal vector is no endless loop. */
+	wr(LAPIC_LVT_ERROR, 0x05);
+	post(3, false);
+	CHECK_EQ(vlapic_pending_vector(l), -1);
+}
+
+/* "Local APIC Register Address Map" */
+TEST(what_is_no_register)
+{
+	static const u32 no[] = { 0x000, 0x010, 0x040, 0x0b0, 0x290,
+				  0x2e0, 0x3a0, 0x3d0, 0x3f0, 0xff0 };
+	u64 value;
+
+	start_on();
+	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+		wr(LAPIC_ESR, 0);
+		CHECK_EQ(rd(no[i]), 0);
+		wr(LAPIC_ESR, 0);
+		CHECK_EQ(rd(LAPIC_ESR), BIT(7));
+	}
+	wr(LAPIC_ESR, 0);
+	wr(LAPIC_VERSION, 0);
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), BIT(7));
+	/* Bytes within a register can be read, nothing but whole registers written. */
+	wr(LAPIC_TPR, 0x20);
+	value = 0x30;
+	CHECK_EQ(vlapic_mmio(l, LAPIC_TPR, &value, 1, true), 0);
+	CHECK_EQ(vlapic_mmio(l, LAPIC_TPR + 4, &value, 4, true), 0);
+	CHECK_EQ(rd(LAPIC_TPR), 0x20);
+	CHECK_EQ(vlapic_mmio(l, LAPIC_VERSION + 2, &value, 1, false), 0);
+	CHECK_EQ(value, 5);
+	CHECK_EQ(vlapic_mmio(l, LAPIC_VERSION + 4, &value, 4, false), 0);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(vlapic_mmio(l, 0xfff, &value, 8, false), 0);
+}
+
+/* Any access, anywhere: nothing but the page is touched. */
+TEST(any_access)
+{
+	static const u8 sizes[] = { 1, 2, 4, 8 };
+
+	start_on();
+	for (u32 offset = 0; offset < PAGE_SIZE; offset++) {
+		for (u32 s = 0; s < 4; s++) {
+			u64 value = ~0ull;
+
+			CHECK_EQ(vlapic_mmio(l, offset, &value, sizes[s], false), 0);
+			if (sizes[s] < 8)
+				CHECK_EQ(value >> (8 * sizes[s]), 0);
+			value = 0xfedcba98fedcba98;
+			CHECK_EQ(vlapic_mmio(l, offset, &value, sizes[s], true), 0);
+		}
+	}
+	fake_advance(100000000);
+}
+
+/* The reserved bits of LVT entries read as zeroes. */
+TEST(lvt_bits)
+{
+	start_on();
+	wr(LAPIC_LVT_TIMER, 0xffffffff);
+	CHECK_EQ(rd(LAPIC_LVT_TIMER), 0x000700ff);
+	wr(LAPIC_LVT_LINT0, 0xffffffff);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), 0x0001a7ff);
+	wr(LAPIC_LVT_ERROR, 0xffffffff);
+	CHECK_EQ(rd(LAPIC_LVT_ERROR), 0x000100ff);
+	wr(LAPIC_LVT_PERF, 0xffffffff);
+	CHECK_EQ(rd(LAPIC_LVT_PERF), 0x000107ff);
+	wr(LAPIC_LVT_THERMAL, 0xffffffff);
+	CHECK_EQ(rd(LAPIC_LVT_THERMAL), 0x000107ff);
+}
+
+/* LINT0 is where the PIC's output comes in. */
+TEST(extint)
+{
+	start();
+	CHECK(!vlapic_accepts_extint(l)); /* masked after reset */
+	wr(LAPIC_SVR, 0x1ff);
+	wr(LAPIC_LVT_LINT0, 0x700);
+	CHECK(vlapic_accepts_extint(l));
+	wr(LAPIC_LVT_LINT0, 0x10700);
+	CHECK(!vlapic_accepts_extint(l));
+	wr(LAPIC_LVT_LINT0, 0x040); /* fixed */
+	CHECK(!vlapic_accepts_extint(l));
+	CHECK_EQ(vlapic_set_base(l, 0xfee00000 | APIC_BASE_BSP), 0);
+	CHECK(vlapic_accepts_extint(l)); /* no APIC: the CPU's INTR pin */
+}
+
+static bool match(u32 dest, bool logical)
+{
+	struct irq_msg msg = { .dest = dest, .logical = logical };
+
+	return vlapic_match(l, &msg);
+}
+
+/* "Determining IPI Destination" */
+TEST(destinations)
+{
+	start_on();
+	CHECK(match(0, false) && match(0xff, false) && !match(1, false));
+	wr(LAPIC_LDR, 0x26123456);
+	CHECK_EQ(rd(LAPIC_LDR), 0x26000000);
+	CHECK(match(0x02, true) && match(0x04, true) && match(0x20, true) && match(0xff, true));
+	CHECK(!match(0x01, true) && !match(0x18, true) && !match(0, true));
+	wr(LAPIC_DFR, 0x0fffffff); /* cluster 2, members 1 and 2 */
+	CHECK_EQ(rd(LAPIC_DFR), 0x0fffffff);
+	CHECK(match(0x22, true) && match(0x24, true) && match(0x2f, true));
+	CHECK(!match(0x21, true) && !match(0x12, true) && !match(0x20, true));
+	CHECK(match(0xff, true));
+	start_x2();
+	CHECK_EQ(rd(LAPIC_LDR), 1); /* x2APIC: from the id */
+	CHECK(match(0xffffffff, false) && match(0xffffffff, true));
+	CHECK(match(0x00000001, true) && !match(0x00000002, true) && !match(0x00010001, true));
+	CHECK(match(0, false) && !match(0x100, false));
+	CHECK_EQ(vlapic_set_base(l, 0xfee00000), 0);
+	CHECK(!match(0, false) && !match(0xff, false));
+}
+
+/* "Interrupt Command Register (ICR)" */
+TEST(icr)
+{
+	start_on();
+	wr(LAPIC_ICR_HIGH, 0x00ffffff);
+	CHECK_EQ(rd(LAPIC_ICR_HIGH), 0);
+	wr(LAPIC_ICR, 0x4000 | 0x31); /* fixed, to physical 0: itself */
+	CHECK_EQ(take(), 0x31);
+	CHECK_EQ(rd(LAPIC_ICR), 0x4031); /* never pending */
+	wr(LAPIC_EOI, 0);
+	wr(LAPIC_ICR_HIGH, 0x01000000);
+	wr(LAPIC_ICR, 0x4000 | 0x32); /* to another */
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_ICR, 0x44000 | 0x33); /* self, whatever the destination */
+	CHECK_EQ(take(), 0x33);
+	wr(LAPIC_EOI, 0);
+	wr(LAPIC_ICR, 0x84000 | 0x34); /* all */
+	CHECK_EQ(take(), 0x34);
+	wr(LAPIC_EOI, 0);
+	wr(LAPIC_ICR, 0xc4000 | 0x35); /* all but itself */
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_ICR, 0x4c000 | 0x36); /* IPIs are edge-triggered whatever the bit says */
+	CHECK(!bit(LAPIC_TMR, 0x36));
+	CHECK_EQ(take(), 0x36);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(eoi_count, 0);
+	fake_vcpu_forget();
+	wr(LAPIC_ICR_HIGH, 0);
+	wr(LAPIC_ICR, 0x4400); /* NMI */
+	CHECK(fake_requests & REQ_NMI);
+	wr(LAPIC_ICR, 0x8500);        /* INIT level de-assert: nothing */
+	wr(LAPIC_ICR, 0x4100 | 0x37); /* lowest priority: the only one there is */
+	CHECK_EQ(take(), 0x37);
+}
+
+/* "x2APIC Register Address Space": what is in that mode and what its reserved bits do. */
+TEST(x2apic_registers)
+{
+	u64 value;
+
+	start_on();
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_ID), &value), -EINVAL); /* not in that mode */
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_TPR), 0), -EINVAL);
+	start_x2();
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_ID), &value), 0);
+	CHECK_EQ(value, 0);
+	for (u32 msr = 0x800; msr <= 0x8ff; msr++) {
+		u32 o = (msr - 0x800) * 16;
+		bool readable = o == 0x20 || o == 0x30 || o == 0x80 || o == 0xa0 || o == 0xd0 ||
+				o == 0xf0 || (o >= 0x100 && o <= 0x280) || o == 0x300 ||
+				(o >= 0x320 && o <= 0x390) || o == 0x3e0;
+		bool writable = o == 0x80 || o == 0xb0 || o == 0xf0 || o == 0x280 || o == 0x300 ||
+				(o >= 0x320 && o <= 0x380) || o == 0x3e0 || o == 0x3f0;
+
+		CHECK_EQ(vlapic_rdmsr(l, msr, &value), readable ? 0 : -EINVAL);
+		/* 0x3f0, the self-IPI, with a legal vector; others take a zero. */
+		CHECK_EQ(vlapic_wrmsr(l, msr, o == 0x3f0 ? 0x40 : 0), writable ? 0 : -EINVAL);
+		if (o != 0x300)
+			CHECK_EQ(vlapic_wrmsr(l, msr, 1ull << 32), -EINVAL);
+	}
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_EOI), 1), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ESR), 1), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_TPR), 0x100), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_SVR), 0x2ff), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_SELF_IPI), 0x140), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_TIMER_DIVIDE), 4), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), BIT(20) | 0x40), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), BIT(16) | 0x40), -EINVAL);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), BIT(13) | 0x40), -EINVAL);
+}
+
+TEST(x2apic_ipis)
+{
+	u64 value;
+
+	start_x2();
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), 0x4041), 0); /* to 0 */
+	CHECK_EQ(take(), 0x41);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_EOI), 0), 0);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), 5ull << 32 | 0x4042), 0);
+	CHECK_EQ(take(), -1);
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_ICR), &value), 0);
+	CHECK_EQ(value, 5ull << 32 | 0x4042);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), 0xffffffffull << 32 | 0x4043), 0);
+	CHECK_EQ(take(), 0x43);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_EOI), 0), 0);
+	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_SELF_IPI), 0x44), 0);
+	CHECK_EQ(take(), 0x44);
+}
+
+/* IA32_APIC_BASE and "x2APIC State Transitions" */
+TEST(apic_base)
+{
+	const u64 base = 0xfee00000 | APIC_BASE_BSP, on = base | APIC_BASE_ENABLE,
+		  x2 = on | APIC_BASE_X2APIC;
+
+	start();
+	CHECK_EQ(vlapic_set_base(l, base | APIC_BASE_X2APIC), -EINVAL); /* x2APIC without enable */
+	CHECK_EQ(vlapic_set_base(l, on | BIT(9)), -EINVAL);
+	CHECK_EQ(vlapic_set_base(l, on | 1), -EINVAL);
+	CHECK_EQ(vlapic_set_base(l, (on & ~0xfee00000ull) | 0xfed00000),
+		 -EINVAL); /* stays where it is */
+	CHECK_EQ(vlapic_set_base(l, on | BIT(52)), -EINVAL);
+	CHECK_EQ(fake_vcpu->apic_base, on);
+	CHECK_EQ(vlapic_set_base(l, x2), 0);
+	CHECK_EQ(vlapic_set_base(l, on), -EINVAL); /* not back to xAPIC */
+	CHECK_EQ(vlapic_set_base(l, base), 0);
+	CHECK_EQ(vlapic_set_base(l, x2), -EINVAL); /* not straight from off */
+	CHECK_EQ(vlapic_set_base(l, on), 0);
+	/* Switching it off resets it. */
+	wr(LAPIC_SVR, 0x1ff);
+	post(0x40, false);
+	CHECK_EQ(vlapic_set_base(l, base), 0);
+	CHECK_EQ(vlapic_pending_vector(l), -1);
+	CHECK_EQ(vlapic_set_base(l, on), 0);
+	CHECK_EQ(rd(LAPIC_SVR), 0xff);
+	CHECK(!bit(LAPIC_IRR, 0x40));
+}
+
+/* --- the timer ------------------------------------------------------------------------------------ */
+
+TEST(timer_one_shot)
+{
+	start_on();
+	wr(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
+	wr(LAPIC_LVT_TIMER, 0x50);
+	wr(LAPIC_TIMER_INITIAL, 1000);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 1000);
+	fake_advance(400 * TICK);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 600);
+	fake_advance(599 * TICK);
+	CHECK_EQ(vlapic_pending_vector(l), -1); /* never early */
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 1);
+	fake_advance(TICK);
+	CHECK_EQ(take(), 0x50);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
+	CHECK_EQ(rd(LAPIC_TIMER_INITIAL), 1000);
+	wr(LAPIC_EOI, 0);
+	fake_advance(100000 * TICK);
+	CHECK_EQ(take(), -1); /* once */
+	wr(LAPIC_TIMER_INITIAL, 1000);
+	wr(LAPIC_TIMER_INITIAL, 0); /* stops it */
+	fake_advance(100000 * TICK);
+	CHECK_EQ(take(), -1);
+}
+
+/* "Divide Configuration Register": bits 3, 1 and 0. */
+TEST(timer_divide)
+{
+	static const struct {
+		u32 value, by;
+	} rows[] = { { 0x0, 2 },  { 0x1, 4 },  { 0x2, 8 },   { 0x3, 16 },
+		     { 0x8, 32 }, { 0x9, 64 }, { 0xa, 128 }, { 0xb, 1 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		start_on();
+		wr(LAPIC_TIMER_DIVIDE, rows[i].value | 0xfffffff4); /* the rest is ignored */
+		CHECK_EQ(rd(LAPIC_TIMER_DIVIDE), rows[i].value);
+		wr(LAPIC_LVT_TIMER, 0x50);
+		wr(LAPIC_TIMER_INITIAL, 5000);
+		fake_advance(5000 * TICK * rows[i].by - 1);
+		CHECK_EQ(take(), -1);
+		fake_advance(1);
+		CHECK_EQ(take(), 0x50);
+	}
+}
+
+TEST(timer_divide_changes_while_it_runs)
+{
+	start_on();
+	wr(LAPIC_TIMER_DIVIDE, 0xb);
+	wr(LAPIC_LVT_TIMER, 0x50);
+	wr(LAPIC_TIMER_INITIAL, 1000);
+	fake_advance(200 * TICK);
+	wr(LAPIC_TIMER_DIVIDE, 0x1); /* 800 left, now four times as slow */
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 800);
+	fake_advance(4 * 799 * TICK);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 1);
+	CHECK_EQ(take(), -1);
+	fake_advance(4 * TICK);
+	CHECK_EQ(take(), 0x50);
+}
+
+TEST(timer_periodic)
+{
+	u32 taken = 0;
+
+	start_on();
+	wr(LAPIC_TIMER_DIVIDE, 0xb);
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | 0x51);
+	wr(LAPIC_TIMER_INITIAL, 25000); /* 1 ms */
+	for (u32 ms = 0; ms < 1000; ms++) {
+		fake_advance(1000000);
+		while (take() == 0x51) {
+			taken++;
+			wr(LAPIC_EOI, 0);
+		}
+	}
+	CHECK_EQ(taken, 1000); /* no drift */
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 25000);
+	fake_advance(500000);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 12500);
+	/* Masked, it counts on and delivers nothing. */
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | LAPIC_LVT_MASKED | 0x51);
+	fake_advance(10000000);
+	CHECK_EQ(take(), -1);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 12500);
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | 0x51);
+	fake_advance(500000);
+	CHECK_EQ(take(), 0x51);
+}
+
+/* A guest cannot keep the host busy: the shortest periods are stretched. */
+TEST(timer_storm)
+{
+	start_on();
+	wr(LAPIC_TIMER_DIVIDE, 0xb);
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | 0x51);
+	wr(LAPIC_TIMER_INITIAL, 1);
+	CHECK(fake_advance(100000000) < 10000);
+	CHECK_EQ(take(), 0x51);
+	wr(LAPIC_LVT_TIMER,
+	   LAPIC_TIMER_PERIODIC | 0x05); /* an illegal vector: an error each time */
+	wr(LAPIC_LVT_ERROR, 0x06);
+	CHECK(fake_advance(100000000) < 10000);
+}
+
+/* "TSC-Deadline Mode" */
+TEST(timer_tsc_deadline)
+{
+	u64 value;
+
+	start_on();
+	fake_tsc = 1000;
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 5000), 0); /* not in that mode: ignored */
+	CHECK_EQ(vlapic_rdmsr(l, MSR_TSC_DEADLINE, &value), 0);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(fake_advance(10000), 0);
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
+	wr(LAPIC_TIMER_INITIAL, 77); /* ignored in this mode */
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 5000), 0); /* 4000 ticks, each 1 ns here */
+	CHECK_EQ(vlapic_rdmsr(l, MSR_TSC_DEADLINE, &value), 0);
+	CHECK_EQ(value, 5000);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
+	fake_advance(3999);
+	CHECK_EQ(take(), -1);
+	fake_advance(1);
+	CHECK_EQ(take(), 0x52);
+	CHECK_EQ(vlapic_rdmsr(l, MSR_TSC_DEADLINE, &value), 0);
+	CHECK_EQ(value, 0); /* disarmed */
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 1), 0); /* long ago: at once */
+	fake_advance(1);
+	CHECK_EQ(take(), 0x52);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 9000), 0);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 0), 0); /* 0 disarms */
+	fake_advance(100000);
+	CHECK_EQ(take(), -1);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 900000), 0);
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_ONESHOT | 0x52); /* leaving the mode disarms */
+	fake_advance(10000000);
+	CHECK_EQ(take(), -1);
+}
+
+/* The guest's TSC, not the host's. */
+TEST(timer_tsc_offset)
+{
+	start_on();
+	fake_tsc = 1000000;
+	fake_vcpu->tsc_offset = -900000ull;
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 100500), 0);
+	fake_advance(499);
+	CHECK_EQ(take(), -1);
+	fake_advance(1);
+	CHECK_EQ(take(), 0x52);
+}
+
+/* --- state ---------------------------------------------------------------------------------------- */
+
+static u8 stream[8192];
+
+static long save(void)
+{
+	struct state s;
+
+	state_init_save(&s, stream, sizeof(stream));
+	vlapic_state(l, &s);
+	return state_result(&s) ? state_result(&s) : (long)state_size(&s);
+}
+
+static int load(const u8 *buf, size_t n)
+{
+	struct state s;
+
+	state_init_load(&s, buf, n);
+	vlapic_state(l, &s);
+	return state_result(&s);
+}
+
+TEST(state)
+{
+	long n;
+
+	start_on();
+	wr(LAPIC_TPR, 0x20);
+	post(0x30, true);
+	CHECK_EQ(take(), 0x30);
+	post(0x91, false);
+	post(2, false); /* an error that ESR does not show yet */
+	wr(LAPIC_TIMER_DIVIDE, 0xb);
+	wr(LAPIC_LVT_TIMER, 0x50);
+	wr(LAPIC_TIMER_INITIAL, 1000);
+	fake_advance(100 * TICK);
+	n = save();
+	CHECK(n > 4096);
+	vlapic_reset(l);
+	CHECK_EQ(vlapic_pending_vector(l), -1);
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK(fake_vcpu->recheck);
+	CHECK_EQ(rd(LAPIC_TPR), 0x20);
+	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 900);
+	CHECK_EQ(take(), 0x91);
+	wr(LAPIC_EOI, 0);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(eoi_count, 1);
+	CHECK_EQ(eois[0], 0x30);
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), BIT(6));
+	fake_advance(900 * TICK);
+	CHECK_EQ(take(), 0x50);
+	for (long k = 0; k < n; k += 7)
+		CHECK(load(stream, (size_t)k) < 0);
+}
+
+/* A hostile stream does nothing that a guest could not. */
+TEST(hostile_state)
+{
+	u64 seed = 1;
+	long n;
+
+	start_on();
+	n = save();
+	for (u32 round = 0; round < 300; round++) {
+		u8 bad[sizeof(stream)];
+
+		memcpy(bad, stream, sizeof(bad));
+		for (u32 k = 0; k < 40; k++) {
+			seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+			bad[seed >> 33 & 0xfff] ^= (u8)(seed >> 56);
+		}
+		if (load(bad, (size_t)n))
+			continue;
+		for (u32 k = 0; k < 300 && take() >= 0; k++)
+			wr(LAPIC_EOI, 0);
+		CHECK(fake_advance(1000000) < 1000);
+		wr(LAPIC_ICR, 0x44040);
+	}
+}
