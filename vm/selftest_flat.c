@@ -60,6 +60,20 @@ int flat_wait(struct vm *vm)
 	return -ETIMEDOUT;
 }
 
+int flat_running(struct vm *vm)
+{
+	u64 end = clock_ns() + LIMIT_NS;
+
+	while (clock_ns() < end) {
+		if (atomic_load_acquire(&vm->state) == VM_RUNNING) /* pairs with vm/build.c */
+			return 0;
+		if (ended(vm))
+			return -ENODEV;
+		thread_block_until(clock_ns() + STEP_NS);
+	}
+	return -ETIMEDOUT;
+}
+
 int flat_expect(struct vm *vm, const char *text)
 {
 	u64 end = clock_ns() + LIMIT_NS;

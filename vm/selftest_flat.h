@@ -14,6 +14,9 @@ struct vm *flat_vm(const char *name, const char *image);
 /* Until the VM has ended; -ETIMEDOUT after 20 s, its exits are then in the log. */
 int flat_wait(struct vm *vm) __must_check;
 
+/* Until it runs: what it boots is loaded. -ENODEV: it ended; -ETIMEDOUT. */
+int flat_running(struct vm *vm) __must_check;
+
 /* Until the guest has written text, 63 characters at most, to its serial port. -ETIMEDOUT. */
 int flat_expect(struct vm *vm, const char *text) __must_check;
 

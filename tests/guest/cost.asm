@@ -2,10 +2,14 @@
 ; instructions without the one that exits; the difference of the two medians is what that one
 ; instruction costs, itself included. Where the TSC counts instructions (Bochs, QEMU with -icount), so
 ; does this. Prints a line "cost NAME TICKS" for each on COM1, then switches itself off.
+;
+; Assembled with -DONLY=op_..., it does that operation alone; -DSAMPLES=... says how often.
 bits 64
 org 0x100000
 
-SAMPLES equ 1000
+%ifndef SAMPLES
+%define SAMPLES 1000
+%endif
 SAMPLE equ 0x200000			; u32 samples, in ascending order
 PAGES equ 0x400000			; memory that nothing has touched
 IDT equ 0x180000
@@ -39,6 +43,10 @@ start:
 	call	apic_on			; in xAPIC mode, as the first row needs it
 	mov	rbx, table
 .row:
+	cmp	rbx, table_xapic_end
+	jne	.same_mode
+	call	x2apic_on
+.same_mode:
 	mov	rdi, [rbx + ROW_TWIN]
 	call	median
 	mov	ebp, eax
@@ -49,10 +57,6 @@ start:
 	mov	rsi, [rbx + ROW_NAME]
 	call	report
 	add	rbx, ROW_SIZE
-	cmp	rbx, table_xapic_end
-	jne	.same_mode
-	call	x2apic_on
-.same_mode:
 	cmp	rbx, table_end
 	jb	.row
 	mov	dx, PM1A_CONTROL
@@ -67,11 +71,11 @@ start:
 nothing:
 	ret
 
-op_lapic_id:
+op_mmio_lapic_id:
 	mov	esi, LAPIC_ID
 	mov	eax, [rsi]
 	ret
-twin_lapic_id:
+twin_mmio_lapic_id:
 	mov	esi, LAPIC_ID
 	ret
 
@@ -106,18 +110,18 @@ twin_hypercall:
 .intel:
 	ret
 
-op_pic:
+op_in_pic:
 	in	al, 0x21
 	ret
-op_pit:
+op_in_pit:
 	in	al, 0x40
 	ret
 
-op_ioapic:
+op_mmio_ioapic:
 	mov	esi, IOAPIC_DATA
 	mov	eax, [rsi]
 	ret
-twin_ioapic:
+twin_mmio_ioapic:
 	mov	esi, IOAPIC_DATA
 	ret
 
@@ -160,17 +164,17 @@ op_ipi_icr:
 	xor	edx, edx
 	jmp	ipi
 
-op_touch:
+op_first_touch:
 	mov	rsi, [next_page]
 	add	qword [next_page], 0x1000
 	inc	byte [rsi]
 	ret
-twin_touch:
+twin_first_touch:
 	mov	rsi, [next_page]
 	add	qword [twin_page], 0x1000
 	ret
 
-op_hlt:					; from arming the timer to its handler and back
+op_hlt_wake:					; from arming the timer to its handler and back
 	mov	ecx, MSR_TSC_DEADLINE
 	rdtsc
 	add	eax, DELAY
@@ -312,19 +316,29 @@ ROW_SIZE equ 32
 
 align 8
 table:					; name, operation, twin, ticks of the operation to leave out
-	dq	name_lapic_id, op_lapic_id, twin_lapic_id, 0
+%ifdef ONLY
+%ifidn ONLY, op_mmio_lapic_id
+	dq	name_only, ONLY, nothing, 0
+table_xapic_end equ 0
+%else
+table_xapic_end equ table
+	dq	name_only, ONLY, nothing, 0
+%endif
+%else
+	dq	name_mmio_lapic_id, op_mmio_lapic_id, twin_mmio_lapic_id, 0
 table_xapic_end:
 	dq	name_cpuid, op_cpuid, twin_cpuid, 0
 	dq	name_hypercall, op_hypercall, twin_hypercall, 0
-	dq	name_pic, op_pic, nothing, 0
-	dq	name_pit, op_pit, nothing, 0
-	dq	name_ioapic, op_ioapic, twin_ioapic, 0
+	dq	name_in_pic, op_in_pic, nothing, 0
+	dq	name_in_pit, op_in_pit, nothing, 0
+	dq	name_mmio_ioapic, op_mmio_ioapic, twin_mmio_ioapic, 0
 	dq	name_rdmsr, op_rdmsr, twin_rdmsr, 0
 	dq	name_wrmsr, op_wrmsr, twin_wrmsr, 0
 	dq	name_ipi_icr, op_ipi_icr, nothing, 0
 	dq	name_ipi_self, op_ipi_self, nothing, 0
-	dq	name_hlt, op_hlt, nothing, DELAY
-	dq	name_touch, op_touch, twin_touch, 0
+	dq	name_hlt_wake, op_hlt_wake, nothing, DELAY
+	dq	name_first_touch, op_first_touch, twin_first_touch, 0
+%endif
 table_end:
 
 next_page: dq	PAGES
@@ -332,20 +346,21 @@ twin_page: dq	PAGES
 idt_pointer:
 	dw	(VECTOR + 1) * 16 - 1
 	dq	IDT
+name_only: db	"only", 0
 arrived: db	0
 is_amd:	db	0
-name_lapic_id: db "mmio-lapic-id", 0
+name_mmio_lapic_id: db "mmio-lapic-id", 0
 name_cpuid: db	"cpuid", 0
 name_hypercall: db "hypercall", 0
-name_pic: db	"in-pic", 0
-name_pit: db	"in-pit", 0
-name_ioapic: db	"mmio-ioapic", 0
+name_in_pic: db	"in-pic", 0
+name_in_pit: db	"in-pit", 0
+name_mmio_ioapic: db	"mmio-ioapic", 0
 name_rdmsr: db	"rdmsr", 0
 name_wrmsr: db	"wrmsr", 0
 name_ipi_icr: db "ipi-icr", 0
 name_ipi_self: db "ipi-self", 0
-name_hlt: db	"hlt-wake", 0
-name_touch: db	"first-touch", 0
+name_hlt_wake: db	"hlt-wake", 0
+name_first_touch: db	"first-touch", 0
 text_cost: db	"cost ", 0
 text_blank: db	" ", 0
 text_minus: db	"-", 0
