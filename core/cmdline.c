@@ -9,7 +9,7 @@
 /* Every word that some part of Plinth reads; docs/boot.md explains them. */
 static const char *const known[] = {
 	"console", "cpu.off", "follow",   "iommu",    "loglevel", "mitigations",
-	"nmi",     "panic",   "poweroff", "selftest", "smp",
+	"nmi",     "panic",   "poweroff", "selftest", "smp",      "vmx.off",
 };
 
 static char line[CMDLINE_MAX];

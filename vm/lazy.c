@@ -50,7 +50,7 @@ static size_t area_size(const struct vcpu *v)
 }
 
 /* The state after reset, as XRSTOR takes it: all components in their initial configuration. */
-static void area_init(struct vcpu *v)
+void lazy_reset(struct vcpu *v)
 {
 	memset(v->xsave, 0, area_size(v));
 	v->xsave->fcw = FCW_DEFAULT;
@@ -62,7 +62,7 @@ int lazy_create(struct vcpu *v)
 	v->xsave = heap_alloc(v->vm->heap, area_size(v), XSAVE_ALIGN);
 	if (!v->xsave)
 		return -ENOMEM;
-	area_init(v);
+	lazy_reset(v);
 	return 0;
 }
 
@@ -217,5 +217,5 @@ void lazy_vector_state(struct vcpu *v, struct state *s)
 	else if (cpu_has(CPU_XSAVE) && !header_valid(v))
 		state_reject(s, "XSAVE header");
 	if (s->error)
-		area_init(v); /* nothing that XRSTOR would refuse stays */
+		lazy_reset(v); /* nothing that XRSTOR would refuse stays */
 }

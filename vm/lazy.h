@@ -14,6 +14,9 @@ struct vcpu;
 /* Takes the save area from the VM's heap. -ENOMEM. */
 int lazy_create(struct vcpu *v) __must_check;
 
+/* The vector registers' state after power-on, in memory; lazy_reload() brings it into the CPU. */
+void lazy_reset(struct vcpu *v);
+
 /* v comes onto this CPU: saves whatever vCPU's state is there, in that one's space, then loads v's. */
 void lazy_load(struct vcpu *v);
 

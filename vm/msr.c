@@ -270,6 +270,8 @@ static int write_tsc_deadline(struct vcpu *v, u32 index, u64 value)
 static int read_tsc_aux(struct vcpu *v, u32 index, u64 *value)
 {
 	(void)v;
+	if (!cpu_has(CPU_RDTSCP))
+		return -EINVAL;
 	*value = rdmsr(index); /* it lives in the CPU: vm/lazy.c */
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "vm/emul.h"
 #include "vm/hvm.h"
+#include "vm/lazy.h"
 #include "vm/vm.h"
 
 void vcpu_need(struct vcpu *v, u32 groups)
@@ -170,6 +171,8 @@ void vcpu_reset(struct vcpu *v)
 	r->dr7 = 0x400;
 	r->pat = 0x0007040600070406ULL;
 	r->xcr0 = 1;
+	if (v->xsave)
+		lazy_reset(v);
 	v->event.kind = EVENT_NONE;
 	v->exception.kind = EVENT_NONE;
 	v->nmi_pending = false;

@@ -3,6 +3,7 @@
  * a register is checked here; the rest the CPU checks at VM entry, where a refusal stops that VM alone.
  */
 #include "arch/cpu.h"
+#include "arch/msr.h"
 #include "lib/fmt.h"
 #include "vm/cpuid.h"
 #include "vm/lapic.h"
@@ -12,6 +13,7 @@
 #include "vm/vm.h"
 
 #define VCPU_STATE_VERSION 1
+#define APIC_PAGE          0xfee00000ULL
 
 static bool canonical(u64 va)
 {
@@ -86,6 +88,14 @@ static void regs_state(struct vcpu_regs *r, struct state *s)
 	state_u32(s, "shadow", &r->shadow);
 }
 
+/* On or off, in either mode, at the one place where it can be (vlapic_set_base()). */
+static bool apic_base_valid(u64 value)
+{
+	const u64 mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+
+	return (value & ~(mode | APIC_BASE_BSP)) == APIC_PAGE && (value & mode) != APIC_BASE_X2APIC;
+}
+
 /* What would make a register load of ours fault, or show the guest what it was not offered. */
 static void regs_check(const struct vcpu *v, struct state *s)
 {
@@ -94,14 +104,18 @@ static void regs_check(const struct vcpu *v, struct state *s)
 
 	if ((r->cr4 & ~t->cr4_allowed) || (r->efer & ~(t->efer_allowed | BIT(10))))
 		state_reject(s, "control register");
-	if (!(r->xcr0 & 1) || (r->xcr0 & ~t->xcr0_allowed) || (r->xcr0 & 6) == 4)
+	if (!(r->xcr0 & 1) || (r->xcr0 & ~(t->xcr0_allowed | 1)) || (r->xcr0 & 6) == 4)
 		state_reject(s, "xcr0");
 	if (!canonical(r->lstar) || !canonical(r->cstar) || !canonical(r->kernel_gs))
 		state_reject(s, "address of a system call");
+	if (r->sfmask >> 32)
+		state_reject(s, "flags of a system call");
 	if (r->dr6 >> 32 || r->dr7 >> 32 || r->tsc_aux >> 32 || r->debugctl)
 		state_reject(s, "debug register");
 	if (r->shadow & ~(u32)(SHADOW_STI | SHADOW_MOVSS | SHADOW_NMI))
 		state_reject(s, "interrupt shadow");
+	if (!apic_base_valid(v->apic_base))
+		state_reject(s, "APIC base");
 }
 
 static void msrs_state(struct vcpu *v, struct state *s)
@@ -134,9 +148,12 @@ void vcpu_state(struct vcpu *v, struct state *s)
 		regs_check(v, s);
 	state_end(s);
 	vlapic_state(v->lapic, s);
-	if (!s->loading || s->error)
+	if (!s->loading)
 		return;
-	v->tsc_offset = tsc - rdtsc();
+	if (s->error)
+		vcpu_reset(v); /* nothing stays that was not checked */
+	else
+		v->tsc_offset = tsc - rdtsc();
 	v->recheck = true;
 	vcpu_dirty(v, RG_ALL);
 	lazy_reload(v);

@@ -8,6 +8,7 @@
 #include "arch/feature.h"
 #include "arch/msr.h"
 #include "arch/percpu.h"
+#include "core/cmdline.h"
 #include "core/log.h"
 #include "ept/s2.h"
 #include "lib/errno.h"
@@ -68,6 +69,45 @@ static void read_msrs(struct vmx_msrs *m)
 		m->ept_vpid = rdmsr(MSR_VMX_EPT_VPID_CAP);
 }
 
+/* What can be done without, by the name that vmx.off= has for it: the bit that says that it is there. */
+struct optional {
+	const char *name;
+	size_t offset; /* in struct vmx_msrs */
+	u64 bit;
+};
+static const struct optional optionals[] = {
+	{ "vpid", offsetof(struct vmx_msrs, proc2), PROC2_VPID << 32 },
+	{ "tpr-shadow", offsetof(struct vmx_msrs, proc), PROC_TPR_SHADOW << 32 },
+	{ "page1g", offsetof(struct vmx_msrs, ept_vpid), EPT_CAP_1G },
+};
+
+#define OFF_MAX 64
+
+static bool word_in_list(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*list) {
+		if (!strncmp(list, word, len) && (list[len] == ',' || !list[len]))
+			return true;
+		list = strchr(list, ',');
+		if (!list)
+			return false;
+		list++;
+	}
+	return false;
+}
+
+static void switch_off(struct vmx_msrs *m)
+{
+	char off[OFF_MAX] = "";
+
+	cmdline_get("vmx.off", off, sizeof(off));
+	for (size_t i = 0; i < ARRAY_LEN(optionals); i++)
+		if (word_in_list(off, optionals[i].name))
+			*(u64 *)((char *)m + optionals[i].offset) &= ~optionals[i].bit;
+}
+
 static int probe(const char **why)
 {
 	struct vmx_msrs msrs;
@@ -81,12 +121,14 @@ static int probe(const char **why)
 	if (err)
 		return err;
 	read_msrs(&msrs);
+	switch_off(&msrs);
 	err = vmx_caps_decide(&vmx_caps, &msrs, why);
 	if (err)
 		return err;
-	log_info("vmx: VT-x, revision %#x, EPT%s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
+	log_info("vmx: VT-x, revision %#x, EPT%s, %s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
 		 msrs.ept_vpid & EPT_CAP_1G ? " with 1 GiB pages" : "",
-		 vmx_caps.vpid ? "VPID" : "no VPID");
+		 vmx_caps.vpid ? "VPID" : "no VPID",
+		 vmx_caps.proc_may & PROC_TPR_SHADOW ? "TPR shadow" : "no TPR shadow");
 	s2_limit_leaf(msrs.ept_vpid & EPT_CAP_1G ? 2 : 1);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "tests/host/harness.h"
 #include "vm/emul.h"
 #include "vm/irq.h"
+#include "vm/lazy.h"
 #include "vm/skip.h"
 
 #include <string.h>
@@ -24,6 +25,10 @@ static u32 decoded_length; /* what insn_length() says */
 u32 insn_length(struct vcpu *c)
 {
 	return decoded_length;
+}
+
+void lazy_reset(struct vcpu *c)
+{
 }
 
 /* The PIC: one vector that waits. */
