@@ -19,8 +19,8 @@
 #include "vm/memory.h"
 #include "vm/vm.h"
 
-#define WORDS_MAX 4
-#define OUTPUT_MAX 512 /* of one say() */
+#define WORDS_MAX  4
+#define OUTPUT_MAX 512   /* of one say() */
 #define HZ_PER_MHZ 1000u /* in kHz */
 
 struct command {
@@ -53,7 +53,6 @@ static struct vm *find(const char *name)
 		say("error: no domain with the name '%s'\n", name);
 	return vm;
 }
-
 
 static void list_one(const struct vm *vm)
 {
@@ -188,7 +187,8 @@ static void cmd_version(u32 argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	say("Plinth %s, guests by %s\n", PLINTH_VERSION, hvm ? hvm->name : "nothing: no VT-x or AMD-V");
+	say("Plinth %s, guests by %s\n", PLINTH_VERSION,
+	    hvm ? hvm->name : "nothing: no VT-x or AMD-V");
 }
 
 static void cmd_poweroff(u32 argc, char **argv)
@@ -218,8 +218,10 @@ static const struct command commands[] = {
 	{ "dmesg", "", "prints the host's log", 0, 0, cmd_dmesg },
 	{ "nodeinfo", "", "says what this machine has", 0, 0, cmd_nodeinfo },
 	{ "version", "", "says which Plinth this is", 0, 0, cmd_version },
-	{ "poweroff", "", "switches the machine off; guests are ended at once", 0, 0, cmd_poweroff },
-	{ "reboot-host", "", "resets the machine; guests are ended at once", 0, 0, cmd_reboot_host },
+	{ "poweroff", "", "switches the machine off; guests are ended at once", 0, 0,
+	  cmd_poweroff },
+	{ "reboot-host", "", "resets the machine; guests are ended at once", 0, 0,
+	  cmd_reboot_host },
 };
 
 /* NULL, after saying so, when there is none. */

@@ -20,10 +20,10 @@ struct builder {
 	struct domain *d;
 	bool have_uuid;
 	bool have_initrd, have_cmdline, have_kernel;
-	u64 unit; /* of the memory size being read */
+	u64 unit;    /* of the memory size being read */
 	u64 current; /* currentMemory in bytes; 0: absent */
 	u32 current_line;
-	s32 port; /* of the serial port being read; -1: not given */
+	s32 port;  /* of the serial port being read; -1: not given */
 	u32 ports; /* serial ports that were named, as bits */
 	bool console;
 };
@@ -244,7 +244,9 @@ static int begin_apic(struct xml *x)
 
 static int set_clock(struct xml *x, const char *value)
 {
-	static const char *const offsets[] = { [CLOCK_UTC] = "utc", [CLOCK_LOCALTIME] = "localtime" };
+	static const char *const offsets[] = {
+		[CLOCK_UTC] = "utc", [CLOCK_LOCALTIME] = "localtime"
+	};
 	int i = xml_choice(x, value, offsets, ARRAY_LEN(offsets));
 
 	if (i < 0)
@@ -361,11 +363,13 @@ static int end_domain(struct xml *x)
 
 /* The tables, from the leaves to the root. */
 
-#define ATTRS(...) ((const struct xml_attr[]){ __VA_ARGS__, { .name = NULL } })
+#define ATTRS(...)    ((const struct xml_attr[]){ __VA_ARGS__, { .name = NULL } })
 #define CHILDREN(...) ((const struct xml_element[]){ __VA_ARGS__, { .name = NULL } })
 
 static const struct xml_element os_children[] = {
-	{ .name = "type", .flags = XML_REQUIRED, .text = only_hvm,
+	{ .name = "type",
+	  .flags = XML_REQUIRED,
+	  .text = only_hvm,
 	  .attrs = ATTRS({ "arch", only_x86_64, false }, { "machine", set_machine, false }) },
 	{ .name = "loader", .text = set_loader, .attrs = ATTRS({ "type", only_flat, true }) },
 	{ .name = "kernel", .text = set_kernel },
@@ -377,20 +381,29 @@ static const struct xml_element os_children[] = {
 static const struct xml_element serial_children[] = {
 	{ .name = "target",
 	  .attrs = ATTRS({ "port", set_port, false }, { "type", only_isa_serial, false }),
-	  .children = CHILDREN({ .name = "model", .attrs = ATTRS({ "name", only_isa_serial, true }) }) },
+	  .children = CHILDREN(
+		  { .name = "model", .attrs = ATTRS({ "name", only_isa_serial, true }) }) },
 	{ .name = NULL },
 };
 
 static const struct xml_element console_children[] = {
-	{ .name = "target", .attrs = ATTRS({ "port", set_port, false }, { "type", only_serial, false }) },
+	{ .name = "target",
+	  .attrs = ATTRS({ "port", set_port, false }, { "type", only_serial, false }) },
 	{ .name = NULL },
 };
 
 static const struct xml_element device_children[] = {
-	{ .name = "serial", .flags = XML_MANY, .attrs = ATTRS({ "type", only_pty, true }),
-	  .children = serial_children, .begin = begin_serial, .end = end_serial },
-	{ .name = "console", .attrs = ATTRS({ "type", only_pty, true }),
-	  .children = console_children, .begin = begin_serial, .end = end_console },
+	{ .name = "serial",
+	  .flags = XML_MANY,
+	  .attrs = ATTRS({ "type", only_pty, true }),
+	  .children = serial_children,
+	  .begin = begin_serial,
+	  .end = end_serial },
+	{ .name = "console",
+	  .attrs = ATTRS({ "type", only_pty, true }),
+	  .children = console_children,
+	  .begin = begin_serial,
+	  .end = end_console },
 	{ .name = NULL },
 };
 
@@ -400,15 +413,22 @@ static const struct xml_element domain_children[] = {
 	{ .name = "title", .flags = XML_ANY_TEXT },
 	{ .name = "description", .flags = XML_ANY_TEXT },
 	{ .name = "metadata", .flags = XML_ANY_CONTENT },
-	{ .name = "memory", .flags = XML_REQUIRED, .attrs = ATTRS({ "unit", set_unit, false }),
-	  .begin = begin_memory, .text = set_memory },
-	{ .name = "currentMemory", .attrs = ATTRS({ "unit", set_unit, false }),
-	  .begin = begin_memory, .text = set_current_memory },
+	{ .name = "memory",
+	  .flags = XML_REQUIRED,
+	  .attrs = ATTRS({ "unit", set_unit, false }),
+	  .begin = begin_memory,
+	  .text = set_memory },
+	{ .name = "currentMemory",
+	  .attrs = ATTRS({ "unit", set_unit, false }),
+	  .begin = begin_memory,
+	  .text = set_current_memory },
 	{ .name = "vcpu", .attrs = ATTRS({ "placement", only_static, false }), .text = set_vcpus },
 	{ .name = "os", .flags = XML_REQUIRED, .children = os_children, .end = end_os },
-	{ .name = "features", .children = CHILDREN({ .name = "acpi", .begin = begin_acpi },
-					   { .name = "apic", .begin = begin_apic }, { .name = "pae" }) },
-	{ .name = "cpu", .attrs = ATTRS({ "mode", set_cpu_mode, true }, { "check", set_cpu_check, false }) },
+	{ .name = "features",
+	  .children = CHILDREN({ .name = "acpi", .begin = begin_acpi },
+			       { .name = "apic", .begin = begin_apic }, { .name = "pae" }) },
+	{ .name = "cpu",
+	  .attrs = ATTRS({ "mode", set_cpu_mode, true }, { "check", set_cpu_check, false }) },
 	{ .name = "clock", .attrs = ATTRS({ "offset", set_clock, true }) },
 	{ .name = "on_poweroff", .text = set_on_poweroff },
 	{ .name = "on_reboot", .text = set_on_reboot },

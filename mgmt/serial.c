@@ -22,17 +22,17 @@
 #include "vm/vm.h"
 
 #define SCROLLBACK_SIZE (64 * KIB)
-#define PIECE_SIZE 512u
-#define PARTIAL_NS 200000000ULL /* after so long an unfinished line is shown */
-#define LOOK_NS 2000000ULL /* while a guest writes it is looked at so often, without being asked */
-#define LINE_SIZE 1024u /* of a followed line with its prefix; longer ones are broken up */
-#define SHOWN_MAX 4u /* characters that show one byte */
+#define PIECE_SIZE      512u
+#define PARTIAL_NS      200000000ULL /* after so long an unfinished line is shown */
+#define LOOK_NS         2000000ULL /* while a guest writes it is looked at so often, without being asked */
+#define LINE_SIZE       1024u /* of a followed line with its prefix; longer ones are broken up */
+#define SHOWN_MAX       4u    /* characters that show one byte */
 
 /* How a guest that writes gets the manager to look, without waking it for every byte. */
 enum attention {
 	ATTENTION_NONE, /* the next byte wakes it */
 	ATTENTION_SOON, /* it looks again by itself */
-	ATTENTION_NOW, /* it was woken, since the ring fills up */
+	ATTENTION_NOW,  /* it was woken, since the ring fills up */
 };
 
 struct serial {
@@ -41,12 +41,12 @@ struct serial {
 	struct chardev *dev;
 	bool follow;
 	u8 *scrollback; /* NULL: there was no memory for it */
-	u32 attention; /* atomic, enum attention */
-	u32 ended; /* atomic: the guest has ended, and somebody waits in serial_sync() */
+	u32 attention;  /* atomic, enum attention */
+	u32 ended;      /* atomic: the guest has ended, and somebody waits in serial_sync() */
 	/* The manager's: */
 	u64 written; /* bytes ever put into scrollback */
 	u64 last_ns; /* when the guest last added to an unfinished line */
-	u32 prefix; /* bytes of line that are its prefix */
+	u32 prefix;  /* bytes of line that are its prefix */
 	u32 len;
 	char line[LINE_SIZE];
 };
@@ -54,7 +54,7 @@ struct serial {
 static struct serial *serials[DOMAINS_MAX * VM_MAX_SERIALS]; /* const once the manager runs */
 static u32 count;
 static struct serial *attached; /* the manager's */
-static struct thread *waiter; /* in serial_sync() */
+static struct thread *waiter;   /* in serial_sync() */
 
 static void guest_wrote(void *ctx)
 {
@@ -76,7 +76,7 @@ static void guest_wrote(void *ctx)
 
 static void guest_has_input(void *ctx)
 {
-	vcpu_request(ctx, 0, REQ_CHARDEV);
+	vm_request(ctx, 0, REQ_CHARDEV);
 }
 
 static bool followed(const struct vm *vm)
@@ -95,8 +95,9 @@ static struct serial *serial_make(struct vm *vm, u32 port)
 	s->dev = &vm->serial[port];
 	s->follow = followed(vm);
 	s->scrollback = kalloc(SCROLLBACK_SIZE);
-	s->prefix = (u32)(port ? snprintf(s->line, sizeof(s->line), "[%s:%u] ", vm->cfg.name, port) :
-				 snprintf(s->line, sizeof(s->line), "[%s] ", vm->cfg.name));
+	s->prefix =
+		(u32)(port ? snprintf(s->line, sizeof(s->line), "[%s:%u] ", vm->cfg.name, port) :
+			     snprintf(s->line, sizeof(s->line), "[%s] ", vm->cfg.name));
 	s->len = s->prefix;
 	s->dev->guest_ctx = vm;
 	s->dev->guest_notify = guest_has_input;

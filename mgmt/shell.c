@@ -15,11 +15,11 @@
 #include "mgmt/manager.h"
 #include "mgmt/serial.h"
 
-#define PROMPT "plinth# "
-#define LINE_SIZE 256u
-#define LOOK_NS 200000000ULL /* how often the log is looked at while the prompt is shown */
-#define FULL_NS 10000000ULL /* how soon a full guest is tried again */
-#define FULL_TRIES 50 /* so often; then what is typed is lost, as on a real line */
+#define PROMPT     "plinth# "
+#define LINE_SIZE  256u
+#define LOOK_NS    200000000ULL /* how often the log is looked at while the prompt is shown */
+#define FULL_NS    10000000ULL  /* how soon a full guest is tried again */
+#define FULL_TRIES 50           /* so often; then what is typed is lost, as on a real line */
 
 enum key {
 	KEY_CTRL_C = 0x03,
@@ -39,8 +39,8 @@ static struct chardev typed; /* from the console's thread to the manager's */
 static char line[LINE_SIZE];
 static u32 len;
 static bool started; /* there is a prompt: always, or since something was typed */
-static bool shown; /* the prompt and line are the last thing on the screen */
-static u8 last; /* the byte before */
+static bool shown;   /* the prompt and line are the last thing on the screen */
+static u8 last;      /* the byte before */
 static enum escape escape;
 static u64 log_cursor;
 static struct serial *attached;

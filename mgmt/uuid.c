@@ -7,8 +7,8 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define FNV_PRIME 0x100000001b3ULL /* of the 64-bit FNV-1a hash */
-#define FNV_BASIS 0xcbf29ce484222325ULL
+#define FNV_PRIME    0x100000001b3ULL /* of the 64-bit FNV-1a hash */
+#define FNV_BASIS    0xcbf29ce484222325ULL
 #define VERSION_BYTE 6
 #define VARIANT_BYTE 8
 

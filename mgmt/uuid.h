@@ -6,7 +6,7 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-#define UUID_SIZE 16
+#define UUID_SIZE      16
 #define UUID_TEXT_SIZE 37 /* with the NUL */
 
 /* 32 hexadecimal digits, with hyphens in the usual places or none at all. -EINVAL: something else. */

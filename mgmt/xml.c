@@ -7,14 +7,16 @@
 #include <expat.h>
 
 #include "core/clock.h"
+#include "core/panic.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define DEPTH_MAX 32
+#define SEEN_BITS    32
+#define DEPTH_MAX    32
 #define ELEMENTS_MAX 4096
-#define ATTRS_MAX 32
-#define VALUE_SHOWN 64 /* of a value in a message */
+#define ATTRS_MAX    32
+#define VALUE_SHOWN  64 /* of a value in a message */
 
 struct frame {
 	const struct xml_element *element;
@@ -28,11 +30,11 @@ struct xml {
 	void *ctx;
 	char *err;
 	size_t errlen;
-	int failed; /* 0 or the error to return */
+	int failed;                     /* 0 or the error to return */
 	const struct xml_element *root; /* a table of one */
-	const char *attr; /* whose value is being set */
+	const char *attr;               /* whose value is being set */
 	u32 elements;
-	u32 depth; /* open elements that the tables know: the valid entries of stack */
+	u32 depth;   /* open elements that the tables know: the valid entries of stack */
 	u32 skipped; /* open elements in an XML_ANY_CONTENT one */
 	struct frame stack[DEPTH_MAX];
 	size_t text_len;
@@ -163,6 +165,8 @@ static const struct xml_element *enter(struct xml *x, const char *name)
 	}
 	if (parent) {
 		u32 bit = 1u << (e - table);
+
+		ASSERT(e - table < SEEN_BITS);
 
 		if ((parent->seen & bit) && !(e->flags & XML_MANY)) {
 			xml_fail_at(x, current_line(x), "a second <%s> is not supported", name);
@@ -362,8 +366,8 @@ static int read_with(struct xml *x, const u8 *data, size_t len)
 	return x->failed;
 }
 
-int xml_read(const char *file, const u8 *data, size_t len, const struct xml_element *root, void *ctx,
-	     char *err, size_t errlen)
+int xml_read(const char *file, const u8 *data, size_t len, const struct xml_element *root,
+	     void *ctx, char *err, size_t errlen)
 {
 	struct xml_element roots[2] = { *root };
 	struct xml x = { .file = file, .ctx = ctx, .err = err, .errlen = errlen, .root = roots };

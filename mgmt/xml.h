@@ -10,38 +10,39 @@
 struct xml; /* a document that is being read */
 
 #define XML_DOCUMENT_MAX (256 * KIB)
-#define XML_TEXT_MAX 2048 /* of one element, in bytes */
-#define XML_ERROR_MAX 256 /* enough for any message */
+#define XML_TEXT_MAX     2048 /* of one element, in bytes */
+#define XML_ERROR_MAX    256  /* enough for any message */
 
 struct xml_attr {
-	const char *name; /* NULL: the end of the table */
+	const char *name;                             /* NULL: the end of the table */
 	int (*set)(struct xml *x, const char *value); /* 0, or what xml_fail() returned */
 	bool required;
 };
 
 enum xml_flags {
-	XML_REQUIRED = BIT(0), /* its parent must have one */
-	XML_MANY = BIT(1), /* may come more than once; else refused */
-	XML_ANY_TEXT = BIT(2), /* any text, which nobody reads */
+	XML_REQUIRED = BIT(0),    /* its parent must have one */
+	XML_MANY = BIT(1),        /* may come more than once; else refused */
+	XML_ANY_TEXT = BIT(2),    /* any text, which nobody reads */
 	XML_ANY_CONTENT = BIT(3), /* whatever is in it is skipped */
 };
 
 struct xml_element {
 	const char *name; /* NULL: the end of the table */
 	u32 flags;
-	const struct xml_attr *attrs; /* NULL: none */
+	const struct xml_attr *attrs;       /* NULL: none */
 	const struct xml_element *children; /* at most 32; NULL: none */
-	int (*begin)(struct xml *x); /* before its attributes; may be NULL */
-	int (*text)(struct xml *x, const char *text); /* all of it, trimmed; NULL: there may be none */
-	int (*end)(struct xml *x); /* when all in it was read; may be NULL */
+	int (*begin)(struct xml *x);        /* before its attributes; may be NULL */
+	int (*text)(struct xml *x,
+		    const char *text); /* all of it, trimmed; NULL: there may be none */
+	int (*end)(struct xml *x);     /* when all in it was read; may be NULL */
 };
 
 /*
  * Reads a document of which root is the outermost element; ctx is for the functions of the tables.
  * 0, -ENOMEM or -EINVAL, then with "FILE:LINE: what is wrong" in err.
  */
-int xml_read(const char *file, const u8 *data, size_t len, const struct xml_element *root, void *ctx,
-	     char *err, size_t errlen) __must_check;
+int xml_read(const char *file, const u8 *data, size_t len, const struct xml_element *root,
+	     void *ctx, char *err, size_t errlen) __must_check;
 
 /* The rest is for the functions of the tables. */
 

@@ -59,6 +59,14 @@ static void exit_s2(struct vcpu *v, const struct vm_exit *e)
 			(unsigned long long)e->s2.gpa.v);
 		return;
 	}
+	if (v->event.kind) {
+		/* Not the instruction at RIP touched it, but the delivery of an event: IDT, GDT, TSS or stack. */
+		vm_stop(v->vm, STOP_EMULATION,
+			"vector %u delivered through %#llx, outside RAM (rip %#llx)",
+			v->event.vector, (unsigned long long)e->s2.gpa.v,
+			(unsigned long long)vcpu_rip(v));
+		return;
+	}
 	if (e->s2.table_walk) {
 		vm_stop(v->vm, STOP_EMULATION, "page tables at %#llx, outside RAM (rip %#llx)",
 			(unsigned long long)e->s2.gpa.v, (unsigned long long)vcpu_rip(v));

@@ -125,12 +125,10 @@ static int start_threads(struct vm *vm)
 
 		snprintf(name, sizeof(name), "%.24s/%u", vm->cfg.name, i);
 		spec.name = name;
-		port->requests = 0;
 		port->thread = thread_create(&spec);
 		if (!port->thread)
 			return -ENOMEM;
 	}
-	vm->live_threads = vm->vcpu_count;
 	for (u32 i = 0; i < vm->vcpu_count; i++)
 		thread_start(vm->ports[i].thread);
 	return 0;
@@ -163,6 +161,10 @@ int vm_start(struct vm *vm)
 	}
 	vm->stop_reason = STOP_NONE;
 	vm->stop_text[0] = 0;
+	/* From the new state on it may be stopped: the keeper waits for threads that are still to come. */
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		vm->ports[i].requests = 0;
+	vm->live_threads = vm->vcpu_count;
 	set_state(vm, VM_STARTING);
 	spin_unlock(&vm->lock);
 
@@ -210,7 +212,7 @@ void vm_stop(struct vm *vm, enum stop_reason why, const char *fmt, ...)
 	if (!first)
 		return;
 	for (u32 i = 0; i < vm->vcpu_count; i++)
-		vcpu_request(vm, i, REQ_STOP);
+		vm_request(vm, i, REQ_STOP);
 }
 
 void vcpu_request(struct vm *vm, u32 index, u32 requests)
@@ -221,6 +223,14 @@ void vcpu_request(struct vm *vm, u32 index, u32 requests)
 	__atomic_fetch_or(&port->requests, requests, __ATOMIC_RELEASE);
 	if (port->thread)
 		thread_wake(port->thread);
+}
+
+void vm_request(struct vm *vm, u32 index, u32 requests)
+{
+	/* Holding it keeps clean_up() from freeing the thread. */
+	spin_lock(&vm->lock);
+	vcpu_request(vm, index, requests);
+	spin_unlock(&vm->lock);
 }
 
 void vm_thread_ended(struct vm *vm)
@@ -249,8 +259,12 @@ static int find_ended(struct vm *vm, void *ctx)
 static void clean_up(struct vm *vm)
 {
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		thread_join(vm->ports[i].thread);
+		struct thread *t = vm->ports[i].thread;
+
+		spin_lock(&vm->lock); /* nobody in vm_request() wakes what is freed now */
 		vm->ports[i].thread = NULL;
+		spin_unlock(&vm->lock);
+		thread_join(t);
 		timer_cancel(&vm->ports[i].timer);
 	}
 	report_vm(vm);

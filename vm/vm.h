@@ -111,8 +111,13 @@ int vm_undefine(struct vm *vm) __must_check;
 /* Ends the VM (or restarts it, as its configuration says); from a vCPU's thread or a device. */
 void vm_stop(struct vm *vm, enum stop_reason why, const char *fmt, ...) __printf(3, 4);
 
-/* Raises requests on a vCPU and makes it notice. Any context. */
+/*
+ * Raises requests on a vCPU and makes it notice. Any context, while the VM's threads are known to be
+ * there: from the VM's own threads, devices and timers.
+ */
 void vcpu_request(struct vm *vm, u32 index, u32 requests);
+/* The same for other threads, whatever state the VM is in. Takes the VM's lock. */
+void vm_request(struct vm *vm, u32 index, u32 requests);
 
 /* Walks all VMs under the list's lock. */
 int vm_for_each(int (*fn)(struct vm *vm, void *ctx), void *ctx);

@@ -4,10 +4,21 @@
  */
 #include "vmx/caps.h"
 
+#include "arch/msr.h"
 #include "lib/errno.h"
 #include "vmx/vmcs.h"
 
 struct vmx_caps vmx_caps;
+
+int vmx_feature_control(u64 *value, const char **why)
+{
+	if (!(*value & FEATURE_CONTROL_LOCK))
+		*value |= FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
+	if (*value & FEATURE_CONTROL_VMX)
+		return 0;
+	*why = "VT-x is switched off by the firmware";
+	return -EPERM;
+}
 
 int vmx_control(u64 msr, const struct control_spec *spec, u32 *out, u32 *fault)
 {

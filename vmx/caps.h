@@ -54,6 +54,12 @@ struct vmx_caps {
 extern struct vmx_caps vmx_caps;
 
 /*
+ * The firmware's switch, IA32_FEATURE_CONTROL (SDM vol. 3, "Enabling and Entering VMX Operation"). Where
+ * it was left open, *value becomes what to write: on, and locked so that it stays. -EPERM: locked, off.
+ */
+int vmx_feature_control(u64 *value, const char **why) __must_check;
+
+/*
  * A control field from its capability MSR (bits 31:0: must be 1; bits 63:32: may be 1): what is required,
  * what is wanted where it can be had, and what must not be forced on. -ENOTSUP: *fault then has the
  * bits that stand in the way.

@@ -22,25 +22,22 @@
 /* This CPU's VMXON region; owner: this CPU. */
 static PERCPU void *vmxon_region;
 
-/* The firmware's switch. Where it was left open it is set, and locked so that it stays. */
 static int feature_control(const char **why)
 {
-	u64 value;
+	u64 old, value;
+	int err;
 
-	if (rdmsr_safe(MSR_FEATURE_CONTROL, &value)) {
+	if (rdmsr_safe(MSR_FEATURE_CONTROL, &old)) {
 		*why = "VT-x has no feature control register";
 		return -ENODEV;
 	}
-	if (!(value & FEATURE_CONTROL_LOCK)) {
-		value |= FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
-		if (wrmsr_safe(MSR_FEATURE_CONTROL, value)) {
-			*why = "VT-x cannot be switched on (feature control is read-only)";
-			return -ENODEV;
-		}
-	}
-	if (!(value & FEATURE_CONTROL_VMX)) {
-		*why = "VT-x is switched off by the firmware";
-		return -EPERM;
+	value = old;
+	err = vmx_feature_control(&value, why);
+	if (err || value == old)
+		return err;
+	if (wrmsr_safe(MSR_FEATURE_CONTROL, value)) {
+		*why = "VT-x cannot be switched on (feature control is read-only)";
+		return -ENODEV;
 	}
 	return 0;
 }

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#define XML_GE 0
+#define XML_GE            0
 #define XML_CONTEXT_BYTES 0 /* it then parses where the document lies, without a copy */
-#define XML_MIN_SIZE 1
-#define XML_POOR_ENTROPY 1 /* the salt of its hash tables is set by who makes a parser */
-#define BYTEORDER 1234
+#define XML_MIN_SIZE      1
+#define XML_POOR_ENTROPY  1 /* the salt of its hash tables is set by who makes a parser */
+#define BYTEORDER         1234

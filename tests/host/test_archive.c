@@ -73,8 +73,9 @@ static void put_file(const char *name, const void *data, u32 size)
 {
 	char header[111];
 
-	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1,
-		 0100644, 0, 0, 1, 0, size, 0, 0, 0, 0, (u32)strlen(name) + 1, 0);
+	snprintf(header, sizeof(header),
+		 "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1, 0100644, 0, 0, 1,
+		 0, size, 0, 0, 0, 0, (u32)strlen(name) + 1, 0);
 	put(header, 110);
 	put(name, strlen(name) + 1);
 	pad(4);
@@ -205,7 +206,10 @@ TEST(several_archives)
 TEST(other_formats_are_taken)
 {
 	CHECK_EQ(check((const u8 *)"\x28\xb5\x2f\xfd zstd", 9), 0);
-	CHECK_EQ(check((const u8 *)"\xfd" "7zXZ\0", 6), 0);
+	CHECK_EQ(check((const u8 *)"\xfd"
+				   "7zXZ\0",
+		       6),
+		 0);
 	len = 0;
 	put_cpio();
 	put("\x28\xb5\x2f\xfd", 4);

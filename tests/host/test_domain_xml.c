@@ -118,7 +118,8 @@ TEST(good_document)
 TEST(least_document)
 {
 	CHECK_EQ(parse("<domain type='kvm'><name>a</name><memory>2048</memory>"
-		       "<os><type>hvm</type><kernel>k</kernel></os></domain>"), 0);
+		       "<os><type>hvm</type><kernel>k</kernel></os></domain>"),
+		 0);
 	CHECK_EQ(d.memory, 2 * MIB);
 	CHECK_EQ(d.vcpus, 1);
 	CHECK_STR(d.initrd, "");
@@ -205,7 +206,8 @@ static const struct {
 	  "web.xml:5: attribute 'cpuset' of <vcpu> is not supported" },
 	{ "<vcpu>", "<vcpu current='1'>",
 	  "web.xml:5: attribute 'current' of <vcpu> is not supported" },
-	{ "<os>", "<os firmware='efi'>", "web.xml:6: attribute 'firmware' of <os> is not supported" },
+	{ "<os>", "<os firmware='efi'>",
+	  "web.xml:6: attribute 'firmware' of <os> is not supported" },
 	{ "<apic/>", "<apic eoi='on'/>", "web.xml:14: attribute 'eoi' of <apic> is not supported" },
 	{ "<clock offset='utc'/>", "<clock/>", "web.xml:16: <clock> lacks the attribute 'offset'" },
 	{ "<serial type='pty'>", "<serial>", "web.xml:21: <serial> lacks the attribute 'type'" },
@@ -218,7 +220,9 @@ static const struct {
 	  "web.xml:2: value 'xen' of attribute 'type' of <domain> is not supported" },
 	{ "web-1", "a/b", "web.xml:3: value 'a/b' of <name> is not supported" },
 	{ "web-1", "a b", "web.xml:3: value 'a b' of <name> is not supported" },
-	{ "web-1", "a\xc3\xa4", "web.xml:3: value 'a?" "?' of <name> is not supported" },
+	{ "web-1", "a\xc3\xa4",
+	  "web.xml:3: value 'a?"
+	  "?' of <name> is not supported" },
 	{ "web-1", "\n \n", "web.xml:3: <name> is empty" },
 	{ "web-1", "n234567890123456789012345678901234567890123456789012345678901234",
 	  "web.xml:3: the value of <name> is longer than 63 bytes" },
@@ -228,7 +232,8 @@ static const struct {
 	  "web.xml:5: value 'auto' of attribute 'placement' of <vcpu> is not supported" },
 	{ "x86_64", "i686",
 	  "web.xml:7: value 'i686' of attribute 'arch' of <type> is not supported" },
-	{ "'q35'", "'pc'", "web.xml:7: value 'pc' of attribute 'machine' of <type> is not supported" },
+	{ "'q35'", "'pc'",
+	  "web.xml:7: value 'pc' of attribute 'machine' of <type> is not supported" },
 	{ "'q35'", "'pc-q35-'",
 	  "web.xml:7: value 'pc-q35-' of attribute 'machine' of <type> is not supported" },
 	{ "'q35'", "'pc-q35-rhel8'",
@@ -250,7 +255,8 @@ static const struct {
 	  "web.xml:22: value 'pci-serial' of attribute 'type' of <target> is not supported" },
 	{ "<target port='0'/>", "<target port='4'/>",
 	  "web.xml:22: value '4' of attribute 'port' of <target> is not supported" },
-	{ "<target port='0'/>", "<target port='1'/>\n</serial><serial type='pty'>\n<target port='1'/>",
+	{ "<target port='0'/>",
+	  "<target port='1'/>\n</serial><serial type='pty'>\n<target port='1'/>",
 	  "web.xml:23: a second <serial> with port 1 is not supported" },
 	{ "<target port='0'/>", "<target port='2'/>",
 	  "web.xml:20: serial ports without port 1 are not supported" },
@@ -267,7 +273,8 @@ static const struct {
 	  "web.xml:4: value '17592186044417' of <memory> is not supported" },
 	{ ">256<", ">99999999999999999999<",
 	  "web.xml:4: value '99999999999999999999' of <memory> is not supported" },
-	{ "'MiB'", "'MiX'", "web.xml:4: value 'MiX' of attribute 'unit' of <memory> is not supported" },
+	{ "'MiB'", "'MiX'",
+	  "web.xml:4: value 'MiX' of attribute 'unit' of <memory> is not supported" },
 	{ "'MiB'", "''", "web.xml:4: value '' of attribute 'unit' of <memory> is not supported" },
 	{ "<os>", "<currentMemory unit='MiB'>128</currentMemory>\n<os>",
 	  "web.xml:6: <currentMemory> other than <memory> is not supported" },
@@ -323,7 +330,9 @@ TEST(other_documents)
 	CHECK_STR(err, "web.xml:1: no element found");
 	CHECK_EQ(parse("<network><name>n</name></network>"), -EINVAL);
 	CHECK_STR(err, "web.xml:1: element <network> is not supported");
-	CHECK_EQ(parse("\x7f" "ELF"), -EINVAL);
+	CHECK_EQ(parse("\x7f"
+		       "ELF"),
+		 -EINVAL);
 	CHECK_STR(err, "web.xml:1: not well-formed (invalid token)");
 }
 
@@ -333,15 +342,36 @@ TEST(memory_units)
 		const char *unit;
 		u64 bytes;
 	} units[] = {
-		{ "b", 1 }, { "bytes", 1 }, { "byte", 1 },
-		{ "KB", 1000 }, { "k", 1024 }, { "KiB", 1024 }, { "K", 1024 }, { "kib", 1024 },
-		{ "MB", 1000000 }, { "M", MIB }, { "MiB", MIB }, { "mb", 1000000 },
-		{ "GB", 1000000000 }, { "G", GIB }, { "GiB", GIB },
-		{ "TB", 1000000000000 }, { "T", 1024 * GIB }, { "TiB", 1024 * GIB },
-		{ "PB", 1000000000000000 }, { "PiB", 1024 * 1024 * GIB },
-		{ "EB", 1000000000000000000 }, { "EiB", 1024ULL * 1024 * 1024 * GIB },
-		{ "", 0 }, { "B ", 0 }, { "KiBi", 0 }, { "Ki", 0 }, { "ZiB", 0 }, { "bit", 0 },
-		{ "kbytes", 0 }, { "iB", 0 },
+		{ "b", 1 },
+		{ "bytes", 1 },
+		{ "byte", 1 },
+		{ "KB", 1000 },
+		{ "k", 1024 },
+		{ "KiB", 1024 },
+		{ "K", 1024 },
+		{ "kib", 1024 },
+		{ "MB", 1000000 },
+		{ "M", MIB },
+		{ "MiB", MIB },
+		{ "mb", 1000000 },
+		{ "GB", 1000000000 },
+		{ "G", GIB },
+		{ "GiB", GIB },
+		{ "TB", 1000000000000 },
+		{ "T", 1024 * GIB },
+		{ "TiB", 1024 * GIB },
+		{ "PB", 1000000000000000 },
+		{ "PiB", 1024 * 1024 * GIB },
+		{ "EB", 1000000000000000000 },
+		{ "EiB", 1024ULL * 1024 * 1024 * GIB },
+		{ "", 0 },
+		{ "B ", 0 },
+		{ "KiBi", 0 },
+		{ "Ki", 0 },
+		{ "ZiB", 0 },
+		{ "bit", 0 },
+		{ "kbytes", 0 },
+		{ "iB", 0 },
 	};
 
 	for (u32 i = 0; i < ARRAY_LEN(units); i++)
@@ -360,7 +390,8 @@ TEST(memory_units)
 TEST(current_memory)
 {
 	CHECK_EQ(parse_with("<os>", "<currentMemory>262144</currentMemory><os>"), 0);
-	CHECK_EQ(parse_with("<name>", "<currentMemory unit='b'>268435456</currentMemory><name>"), 0);
+	CHECK_EQ(parse_with("<name>", "<currentMemory unit='b'>268435456</currentMemory><name>"),
+		 0);
 	CHECK_EQ(d.memory, 256 * MIB);
 	CHECK_EQ(parse_with("<name>", "<currentMemory>256</currentMemory><name>"), -EINVAL);
 	CHECK_STR(err, "web.xml:3: <currentMemory> other than <memory> is not supported");
@@ -409,10 +440,12 @@ TEST(serial_ports)
 	CHECK_EQ(parse_with("<console", "<serial type='pty'/><serial type='pty'/>\n<console"), 0);
 	CHECK_EQ(d.serials, 3);
 	CHECK_EQ(parse_with("<console", "<serial type='pty'><target port='2'/></serial>"
-					"<serial type='pty'><target port='1'/></serial>\n<console"), 0);
+					"<serial type='pty'><target port='1'/></serial>\n<console"),
+		 0);
 	CHECK_EQ(d.serials, 3);
 	CHECK_EQ(parse_with("<console", "<serial type='pty'/><serial type='pty'/>"
-					"<serial type='pty'/><serial type='pty'/>\n<console"), -EINVAL);
+					"<serial type='pty'/><serial type='pty'/>\n<console"),
+		 -EINVAL);
 	CHECK_STR(err, "web.xml:24: more than 4 serial ports are not supported");
 	/* A console alone brings the serial port that it is. */
 	CHECK_EQ(parse_with("<serial type='pty'>\n<target port='0'/>\n</serial>\n", ""), 0);
@@ -422,7 +455,8 @@ TEST(serial_ports)
 TEST(flat_loader)
 {
 	CHECK_EQ(parse("<domain type='plinth'><name>a</name><memory unit='M'>32</memory><os>"
-		       "<type>hvm</type><loader type='flat'>dir/a.bin</loader></os></domain>"), 0);
+		       "<type>hvm</type><loader type='flat'>dir/a.bin</loader></os></domain>"),
+		 0);
 	CHECK_EQ(d.loader, LOADER_FLAT);
 	CHECK_STR(d.kernel, "dir/a.bin");
 }

@@ -12,7 +12,7 @@
 
 #include "lib/string.h"
 
-#define ROUNDS 100000
+#define ROUNDS       100000
 #define SIZE_MAX_DOC 4096
 
 static const char document[] =
@@ -48,10 +48,41 @@ static const char flat[] = "<domain type='kvm'><name>f</name><memory unit='G'>1<
 
 /* What breaks parsers, or what other documents have. */
 static const char *const favourites[] = {
-	"<", ">", "&", "/", "'", "\"", "]]>", "<![CDATA[", "<!--", "-->", "<?", "?>", "&#0;",
-	"&#x10ffff;", "&x;", "<!DOCTYPE a [<!ENTITY x 'y'>]>", "\xff", "\xfe", "\xc0\x80", "\xed\xa0\x80",
-	"=''", " a='b'", "18446744073709551615", "18446744073709551616", "-1", "0", "<domain>",
-	"</domain>", "<name>", "</name>", "<serial type='pty'/>", "<os>", "<x/>", "xmlns='u'", "port=",
+	"<",
+	">",
+	"&",
+	"/",
+	"'",
+	"\"",
+	"]]>",
+	"<![CDATA[",
+	"<!--",
+	"-->",
+	"<?",
+	"?>",
+	"&#0;",
+	"&#x10ffff;",
+	"&x;",
+	"<!DOCTYPE a [<!ENTITY x 'y'>]>",
+	"\xff",
+	"\xfe",
+	"\xc0\x80",
+	"\xed\xa0\x80",
+	"=''",
+	" a='b'",
+	"18446744073709551615",
+	"18446744073709551616",
+	"-1",
+	"0",
+	"<domain>",
+	"</domain>",
+	"<name>",
+	"</name>",
+	"<serial type='pty'/>",
+	"<os>",
+	"<x/>",
+	"xmlns='u'",
+	"port=",
 };
 
 static u64 state = 0x2545f4914f6cdd1dULL;

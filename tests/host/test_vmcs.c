@@ -79,6 +79,26 @@ static const char *why_of(const struct vmx_msrs *msrs)
 	return why;
 }
 
+/* Bit 0 locks, bit 1 is VMX inside SMX, bit 2 outside. */
+TEST(firmware_switch)
+{
+	const char *why = NULL;
+	u64 value = 0;
+
+	CHECK_EQ(vmx_feature_control(&value, &why), 0);
+	CHECK_EQ(value, 5);
+	value = 0x20002;
+	CHECK_EQ(vmx_feature_control(&value, &why), 0);
+	CHECK_EQ(value, 0x20007);
+	value = 5;
+	CHECK_EQ(vmx_feature_control(&value, &why), 0);
+	CHECK_EQ(value, 5);
+	CHECK(!why);
+	value = 3;
+	CHECK_EQ(vmx_feature_control(&value, &why), -EPERM);
+	CHECK_STR(why, "VT-x is switched off by the firmware");
+}
+
 TEST(control_takes_what_there_is)
 {
 	const struct control_spec spec = { .required = 0x1, .optional = 0x6, .forbidden = 0x80 };
