@@ -126,15 +126,16 @@ static u32 spin_stop;
 static void spin(void *arg)
 {
 	(void)arg;
+	/* Without PAUSE, which some emulators take as a reason to let others run. */
 	while (!atomic_load_relaxed(&spin_stop))
-		cpu_relax();
+		barrier();
 }
 
 static void spin_polite(void *arg)
 {
 	(void)arg;
 	while (!atomic_load_relaxed(&spin_stop)) {
-		cpu_relax();
+		barrier();
 		if (thread_need_resched())
 			thread_yield();
 	}

@@ -97,11 +97,7 @@ static void cmd_destroy(u32 argc, char **argv)
 	struct vm *vm = find(argv[0]);
 
 	(void)argc;
-	if (!vm)
-		return;
-	if (domain_active(vm))
-		vm_stop(vm, STOP_DESTROYED, "destroyed");
-	else
+	if (vm && domain_destroy(vm))
 		say("error: domain '%s' is not running\n", vm->cfg.name);
 }
 

@@ -17,20 +17,26 @@
 #include "vm/hvm.h"
 #include "vm/vm.h"
 
-static struct vm *domains[DOMAINS_MAX]; /* const after domains_load() */
-static u32 domain_count;
-static u32 holds; /* atomic: reasons to keep the host on */
+struct domain_state {
+	struct vm *vm; /* const */
+	u32 live;      /* atomic: started, and its end has not been dealt with */
+	u32 destroyed; /* atomic: its next end is final */
+};
+
+static struct domain_state domains[DOMAINS_MAX];
+static u32 domain_count; /* const after domains_load() */
+static u32 holds;        /* atomic: reasons to keep the host on */
 
 struct vm *domains_get(u32 i)
 {
-	return i < domain_count ? domains[i] : NULL;
+	return i < domain_count ? domains[i].vm : NULL;
 }
 
 struct vm *domains_find(const char *name)
 {
 	for (u32 i = 0; i < domain_count; i++) {
-		if (!strcmp(domains[i]->cfg.name, name))
-			return domains[i];
+		if (!strcmp(domains[i].vm->cfg.name, name))
+			return domains[i].vm;
 	}
 	return NULL;
 }
@@ -58,11 +64,11 @@ static void unhold(void)
 static const struct vm *find_twin(const struct domain *cfg)
 {
 	for (u32 i = 0; i < domain_count; i++) {
-		const struct domain *other = &domains[i]->cfg;
+		const struct domain *other = &domains[i].vm->cfg;
 
 		if (!strcmp(other->name, cfg->name) ||
 		    !memcmp(other->uuid, cfg->uuid, sizeof(cfg->uuid)))
-			return domains[i];
+			return domains[i].vm;
 	}
 	return NULL;
 }
@@ -82,7 +88,7 @@ static int define(const char *file, const struct domain *cfg)
 		log_error("%s: no memory for domain %s", file, cfg->name);
 		return -ENOMEM;
 	}
-	domains[domain_count++] = vm;
+	domains[domain_count++].vm = vm;
 	serial_add(vm);
 	return 0;
 }
@@ -108,6 +114,17 @@ static bool is_xml(const char *path)
 	return n > 4 && !strcmp(path + n - 4, ".xml");
 }
 
+/* Words whose values only make sense with the domains that there are. */
+static void check_words(void)
+{
+	char word[DOMAIN_NAME_MAX];
+
+	if (cmdline_get("follow", word, sizeof(word)) && strcmp(word, "all") && !domains_find(word))
+		log_warn("follow=%s: neither all nor a domain's name", word);
+	if (cmdline_get("poweroff", word, sizeof(word)) && strcmp(word, "last-guest"))
+		log_warn("poweroff=%s: only last-guest is known", word);
+}
+
 void domains_load(void)
 {
 	const struct bootfs_file *f;
@@ -121,25 +138,60 @@ void domains_load(void)
 	}
 	if (!documents)
 		log_warn("boot set: no *.xml, so no domain");
+	check_words();
+}
+
+/* NULL: a self-test's VM. */
+static struct domain_state *state_of(const struct vm *vm)
+{
+	for (u32 i = 0; i < domain_count; i++) {
+		if (domains[i].vm == vm)
+			return &domains[i];
+	}
+	return NULL;
+}
+
+static int start(struct vm *vm)
+{
+	int err = vm_start(vm);
+
+	if (err == -ENODEV)
+		log_error("domain %s: cannot start: this machine has no usable VT-x or AMD-V",
+			  vm->cfg.name);
+	else if (err)
+		log_error("domain %s: cannot start: %s", vm->cfg.name, vm->stop_text);
+	return err;
 }
 
 int domain_start(struct vm *vm)
 {
+	struct domain_state *d = state_of(vm);
 	int err;
 
-	hold();
-	err = vm_start(vm);
-	if (!err)
-		return 0;
-	if (err == -EBUSY)
+	if (atomic_xchg(&d->live, 1)) {
 		log_error("domain %s: runs already", vm->cfg.name);
-	else if (err == -ENODEV)
-		log_error("domain %s: cannot start: this machine has no usable VT-x or AMD-V",
-			  vm->cfg.name);
-	else
-		log_error("domain %s: cannot start: %s", vm->cfg.name, vm->stop_text);
-	unhold();
+		return -EBUSY;
+	}
+	hold();
+	atomic_store_relaxed(&d->destroyed, 0);
+	err = start(vm);
+	if (err) {
+		atomic_xchg(&d->live, 0);
+		unhold();
+	}
 	return err;
+}
+
+int domain_destroy(struct vm *vm)
+{
+	struct domain_state *d = state_of(vm);
+
+	if (!atomic_load_acquire(&d->live)) /* pairs with the exchanges on it */
+		return -ENOENT;
+	/* Before the guest is stopped: its end or its next start finds it. Pairs with restart(). */
+	atomic_xchg(&d->destroyed, 1);
+	vm_stop(vm, STOP_DESTROYED, "destroyed");
+	return 0;
 }
 
 void domains_start_all(void)
@@ -148,7 +200,7 @@ void domains_start_all(void)
 
 	hold();
 	for (u32 i = 0; i < domain_count; i++)
-		started += !domain_start(domains[i]);
+		started += !domain_start(domains[i].vm);
 	if (!started)
 		log_warn("no domain was started");
 	unhold();
@@ -178,14 +230,33 @@ static bool shall_restart(const struct vm *vm)
 	return action == ACTION_RESTART;
 }
 
+/* Starts it again if that is wanted; true when it runs. */
+static bool restart(struct domain_state *d)
+{
+	if (!shall_restart(d->vm))
+		return false;
+	if (atomic_load_acquire(&d->destroyed)) { /* pairs with domain_destroy() */
+		log_info("domain %s: destroyed", d->vm->cfg.name);
+		return false;
+	}
+	log_info("domain %s: restarting", d->vm->cfg.name);
+	if (start(d->vm))
+		return false;
+	/* It may have been destroyed meanwhile, before there was something to stop. */
+	if (atomic_load_acquire(&d->destroyed)) /* pairs with domain_destroy() */
+		vm_stop(d->vm, STOP_DESTROYED, "destroyed");
+	return true;
+}
+
 void domains_stopped(struct vm *vm)
 {
-	if (domains_find(vm->cfg.name) != vm)
-		return; /* a self-test's */
+	struct domain_state *d = state_of(vm);
+
+	if (!d)
+		return;
 	serial_sync(vm);
-	if (shall_restart(vm)) {
-		log_info("domain %s: restarting", vm->cfg.name);
-		(void)!domain_start(vm);
-	}
+	if (restart(d))
+		return;
+	atomic_xchg(&d->live, 0);
 	unhold();
 }

@@ -26,5 +26,8 @@ bool domain_active(const struct vm *vm);
 /* Starts one; says why it could not. 0 or an error. Any thread. */
 int domain_start(struct vm *vm) __must_check;
 
+/* Ends one at once and for good, also one that is about to start again. -ENOENT: it does not run. */
+int domain_destroy(struct vm *vm) __must_check;
+
 /* On the keeper's thread, when a VM has ended. */
 void domains_stopped(struct vm *vm);

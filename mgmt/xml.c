@@ -167,7 +167,6 @@ static const struct xml_element *enter(struct xml *x, const char *name)
 		u32 bit = 1u << (e - table);
 
 		ASSERT(e - table < SEEN_BITS);
-
 		if ((parent->seen & bit) && !(e->flags & XML_MANY)) {
 			xml_fail_at(x, current_line(x), "a second <%s> is not supported", name);
 			return NULL;

@@ -14,32 +14,47 @@ enum form {
 	FORM_NONE = BIT(0), /* known, nothing follows */
 	FORM_MODRM = BIT(1),
 	FORM_IMM8 = BIT(2),
-	FORM_IMM = BIT(3), /* 2 or 4 bytes, by the operand size */
-	FORM_MOFFS = BIT(4), /* an absolute offset of the address size */
+	FORM_IMM = BIT(3),    /* 2 or 4 bytes, by the operand size */
+	FORM_MOFFS = BIT(4),  /* an absolute offset of the address size */
 	FORM_GROUP3 = BIT(5), /* F6 and F7: an immediate for /0 and /1 alone */
 };
 
 #define ALU(op)                                                                                    \
-	[(op)] = FORM_MODRM, [(op) + 1] = FORM_MODRM, [(op) + 2] = FORM_MODRM, [(op) + 3] = FORM_MODRM
+	[(op)] = FORM_MODRM, [(op) + 1] = FORM_MODRM, [(op) + 2] = FORM_MODRM,                     \
+	[(op) + 3] = FORM_MODRM
 
 static const u8 forms0[256] = {
-	ALU(0x00),		 ALU(0x08),		  ALU(0x10),
-	ALU(0x18),		 ALU(0x20),		  ALU(0x28),
-	ALU(0x30),		 ALU(0x38),		  [0x63] = FORM_MODRM,
-	[0x6c ... 0x6f] = FORM_NONE,		  [0x80] = FORM_MODRM | FORM_IMM8,
-	[0x81] = FORM_MODRM | FORM_IMM,		  [0x83] = FORM_MODRM | FORM_IMM8,
-	[0x84 ... 0x8b] = FORM_MODRM,		  [0x90] = FORM_NONE,
-	[0xa0 ... 0xa3] = FORM_MOFFS,		  [0xa4 ... 0xa5] = FORM_NONE,
-	[0xaa ... 0xad] = FORM_NONE,		  [0xc6] = FORM_MODRM | FORM_IMM8,
-	[0xc7] = FORM_MODRM | FORM_IMM,		  [0xe4 ... 0xe7] = FORM_IMM8,
-	[0xec ... 0xef] = FORM_NONE,		  [0xf4] = FORM_NONE,
-	[0xf6] = FORM_MODRM | FORM_GROUP3,	  [0xf7] = FORM_MODRM | FORM_GROUP3,
+	ALU(0x00),
+	ALU(0x08),
+	ALU(0x10),
+	ALU(0x18),
+	ALU(0x20),
+	ALU(0x28),
+	ALU(0x30),
+	ALU(0x38),
+	[0x63] = FORM_MODRM,
+	[0x6c ... 0x6f] = FORM_NONE,
+	[0x80] = FORM_MODRM | FORM_IMM8,
+	[0x81] = FORM_MODRM | FORM_IMM,
+	[0x83] = FORM_MODRM | FORM_IMM8,
+	[0x84 ... 0x8b] = FORM_MODRM,
+	[0x90] = FORM_NONE,
+	[0xa0 ... 0xa3] = FORM_MOFFS,
+	[0xa4 ... 0xa5] = FORM_NONE,
+	[0xaa ... 0xad] = FORM_NONE,
+	[0xc6] = FORM_MODRM | FORM_IMM8,
+	[0xc7] = FORM_MODRM | FORM_IMM,
+	[0xe4 ... 0xe7] = FORM_IMM8,
+	[0xec ... 0xef] = FORM_NONE,
+	[0xf4] = FORM_NONE,
+	[0xf6] = FORM_MODRM | FORM_GROUP3,
+	[0xf7] = FORM_MODRM | FORM_GROUP3,
 };
 
 static const u8 forms1[256] = {
-	[0x01] = FORM_MODRM,	      [0x06] = FORM_NONE,	    [0x08 ... 0x09] = FORM_NONE,
-	[0x0b] = FORM_NONE,	      [0x20] = FORM_MODRM,	    [0x22] = FORM_MODRM,
-	[0x30 ... 0x33] = FORM_NONE,  [0xa2] = FORM_NONE,	    [0xb6 ... 0xb7] = FORM_MODRM,
+	[0x01] = FORM_MODRM,          [0x06] = FORM_NONE,  [0x08 ... 0x09] = FORM_NONE,
+	[0x0b] = FORM_NONE,           [0x20] = FORM_MODRM, [0x22] = FORM_MODRM,
+	[0x30 ... 0x33] = FORM_NONE,  [0xa2] = FORM_NONE,  [0xb6 ... 0xb7] = FORM_MODRM,
 	[0xbe ... 0xbf] = FORM_MODRM,
 };
 
@@ -149,7 +164,7 @@ static int address16(struct cursor *c, struct insn *i)
 	static const u8 base[8] = { GPR_RBX, GPR_RBX, GPR_RBP, GPR_RBP,
 				    GPR_RSI, GPR_RDI, GPR_RBP, GPR_RBX };
 	static const u8 index[8] = { GPR_RSI, GPR_RDI, GPR_RSI, GPR_RDI,
-				     NO_REG,  NO_REG,  NO_REG,	NO_REG };
+				     NO_REG,  NO_REG,  NO_REG,  NO_REG };
 
 	if (i->mod == 0 && i->rm == 6)
 		return take(c, 2, &i->disp);

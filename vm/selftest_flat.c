@@ -81,10 +81,12 @@ int flat_expect(struct vm *vm, const char *text)
 	size_t n = 0, len = strlen(text);
 
 	while (clock_ns() < end) {
+		bool over = ended(vm); /* before the last look at what it wrote */
+
 		n += chardev_host_read(&vm->serial[0], got + n, sizeof(got) - n);
 		if (n >= len)
 			return memcmp(got, text, len) ? -EINVAL : 0;
-		if (ended(vm))
+		if (over)
 			return -ENODEV;
 		thread_block_until(clock_ns() + STEP_NS);
 	}

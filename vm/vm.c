@@ -25,6 +25,7 @@
 static struct spinlock vm_list_lock = SPINLOCK_INIT(RANK_VM, "vm_list");
 static struct list vm_list = LIST_INIT(vm_list);
 static struct thread *keeper;
+static struct vm *kept; /* atomic: what the keeper cleans up after; never freed meanwhile */
 static void (*stopped_hook)(struct vm *vm);
 
 const char *vm_state_name(enum vm_state s)
@@ -248,12 +249,19 @@ static bool ended(const struct vm *vm)
 	       vm->stop_reason != STOP_NONE && atomic_load_acquire(&vm->live_threads) == 0;
 }
 
+struct ended_search {
+	u32 last;      /* number of the VM that was served last */
+	struct vm *vm; /* the next one in turn that has ended */
+};
+
+/* They take turns by number: one that ends again and again does not keep the others waiting. */
 static int find_ended(struct vm *vm, void *ctx)
 {
-	if (!ended(vm))
-		return 0;
-	*(struct vm **)ctx = vm;
-	return 1;
+	struct ended_search *s = ctx;
+
+	if (ended(vm) && (!s->vm || vm->id - s->last - 1 < s->vm->id - s->last - 1))
+		s->vm = vm;
+	return 0;
 }
 
 static void clean_up(struct vm *vm)
@@ -279,15 +287,21 @@ static void clean_up(struct vm *vm)
 
 static void keeper_main(void *arg)
 {
+	struct ended_search s = { 0 };
+
 	(void)arg;
 	for (;;) {
-		struct vm *vm = NULL;
-
-		vm_for_each(find_ended, &vm);
-		if (vm)
-			clean_up(vm);
-		else
+		s.vm = NULL;
+		vm_for_each(find_ended, &s);
+		if (s.vm) {
+			s.last = s.vm->id;
+			/* Pairs with vm_undefine(), which waits till it is out of our hands. */
+			atomic_store_release(&kept, s.vm);
+			clean_up(s.vm);
+			atomic_store_release(&kept, NULL);
+		} else {
 			thread_block();
+		}
 	}
 }
 
@@ -309,6 +323,8 @@ int vm_undefine(struct vm *vm)
 
 	if (state == VM_STARTING || state == VM_RUNNING || state == VM_PAUSED)
 		return -EBUSY;
+	while (atomic_load_acquire(&kept) == vm) /* the keeper has not let go of it */
+		thread_yield();
 	spin_lock(&vm_list_lock);
 	list_del(&vm->node);
 	spin_unlock(&vm_list_lock);

@@ -105,7 +105,7 @@ struct vm *vm_create(const struct domain *cfg) __must_check;
  */
 int vm_start(struct vm *vm) __must_check;
 
-/* Takes a VM that does not run off the list and frees it. -EBUSY: it runs. */
+/* Takes a VM that does not run off the list and frees it. Not from vm_init()'s on_stop. -EBUSY: it runs. */
 int vm_undefine(struct vm *vm) __must_check;
 
 /* Ends the VM (or restarts it, as its configuration says); from a vCPU's thread or a device. */

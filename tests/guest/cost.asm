@@ -179,8 +179,8 @@ op_hlt_wake:					; from arming the timer to its handler and back
 	rdtsc
 	add	eax, DELAY
 	adc	edx, 0
-	sti
 	wrmsr
+	sti				; no interrupt before HLT
 	hlt
 	cli
 	ret

@@ -27,9 +27,7 @@ u32 insn_length(struct vcpu *c)
 	return decoded_length;
 }
 
-void lazy_reset(struct vcpu *c)
-{
-}
+void lazy_reset(struct vcpu *c) {}
 
 /* The PIC: one vector that waits. */
 static int pic_vector;

@@ -270,6 +270,7 @@ TEST(illegal_vectors)
 	wr(LAPIC_LVT_ERROR, 0x05);
 	post(3, false);
 	CHECK_EQ(vlapic_pending_vector(l), -1);
+	CHECK(!bit(LAPIC_IRR, 5));
 }
 
 /* "Local APIC Register Address Map" */

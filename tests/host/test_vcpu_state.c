@@ -27,9 +27,7 @@ u32 insn_length(struct vcpu *c)
 	return 0;
 }
 
-void lazy_reset(struct vcpu *c)
-{
-}
+void lazy_reset(struct vcpu *c) {}
 
 void lazy_sync(struct vcpu *c)
 {

@@ -1,0 +1,303 @@
+/*
+ * The run loop with a backend that follows a script: requests are served before the guest runs, a vCPU never
+ * enters with old second-stage translations, sleeps while there is nothing to do, and ends when told.
+ *
+ * sources: tests/host/fake_vm.c vm/run.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ */
+#include <stdlib.h>
+
+#include "core/thread.h"
+#include "tests/host/fake_vm.h"
+#include "tests/host/harness.h"
+#include "vm/call.h"
+#include "vm/exit.h"
+#include "vm/hvm.h"
+#include "vm/run.h"
+#include "vm/vcpu.h"
+#include "vm/vdev.h"
+#include "vm/vtimer.h"
+
+static struct vm *vm;
+static struct vcpu v;
+static u32 entries, flushes, stale_entries, injects, blocks, yields, calls, cancels, timers, inputs;
+static bool has_work, resched;
+static void (*at_entry)(void), (*at_block)(void);
+
+/* --- what the loop calls ----------------------------------------------------------------------------- */
+
+static void request(u32 req)
+{
+	vm->ports[0].requests |= req;
+}
+
+static u64 flushed_to; /* the generation of which no translation is cached */
+
+static void backend_flush(struct vcpu *c)
+{
+	flushes++;
+	flushed_to = vm->s2.generation;
+}
+
+static void backend_run(struct vcpu *c, struct vm_exit *e)
+{
+	entries++;
+	stale_entries += flushed_to != vm->s2.generation;
+	*e = (struct vm_exit){ .kind = EXIT_NONE };
+	if (entries > 1000)
+		abort(); /* it does not end */
+	CHECK(!(c->port->requests & ~(u32)REQ_FLUSH));
+	if (at_entry)
+		at_entry();
+	if (c->halted)
+		e->kind = EXIT_HLT;
+}
+
+static const struct hvm_ops backend = { .flush = backend_flush, .run = backend_run };
+const struct hvm_ops *hvm = &backend;
+
+static void on_exit_kind(struct vcpu *c, const struct vm_exit *e) {}
+
+void (*const exit_handlers[EXIT_KINDS])(struct vcpu *c, const struct vm_exit *e) = {
+	[0 ... EXIT_KINDS - 1] = on_exit_kind,
+};
+
+void vcpu_inject(struct vcpu *c)
+{
+	injects++;
+	c->recheck = false;
+}
+
+bool vcpu_has_work(struct vcpu *c)
+{
+	return has_work;
+}
+
+void thread_block(void)
+{
+	if (++blocks > 100)
+		abort();
+	CHECK(at_block);
+	if (at_block)
+		at_block();
+}
+
+bool thread_need_resched(void)
+{
+	return resched;
+}
+
+void thread_yield(void)
+{
+	yields++;
+	resched = false;
+}
+
+void vcpu_call_serve(struct vcpu *c)
+{
+	calls++;
+}
+
+void vcpu_call_cancel(struct vcpu_port *port)
+{
+	cancels++;
+}
+
+void vtimer_run(struct vcpu *c)
+{
+	timers++;
+}
+
+static void dev_input(struct vdev *dev)
+{
+	CHECK_EQ(fake_locks_held, 1);
+	inputs++;
+}
+
+static void dev_nothing(struct vdev *dev) {}
+
+static void start(void)
+{
+	static const struct vdev_ops with = { .name = "with",
+					      .reset = dev_nothing,
+					      .input = dev_input };
+	static const struct vdev_ops without = { .name = "without", .reset = dev_nothing };
+	static struct vdev devs[2];
+
+	vm = fake_vm_new(NULL);
+	vdev_add(vm, &devs[0], &without, 0, RANK_VDEV);
+	vdev_add(vm, &devs[1], &with, 0, RANK_VDEV);
+	v = (struct vcpu){ .vm = vm, .port = &vm->ports[0] };
+	vm->s2.generation = 1; /* as ept/s2.c begins; the vCPU has seen none */
+	flushed_to = 0;
+	entries = flushes = stale_entries = injects = blocks = yields = 0;
+	calls = cancels = timers = inputs = 0;
+	has_work = resched = false;
+	at_entry = at_block = NULL;
+}
+
+/* --- tests -------------------------------------------------------------------------------------------- */
+
+static void stop_at_5(void)
+{
+	if (entries == 5)
+		request(REQ_STOP);
+}
+
+TEST(stop)
+{
+	start();
+	request(REQ_STOP);
+	vcpu_run(&v);
+	CHECK_EQ(entries, 0);
+	CHECK_EQ(cancels, 1);
+	start();
+	at_entry = stop_at_5;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 5);
+	CHECK_EQ(vm->ports[0].exits[EXIT_NONE], 5);
+}
+
+static void unmap_now_and_then(void)
+{
+	if (entries == 2 || entries == 3 || entries == 7) {
+		vm->s2.generation++;
+		request(REQ_FLUSH);
+	}
+	if (entries == 10)
+		request(REQ_STOP);
+}
+
+/* Before the first entry, and after each change; not each time. */
+TEST(second_stage)
+{
+	start();
+	at_entry = unmap_now_and_then;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 10);
+	CHECK_EQ(stale_entries, 0);
+	CHECK_EQ(flushes, 4);
+}
+
+static void ask_all(void)
+{
+	if (entries == 1)
+		request(REQ_EVENT | REQ_TIMER | REQ_CHARDEV | REQ_CALL | REQ_NMI);
+	if (entries == 2) {
+		CHECK_EQ(timers, 1);
+		CHECK_EQ(inputs, 1);
+		CHECK_EQ(calls, 1);
+		CHECK(v.nmi_pending);
+		CHECK_EQ(injects, 1);
+		CHECK(!v.recheck);
+		request(REQ_STOP);
+	}
+}
+
+TEST(requests)
+{
+	start();
+	at_entry = ask_all;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 2);
+	CHECK_EQ(fake_locks_held, 0);
+}
+
+static void deliver(void)
+{
+	if (entries == 1)
+		v.event.kind = EVENT_INTR; /* its delivery was cut short */
+	if (entries == 2) {
+		CHECK_EQ(injects, 1);
+		v.event.kind = EVENT_NONE;
+		v.exception.kind = EVENT_EXCEPTION;
+	}
+	if (entries == 3) {
+		CHECK_EQ(injects, 2);
+		v.exception.kind = EVENT_NONE;
+	}
+	if (entries == 4) {
+		CHECK_EQ(injects, 2); /* nothing to decide */
+		request(REQ_STOP);
+	}
+}
+
+TEST(events)
+{
+	start();
+	at_entry = deliver;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 4);
+}
+
+static void halt_first(void)
+{
+	if (entries == 1)
+		v.halted = true;
+	if (entries == 2) {
+		CHECK(!v.halted);
+		request(REQ_STOP);
+	}
+}
+
+static void wake_later(void)
+{
+	if (blocks == 2) /* woken for nothing before */
+		request(REQ_TIMER);
+	if (blocks == 3)
+		has_work = true;
+}
+
+TEST(halt)
+{
+	start();
+	at_entry = halt_first;
+	at_block = wake_later;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 2);
+	CHECK_EQ(blocks, 3);
+	CHECK_EQ(timers, 1);
+	CHECK_EQ(injects, 1); /* what ended the halt is looked at */
+	CHECK_EQ(vm->ports[0].exits[EXIT_HLT], 1);
+}
+
+static void stop_now(void)
+{
+	request(REQ_STOP);
+}
+
+TEST(stop_while_halted)
+{
+	start();
+	v.halted = true;
+	at_block = stop_now;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 0);
+	CHECK_EQ(blocks, 1);
+}
+
+/* Something to do when it halts: it does not sleep at all. */
+TEST(halt_with_work)
+{
+	start();
+	at_entry = halt_first;
+	has_work = true;
+	vcpu_run(&v);
+	CHECK_EQ(blocks, 0);
+	CHECK_EQ(entries, 2);
+}
+
+static void be_greedy(void)
+{
+	resched = entries == 2;
+	if (entries == 4)
+		request(REQ_STOP);
+}
+
+TEST(others_get_their_turn)
+{
+	start();
+	at_entry = be_greedy;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 4);
+	CHECK_EQ(yields, 1);
+}
