@@ -10,12 +10,19 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-/* An external interrupt that the guest could take now, by its priority alone. */
-static bool intr_waiting(struct vcpu *v)
+#define VECTOR_NONE   (-1)
+#define VECTOR_EXTINT (-2) /* the PIC says which */
+
+/* The vector of the external interrupt that the guest could take now, by its priority alone. */
+static int intr_waiting(struct vcpu *v)
 {
-	if (vlapic_pending_vector(v->lapic) >= 0)
-		return true;
-	return v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic);
+	int vector = vlapic_pending_vector(v->lapic);
+
+	if (vector >= 0)
+		return vector;
+	if (v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic))
+		return VECTOR_EXTINT;
+	return VECTOR_NONE;
 }
 
 bool vcpu_has_work(struct vcpu *v)
@@ -27,7 +34,7 @@ bool vcpu_has_work(struct vcpu *v)
 		if (!(v->regs.shadow & SHADOW_NMI))
 			return true;
 	}
-	if (!intr_waiting(v))
+	if (intr_waiting(v) == VECTOR_NONE)
 		return false;
 	vcpu_need(v, RG_RFLAGS);
 	return v->regs.rflags & RFLAGS_IF;
@@ -45,18 +52,6 @@ static bool interruptible(struct vcpu *v)
 {
 	vcpu_need(v, RG_RFLAGS | RG_SHADOW);
 	return (v->regs.rflags & RFLAGS_IF) && !(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS));
-}
-
-/* The vector of the interrupt to deliver, acknowledged at its controller; -1: none after all. */
-static int intr_ack(struct vcpu *v)
-{
-	int vector = vlapic_pending_vector(v->lapic);
-
-	if (vector >= 0) {
-		vlapic_ack_vector(v->lapic, (u8)vector);
-		return vector;
-	}
-	return vm_extint_ack(v->vm);
 }
 
 static bool inject_nmi(struct vcpu *v)
@@ -94,13 +89,17 @@ static bool inject_first(struct vcpu *v)
 	return true;
 }
 
-static void inject_intr(struct vcpu *v)
+/* Acknowledges what intr_waiting() found at its controller, and injects it. */
+static void inject_intr(struct vcpu *v, int vector)
 {
 	struct vm_event ev = { .kind = EVENT_INTR };
-	int vector = intr_ack(v);
 
+	if (vector == VECTOR_EXTINT)
+		vector = vm_extint_ack(v->vm);
+	else
+		vlapic_ack_vector(v->lapic, (u8)vector);
 	if (vector < 0)
-		return;
+		return; /* none after all */
 	ev.vector = (u8)vector;
 	hvm->inject(v, &ev);
 }
@@ -108,6 +107,7 @@ static void inject_intr(struct vcpu *v)
 void vcpu_inject(struct vcpu *v)
 {
 	bool slot_used;
+	int vector;
 
 	v->recheck = false;
 	slot_used = inject_first(v);
@@ -116,7 +116,11 @@ void vcpu_inject(struct vcpu *v)
 	else if (v->nmi_pending)
 		hvm->window(v, WINDOW_NMI, true);
 
-	if (!slot_used && v->event.kind == EVENT_NONE && intr_waiting(v) && interruptible(v))
-		inject_intr(v);
-	set_window(v, v->event.kind == EVENT_INTR || intr_waiting(v));
+	vector = intr_waiting(v);
+	if (vector != VECTOR_NONE && !slot_used && v->event.kind == EVENT_NONE &&
+	    interruptible(v)) {
+		inject_intr(v, vector);
+		vector = intr_waiting(v);
+	}
+	set_window(v, v->event.kind == EVENT_INTR || vector != VECTOR_NONE);
 }

@@ -1,5 +1,5 @@
 /*
- * The MSR policy: rows sorted by index; what has no row raises #GP.
+ * The MSR policy: one row for each register or run of registers; what has no row raises #GP.
  */
 #include "vm/msr.h"
 
@@ -39,8 +39,7 @@ static bool canonical(u64 va)
 }
 
 struct row {
-	u32 first, last;
-	int (*read)(struct vcpu *v, u32 index, u64 *value);
+	int (*read)(struct vcpu *v, u32 index, u64 *value); /* NULL: #GP */
 	int (*write)(struct vcpu *v, u32 index, u64 value); /* NULL: #GP */
 };
 
@@ -117,6 +116,7 @@ static int write_apic_base(struct vcpu *v, u32 index, u64 value)
 	return vlapic_set_base(v->lapic, value);
 }
 
+/* TSC_DEADLINE, too: it is a register of the APIC's timer. */
 static int read_x2apic(struct vcpu *v, u32 index, u64 *value)
 {
 	return vlapic_rdmsr(v->lapic, index, value);
@@ -257,16 +257,6 @@ static int write_sysenter(struct vcpu *v, u32 index, u64 value)
 	return 0;
 }
 
-static int read_tsc_deadline(struct vcpu *v, u32 index, u64 *value)
-{
-	return vlapic_rdmsr(v->lapic, index, value);
-}
-
-static int write_tsc_deadline(struct vcpu *v, u32 index, u64 value)
-{
-	return vlapic_wrmsr(v->lapic, index, value);
-}
-
 static int read_tsc_aux(struct vcpu *v, u32 index, u64 *value)
 {
 	(void)v;
@@ -286,30 +276,44 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 }
 
 /* clang-format off */
-static const struct row rows[] = {
-	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc },
-	{ MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, write_apic_base },
-	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust },
-	{ MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_zero, write_ignore },
-	{ MSR_MTRRCAP, MSR_MTRRCAP, read_mtrrcap, NULL },
-	{ MSR_SYSENTER_CS, MSR_SYSENTER_EIP, read_sysenter, write_sysenter },
-	{ MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL },
-	{ MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero },
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_ignore },
-	{ MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_zero },
-	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE_COUNT - 1, read_mtrr_var, write_mtrr_var },
-	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, read_mtrr_fixed, write_mtrr_fixed },
-	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, read_mtrr_fixed, write_mtrr_fixed },
-	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, read_mtrr_fixed, write_mtrr_fixed },
-	{ MSR_PAT, MSR_PAT, read_pat, write_pat },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr_def, write_mtrr_def },
-	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_tsc_deadline, write_tsc_deadline },
-	{ MSR_X2APIC_BASE, MSR_X2APIC_LAST, read_x2apic, write_x2apic },
-	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
-	{ MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
-};
+#define ROWS(LOW, HIGH)                                                                            \
+	LOW(MSR_TSC, MSR_TSC, read_tsc, write_tsc)                                                 \
+	LOW(MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL)                                     \
+	LOW(MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, write_apic_base)                         \
+	LOW(MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust)                     \
+	LOW(MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_zero, write_ignore)                           \
+	LOW(MSR_MTRRCAP, MSR_MTRRCAP, read_mtrrcap, NULL)                                          \
+	LOW(MSR_SYSENTER_CS, MSR_SYSENTER_EIP, read_sysenter, write_sysenter)                      \
+	LOW(MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL)                                             \
+	LOW(MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero)                                 \
+	LOW(MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_ignore)                      \
+	LOW(MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_zero)                                     \
+	LOW(MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE_COUNT - 1,                  \
+	    read_mtrr_var, write_mtrr_var)                                                         \
+	LOW(MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, read_mtrr_fixed, write_mtrr_fixed)       \
+	LOW(MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, read_mtrr_fixed, write_mtrr_fixed)       \
+	LOW(MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, read_mtrr_fixed, write_mtrr_fixed)     \
+	LOW(MSR_PAT, MSR_PAT, read_pat, write_pat)                                                 \
+	LOW(MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr_def, write_mtrr_def)                   \
+	LOW(MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_x2apic, write_x2apic)                         \
+	LOW(MSR_X2APIC_BASE, MSR_X2APIC_LAST, read_x2apic, write_x2apic)                           \
+	HIGH(MSR_EFER, MSR_EFER, read_efer, write_efer)                                            \
+	HIGH(MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux)
 /* clang-format on */
+
+#define HIGH_BASE             0xc0000000u /* the second of the two stretches that MSRs come in */
+#define ROW_NUMBER(first)     row_of_##first
+#define ROW_NONE(...)
+#define ROW_ENUM(f, l, r, w)  ROW_NUMBER(f),
+#define ROW_FILL(f, l, r, w)  [ROW_NUMBER(f)] = { r, w },
+#define ROW_LOW(f, l, r, w)   [(f)...(l)] = ROW_NUMBER(f),
+#define ROW_HIGH(f, l, r, w)  [(f)-HIGH_BASE... (l)-HIGH_BASE] = ROW_NUMBER(f),
+
+enum row_number { ROW_UNKNOWN, ROWS(ROW_ENUM, ROW_ENUM) };
+static const struct row rows[] = { ROWS(ROW_FILL, ROW_FILL) };
+/* By index: the row. */
+static const u8 low_rows[] = { ROWS(ROW_LOW, ROW_NONE) };
+static const u8 high_rows[] = { ROWS(ROW_NONE, ROW_HIGH) };
 
 /*
  * Accesses without an exit: registers that the hardware switches with the guest or that stay in
@@ -327,31 +331,24 @@ const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
 
 static const struct row *find(u32 index)
 {
-	u32 lo = 0, hi = ARRAY_LEN(rows);
-
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-
-		if (rows[mid].last < index)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < ARRAY_LEN(rows) && rows[lo].first <= index ? &rows[lo] : NULL;
+	if (index < ARRAY_LEN(low_rows))
+		return &rows[low_rows[index]];
+	index -= HIGH_BASE;
+	return &rows[index < ARRAY_LEN(high_rows) ? high_rows[index] : ROW_UNKNOWN];
 }
 
 int msr_read(struct vcpu *v, u32 index, u64 *value)
 {
 	const struct row *r = find(index);
 
-	return r ? r->read(v, index, value) : -EINVAL;
+	return r->read ? r->read(v, index, value) : -EINVAL;
 }
 
 int msr_write(struct vcpu *v, u32 index, u64 value)
 {
 	const struct row *r = find(index);
 
-	return r && r->write ? r->write(v, index, value) : -EINVAL;
+	return r->write ? r->write(v, index, value) : -EINVAL;
 }
 
 void msr_exit(struct vcpu *v, const struct vm_exit *e)

@@ -5,8 +5,10 @@
 
 #include "arch/cpu.h"
 #include "arch/msr.h"
+#include "arch/window.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/layout.h"
 #include "vm/cpuid.h"
 #include "vm/gmem.h"
 #include "vm/vcpu.h"
@@ -30,14 +32,14 @@ static const struct mode mode_32 = { 2, 10, 4, false };
 static const struct mode mode_pae = { 3, 9, 8, true };
 static const struct mode mode_64 = { 4, 9, 8, true };
 
-static bool leaf_allowed(const struct mode *m, const struct vcpu *v, u32 level)
+static __always_inline bool leaf_allowed(const struct mode *m, const struct vcpu *v, u32 level)
 {
 	if (m == &mode_32)
 		return level == 1 && (v->regs.cr4 & CR4_PSE);
 	return level == 1 || (level == 2 && m == &mode_64);
 }
 
-static gpa_t leaf_address(const struct mode *m, u64 entry, u64 va, u64 size)
+static __always_inline gpa_t leaf_address(const struct mode *m, u64 entry, u64 va, u64 size)
 {
 	u64 base = entry & (m == &mode_32 ? PTE32_ADDR : PTE_ADDR) & ~(size - 1);
 
@@ -46,44 +48,69 @@ static gpa_t leaf_address(const struct mode *m, u64 entry, u64 va, u64 size)
 	return GPA(base | (va & (size - 1)));
 }
 
-static int walk_mode(struct vcpu *v, const struct mode *m, u64 va, struct walk *w, u32 *error)
+/* An entry of size bytes, in a window that is open. */
+static __always_inline bool load_entry(const struct vm *vm, u64 at, u32 size, u64 *entry)
+{
+	u64 value;
+
+	/* window_end is page-aligned, and what is read is within eight aligned bytes. */
+	if (at >= vm->window_end || !window_load64((const void *)(WINDOW_BASE + (at & ~7ULL)), &value))
+		return false;
+	*entry = size == 8 ? value : (u32)(value >> (at & 4) * 8);
+	return true;
+}
+
+/* Goes down to the leaf, whose level comes back; -1 with *error. Collects the rights on the way. */
+static __always_inline int descend(struct vcpu *v, const struct mode *m, u64 va, u64 *leaf,
+				   u64 *granted, u64 *denied, u32 *error)
 {
 	u64 table = v->regs.cr3 & (m == &mode_pae ? BITS(31, 5) : PTE_ADDR);
-	bool nxe = m->nx && (v->regs.efer & EFER_NXE);
-	u64 entry = 0;
+	u64 reserved = m->nx && !(v->regs.efer & EFER_NXE) ? PTE_NX : 0, entry;
 
-	w->writable = w->user = w->executable = true;
 	for (u32 level = m->levels; level-- > 0;) {
-		u32 shift = PAGE_SHIFT + m->index_bits * level;
-		u64 index = va >> shift & ((1ULL << m->index_bits) - 1);
+		u64 index = va >> (PAGE_SHIFT + m->index_bits * level) & ((1ULL << m->index_bits) - 1);
 		bool pdpte = m == &mode_pae && level == 2;
 
 		if (pdpte)
 			index &= 3;
-		if (gmem_load(v->vm, GPA(table + index * m->entry_size), &entry, m->entry_size) ||
-		    !(entry & PTE_P)) {
-			*error = 0;
-			return -EFAULT;
-		}
+		*error = 0;
+		if (!load_entry(v->vm, table + index * m->entry_size, m->entry_size, &entry) ||
+		    !(entry & PTE_P))
+			return -1;
 		if (!pdpte) { /* the PDPTEs of PAE paging hold no rights */
-			w->writable &= !!(entry & PTE_W);
-			w->user &= !!(entry & PTE_U);
-			if (m->nx && (entry & PTE_NX)) {
-				if (!nxe) {
-					*error = PF_PRESENT | PF_RESERVED;
-					return -EFAULT;
-				}
-				w->executable = false;
+			if (entry & reserved) {
+				*error = PF_PRESENT | PF_RESERVED;
+				return -1;
 			}
+			*granted &= entry;
+			*denied |= entry;
 		}
-		if (level == 0 || ((entry & PTE_PS) && leaf_allowed(m, v, level))) {
-			w->page_size = 1ULL << shift;
-			w->gpa = leaf_address(m, entry, va, w->page_size);
-			return 0;
-		}
+		*leaf = entry;
+		if (level == 0 || ((entry & PTE_PS) && leaf_allowed(m, v, level)))
+			return (int)level;
 		table = entry & (m == &mode_32 ? PTE32_ADDR : PTE_ADDR);
 	}
-	return -EFAULT; /* not reached: level 0 returns */
+	return -1; /* not reached: level 0 returns */
+}
+
+/* Inlined once for each mode. */
+static __always_inline int walk_mode(struct vcpu *v, const struct mode *m, u64 va, struct walk *w,
+				     u32 *error)
+{
+	u64 leaf = 0, granted = ~0ULL, denied = 0;
+	int level;
+
+	window_open();
+	level = descend(v, m, va, &leaf, &granted, &denied, error);
+	window_close();
+	if (level < 0)
+		return -EFAULT;
+	w->page_size = 1ULL << (PAGE_SHIFT + m->index_bits * (u32)level);
+	w->gpa = leaf_address(m, leaf, va, w->page_size);
+	w->writable = granted & PTE_W;
+	w->user = granted & PTE_U;
+	w->executable = !m->nx || !(denied & PTE_NX);
+	return 0;
 }
 
 int walk_guest(struct vcpu *v, u64 va, struct walk *w, u32 *error)

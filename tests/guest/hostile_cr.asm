@@ -15,6 +15,12 @@ start:
 	mov	ecx, EFER
 	rdmsr
 	mov	[old_efer], eax
+	xor	eax, eax
+	cpuid
+	cmp	ebx, 'Auth'		; an emulator refuses to enter with these bits where others raise #GP
+	jne	.rounds
+	mov	qword [cr3_bits], 0xfff
+.rounds:
 	mov	r13d, ROUNDS
 round:
 	call	few
@@ -26,8 +32,7 @@ round:
 	try	mov cr0, rax
 	mov	rax, cr0
 	call	random
-	mov	rbx, 0xfff0000000000fff	; not the address
-	and	rax, rbx
+	and	rax, [cr3_bits]
 	or	rax, [old_cr3]
 	try	mov cr3, rax
 	call	random
@@ -120,4 +125,5 @@ align 8
 old_cr0: dq	0
 old_cr3: dq	0
 old_cr4: dq	0
+cr3_bits: dq	0xfff0000000000fff ; not the address
 old_efer: dd	0

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arch/cpu.h"
+#include "arch/window.h"
 
 struct cpuid fake_cpuid(u32 leaf, u32 subleaf);
 u64 fake_rdmsr(u32 msr);
@@ -13,6 +14,7 @@ u64 fake_rdtsc(void);
 void fake_xsetbv(u32 index, u64 value);
 u64 fake_read_dr6(void);
 void fake_write_dr6(u64 value);
+bool fake_window_load64(const void *p, u64 *value);
 
 #define cpuid(leaf, subleaf) fake_cpuid(leaf, subleaf)
 #define rdmsr(msr)           fake_rdmsr(msr)
@@ -21,3 +23,6 @@ void fake_write_dr6(u64 value);
 #define xsetbv(index, value) fake_xsetbv(index, value)
 #define read_dr6()           fake_read_dr6()
 #define write_dr6(value)     fake_write_dr6(value)
+#define window_open()             ((void)0)
+#define window_close()            ((void)0)
+#define window_load64(p, value)   fake_window_load64(p, value)

@@ -10,6 +10,7 @@
 #include "arch/msr.h"
 #include "core/clock.h"
 #include "lib/errno.h"
+#include "mm/layout.h"
 #include "tests/host/harness.h"
 #include "vm/gmem.h"
 
@@ -142,6 +143,15 @@ int gmem_load(struct vm *v, gpa_t gpa, u64 *value, size_t size)
 	return gmem_read(v, gpa, value, size);
 }
 
+bool fake_window_load64(const void *p, u64 *value)
+{
+	u64 gpa = (u64)p - WINDOW_BASE;
+
+	if (gpa % 8)
+		abort(); /* it might reach into the next page */
+	return !gmem_read(fake_vm, GPA(gpa), value, 8);
+}
+
 bool gmem_is_ram(const struct vm *v, gpa_t gpa, u64 n)
 {
 	return in_memory(gpa, n);
@@ -163,6 +173,7 @@ void fake_vcpu_new(void)
 	memset(fake_features, 1, sizeof(fake_features));
 	fake_vm = fake_vm_new(NULL);
 	fake_vm->cpuid = &fake_cpuid_table;
+	fake_vm->window_end = sizeof(fake_memory);
 	fake_vm->ports[0].vcpu = v;
 	fake_vm->ports[0].vm = fake_vm;
 	v->vm = fake_vm;
