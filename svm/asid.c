@@ -65,3 +65,10 @@ void asid_flush(struct hvm_vcpu *s)
 {
 	s->work |= WORK_ASID;
 }
+
+void asid_flush_failed(void)
+{
+	struct asid_cpu *a = this_cpu(asid_cpu);
+
+	a->next = a->count;
+}

@@ -23,6 +23,7 @@ struct svm_caps {
 	bool decode_assists;
 	bool pause_filter;
 	bool pause_threshold;
+	bool loses_interrupts; /* an emulator's fault: see svm_host_recheck() */
 };
 extern struct svm_caps svm_caps;
 
@@ -39,6 +40,7 @@ enum svm_work {
 enum svm_after {
 	AFTER_STEPPING = BIT(0), /* RFLAGS.TF is ours, for one instruction */
 	AFTER_SOFT = BIT(1),     /* RIP was moved over a software event: soft_len */
+	AFTER_RECHECK = BIT(2),  /* svm_host_recheck() */
 };
 
 /* insnlen.h: an instruction that exited before. */
@@ -99,6 +101,8 @@ void asid_cpu_init(u32 asids);
 void asid_load(struct hvm_vcpu *s, u32 cpu);
 void asid_assign(struct hvm_vcpu *s);
 void asid_flush(struct hvm_vcpu *s);
+/* An entry failed, and with it perhaps the flush that it was to do: the next ASID taken flushes all. */
+void asid_flush_failed(void);
 
 /* regs.c */
 void svm_read_regs(struct vcpu *v, u32 groups);
@@ -127,6 +131,12 @@ extern const u8 svm_short_exits[SVM_SHORT_EXITS];
 /* svm.c: a host interrupt or machine check ended the guest's run; takes it */
 void svm_host_interrupt(void);
 void svm_host_machine_check(void);
+/*
+ * QEMU's TCG, as of 10.0: VMRUN with V_IRQ notes that in the CPU's request word without its lock, and an
+ * interrupt that another thread notes there at that moment is lost: pending in the local APIC, it is not
+ * delivered until something makes the APIC look again. A write of the task priority does.
+ */
+void svm_host_recheck(void);
 
 /* crinsn.c: the instructions that access control registers, on CPUs that do not tell their operands */
 struct cr_insn {

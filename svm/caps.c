@@ -15,6 +15,9 @@
 #define CPUID_EXT_MAX 0x80000000u
 #define CPUID_EXT_SVM 0x8000000au
 
+#define CPUID_HYPERVISOR 0x40000000u
+#define TCG_EBX          0x54474354u /* "TCGTCGTCGTCG" */
+
 #define SVM_EDX_NP              BIT(0)
 #define SVM_EDX_NRIPS           BIT(3)
 #define SVM_EDX_CLEAN           BIT(5)
@@ -68,6 +71,7 @@ int svm_probe(const char **why)
 	err = svm_caps_decide(c.ebx, c.edx, vm_cr, read_cr4(), why);
 	if (err)
 		return err;
+	svm_caps.loses_interrupts = cpuid(CPUID_HYPERVISOR, 0).ebx == TCG_EBX;
 	s2_limit_leaf(cpu_has(CPU_PAGE_1G) ? 2 : 1);
 	log_info("AMD-V: %u ASIDs; %s%s%s%s%s", svm_caps.asids,
 		 svm_caps.next_rip ? "next-RIP" : "no next-RIP",

@@ -25,6 +25,8 @@ static struct prefixes prefixes_read(const u8 *b, size_t n, u32 mode)
 	struct prefixes p = { 0 };
 
 	for (; p.count < n; p.count++) {
+		u8 rex = 0; /* it counts right before the opcode only */
+
 		switch (b[p.count]) {
 		case 0xf0:
 			p.lock = true;
@@ -43,10 +45,11 @@ static struct prefixes prefixes_read(const u8 *b, size_t n, u32 mode)
 		case 0xf3:
 			break;
 		default:
-			if (mode == 64 && (b[p.count] & 0xf0) == 0x40)
-				p.rex = b[p.count++];
-			return p;
+			if (mode != 64 || (b[p.count] & 0xf0) != 0x40)
+				return p;
+			rex = b[p.count];
 		}
+		p.rex = rex;
 	}
 	return p;
 }

@@ -40,11 +40,23 @@ void svm_set_nmi_shadow(struct hvm_vcpu *s, u32 shadow)
 	vmcb_changed(s, CLEAN_INTERCEPTS);
 }
 
+/* Delivering #DB ends the protection of the debug registers; injection by itself changes nothing. */
+static void deliver_debug(struct vcpu *v)
+{
+	vcpu_need(v, RG_DR7);
+	if (v->regs.dr7 & DR7_GD) {
+		v->regs.dr7 &= ~DR7_GD;
+		vcpu_dirty(v, RG_DR7);
+	}
+}
+
 void svm_inject(struct vcpu *v, const struct vm_event *ev)
 {
 	struct hvm_vcpu *s = v->hvm;
 
 	s->vmcb->control.event_inj = event_encode(ev);
+	if (ev->kind == EVENT_EXCEPTION && ev->vector == TRAP_DB)
+		deliver_debug(v);
 	if (ev->kind == EVENT_NMI) {
 		svm_set_nmi_shadow(s, SHADOW_NMI);
 		v->regs.shadow |= SHADOW_NMI;
@@ -102,9 +114,12 @@ static void intr_window(struct hvm_vcpu *s, bool on)
 	if (on) {
 		c->misc1 |= MISC1_VINTR;
 		c->int_ctl |= INT_V_IRQ | INT_V_IGN_TPR;
+		if (svm_caps.loses_interrupts)
+			s->after |= AFTER_RECHECK;
 	} else {
 		c->misc1 &= ~(u32)MISC1_VINTR;
 		c->int_ctl &= ~(INT_V_IRQ | INT_V_IGN_TPR);
+		s->after &= ~(u32)AFTER_RECHECK;
 	}
 	vmcb_changed(s, CLEAN_INTERCEPTS | CLEAN_INT);
 }

@@ -40,12 +40,6 @@ static void exit_rdpmc(struct vcpu *v, struct vm_exit *e)
 	vcpu_raise_error(v, TRAP_GP, 0);
 }
 
-static void exit_msr(struct vcpu *v, struct vm_exit *e)
-{
-	e->msr.write = v->hvm->vmcb->control.exit_info1;
-	e->insn_len = svm_insn_len(v, v->hvm, v->hvm->vmcb);
-}
-
 static void exit_port(struct vcpu *v, struct vm_exit *e)
 {
 	static const u8 segs[8] = { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_DS, SEG_DS };
@@ -78,12 +72,14 @@ static void exit_npf(struct vcpu *v, struct vm_exit *e)
  * Where the kind says it all: EXIT_NONE, which is 0, stands for other codes. Where next-RIP is not
  * about the instruction that exits, nobody asks for its length.
  */
+/* clang-format off */
 const u8 svm_short_exits[SVM_SHORT_EXITS] = {
 	[VMEXIT_CPUID] = EXIT_CPUID,
 	[VMEXIT_INVD] = EXIT_CACHE,
 	[VMEXIT_PAUSE] = EXIT_PAUSE,
 	[VMEXIT_HLT] = EXIT_HLT,
 	[VMEXIT_INVLPGA] = EXIT_INSN,
+	[VMEXIT_MSR] = EXIT_MSR,
 	[VMEXIT_VMRUN] = EXIT_INSN,
 	[VMEXIT_VMMCALL] = EXIT_HYPERCALL,
 	[VMEXIT_VMLOAD] = EXIT_INSN,
@@ -104,6 +100,7 @@ const u8 svm_short_exits[SVM_SHORT_EXITS] = {
 	[VMEXIT_MCOMMIT] = EXIT_INSN,
 	[VMEXIT_TLBSYNC] = EXIT_INSN,
 };
+/* clang-format on */
 
 /* What has more to say than its kind, or is no instruction to skip. */
 struct row {
@@ -114,10 +111,9 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
+	{ VMEXIT_IOIO, EXIT_PORT, exit_port },
 	{ VMEXIT_NPF, EXIT_S2, exit_npf },
 	{ VMEXIT_INTR, EXIT_NONE, svm_interrupt_exit },
-	{ VMEXIT_IOIO, EXIT_PORT, exit_port },
-	{ VMEXIT_MSR, EXIT_MSR, exit_msr },
 	{ VMEXIT_VINTR, EXIT_WINDOW, svm_window_exit },
 	{ VMEXIT_CR0_READ + 0, EXIT_CR, svm_cr_exit },
 	{ VMEXIT_CR0_READ + 4, EXIT_CR, svm_cr_exit },
@@ -146,6 +142,7 @@ static void exit_unknown(struct vcpu *v, struct vm_exit *e)
 
 	e->error.code = code;
 	if ((u32)code == VMEXIT_INVALID_LOW) {
+		asid_flush_failed();
 		e->kind = EXIT_BAD_STATE;
 		e->error.text = vmcb_check(v->hvm->vmcb);
 	} else {

@@ -47,6 +47,7 @@ static __always_inline bool svm_decode_short(struct vcpu *v, const struct hvm_vc
 	if (code >= SVM_SHORT_EXITS || !svm_short_exits[code])
 		return false;
 	e->kind = svm_short_exits[code];
+	e->msr.write = b->control.exit_info1; /* EXIT_MSR; to others it says nothing */
 	e->insn_len = svm_insn_len(v, s, b);
 	return true;
 }

@@ -76,6 +76,8 @@ static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
 	struct hvm_vcpu *s = v->hvm;
 	u64 info = s->vmcb->control.exit_int_info;
 
+	if (s->after & AFTER_RECHECK)
+		svm_host_recheck();
 	if (info & EVENT_VALID)
 		svm_event_cut_short(v, info);
 	s->soft_len = 0;

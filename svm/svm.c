@@ -126,6 +126,11 @@ void svm_host_machine_check(void)
 	__asm__ volatile("int $18" ::: "memory");
 }
 
+void svm_host_recheck(void)
+{
+	__asm__ volatile("mov %0, %%cr8" : : "r"(0ULL) : "memory"); /* the priority that it has */
+}
+
 static void svm_load(struct vcpu *v)
 {
 	struct hvm_vcpu *s = v->hvm;

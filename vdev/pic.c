@@ -226,15 +226,17 @@ static void write_data(struct chip *c, u8 value)
 	}
 }
 
-static u8 read_chip(struct chip *c, bool master, bool data)
+static u8 poll_chip(struct chip *c, bool master)
 {
 	int irq;
 
-	if (c->poll) {
-		c->poll = false;
-		chip_ack(c, master, &irq);
-		return irq < 0 ? 0 : (u8)(0x80 | irq);
-	}
+	c->poll = false;
+	chip_ack(c, master, &irq);
+	return irq < 0 ? 0 : (u8)(0x80 | irq);
+}
+
+static u8 read_register(const struct chip *c, bool data)
+{
 	if (data)
 		return c->imr;
 	return c->read_isr ? c->isr : c->irr;
@@ -256,14 +258,19 @@ static int pic_access(struct vdev *dev, u32 bank, struct io_access *a)
 
 	if (a->size != 1)
 		return -ENOTSUP;
-	if (bank == BANK_ELCR)
+	if (bank == BANK_ELCR) {
 		access_elcr(p, a);
-	else if (!a->write)
-		a->value = read_chip(&p->chip[bank], bank == BANK_MASTER, a->offset);
-	else if (a->offset)
-		write_data(&p->chip[bank], (u8)a->value);
-	else
-		write_command(&p->chip[bank], (u8)a->value);
+	} else if (a->write) {
+		if (a->offset)
+			write_data(&p->chip[bank], (u8)a->value);
+		else
+			write_command(&p->chip[bank], (u8)a->value);
+	} else if (p->chip[bank].poll) {
+		a->value = poll_chip(&p->chip[bank], bank == BANK_MASTER);
+	} else {
+		a->value = read_register(&p->chip[bank], a->offset);
+		return 0; /* which changes nothing */
+	}
 	update(p);
 	return 0;
 }

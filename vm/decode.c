@@ -5,6 +5,7 @@
 #include "vm/decode.h"
 
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "vm/emul.h"
 #include "vm/vcpu.h"
 
@@ -63,29 +64,40 @@ struct cursor {
 	size_t n, pos;
 };
 
-static int take(struct cursor *c, size_t size, s64 *value)
+/* Inlined, so that each size is a load of its own. */
+static __always_inline int take(struct cursor *c, size_t size, s64 *value)
 {
-	u64 v = 0;
+	const u8 *at = c->bytes + c->pos;
+	s64 v;
 
-	if (c->pos + size > INSN_MAX)
-		return -EINVAL;
-	if (c->pos + size > c->n)
-		return -ERANGE;
-	for (size_t k = 0; k < size; k++)
-		v |= (u64)c->bytes[c->pos + k] << (8 * k);
 	c->pos += size;
-	if (size < 8) /* sign-extend */
-		v = (u64)((s64)(v << (64 - 8 * size)) >> (64 - 8 * size));
-	*value = (s64)v;
-	return 0;
+	if (c->pos > INSN_MAX)
+		return -EINVAL;
+	if (c->pos > c->n)
+		return -ERANGE;
+	switch (size) {
+	case 1:
+		*value = (s8)*at;
+		return 0;
+	case 2:
+		*value = (s16)(at[0] | at[1] << 8);
+		return 0;
+	case 4:
+		*value = (s32)((u32)at[0] | (u32)at[1] << 8 | (u32)at[2] << 16 | (u32)at[3] << 24);
+		return 0;
+	default:
+		memcpy(&v, at, sizeof(v));
+		*value = v;
+		return 0;
+	}
 }
 
-static int take_u8(struct cursor *c, u8 *value)
+static __always_inline int take_u8(struct cursor *c, u8 *value)
 {
-	s64 v;
+	s64 v = 0;
 	int err = take(c, 1, &v);
 
-	*value = err ? 0 : (u8)v;
+	*value = (u8)v;
 	return err;
 }
 
@@ -133,10 +145,12 @@ static int decode_opcode(struct cursor *c, u32 mode, struct insn *i)
 	u8 b;
 	int err = take_u8(c, &b);
 
-	while (!err && prefix(i, b))
-		err = take_u8(c, &b);
-	if (!err && mode == 64 && (b & 0xf0) == 0x40) {
-		i->rex = b;
+	while (!err) {
+		bool rex = mode == 64 && (b & 0xf0) == 0x40;
+
+		if (!rex && !prefix(i, b))
+			break;
+		i->rex = rex ? b : 0; /* it counts right before the opcode only */
 		err = take_u8(c, &b);
 	}
 	if (!err && b == 0x0f) {

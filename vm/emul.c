@@ -22,45 +22,68 @@
 #define LAPIC_PAGE   0xfee00000ULL
 #define STRING_BATCH 64 /* iterations of one REP per exit; the rest comes back */
 
-/* Fetches at RIP as many bytes as are mapped, at most INSN_MAX. */
-static size_t fetch(struct vcpu *v, u8 *buf)
+/* What is at RIP: one byte more than an instruction has makes whole words. */
+struct fetched {
+	u32 mode; /* 16, 32 or 64 */
+	u32 n;
+	u8 bytes[INSN_MAX + 1];
+};
+
+static_assert(INSN_MAX + 1 == 2 * sizeof(u64), "two words");
+
+/* Fetches as many bytes as are mapped, at most INSN_MAX + 1. */
+static void fetch(struct vcpu *v, struct fetched *f)
 {
 	u64 va = vcpu_rip(v);
-	size_t first;
+	u32 size = sizeof(f->bytes), first;
 
-	vcpu_need(v, RG_CS);
-	if (vcpu_mode(v) != 64)
+	f->mode = vcpu_mode(v);
+	f->n = 0;
+	if (f->mode != 64)
 		va = (u32)(va + v->regs.seg[SEG_CS].base);
-	first = MIN((size_t)INSN_MAX, PAGE_SIZE - (va & PAGE_MASK));
-	if (vcpu_fetch(v, va, buf, first))
-		return 0;
-	if (first < INSN_MAX && !vcpu_fetch(v, va + first, buf + first, INSN_MAX - first))
-		return INSN_MAX;
-	return first;
+	first = MIN(size, (u32)(PAGE_SIZE - (va & PAGE_MASK)));
+	if (vcpu_fetch(v, va, f->bytes, first))
+		return;
+	f->n = first;
+	if (first < size && !vcpu_fetch(v, va + first, f->bytes + first, size - first))
+		f->n = size;
 }
 
 u32 insn_length(struct vcpu *v)
 {
-	u8 bytes[INSN_MAX];
-	size_t n = fetch(v, bytes);
+	struct fetched f;
 
-	return insn_length_bytes(bytes, n, vcpu_mode(v));
+	fetch(v, &f);
+	return insn_length_bytes(f.bytes, f.n, f.mode);
 }
 
 static const char hex_digits[] = "0123456789abcdef";
 
-static void stop_with_bytes(struct vcpu *v, const char *what, const u8 *bytes, size_t n)
+static void stop_with_bytes(struct vcpu *v, const char *what, const struct fetched *f)
 {
 	char text[INSN_MAX * 3 + 1];
+	u32 n = MIN(f->n, (u32)INSN_MAX);
 
-	for (size_t k = 0; k < n; k++) {
+	for (u32 k = 0; k < n; k++) {
 		text[3 * k] = ' ';
-		text[3 * k + 1] = hex_digits[bytes[k] >> 4];
-		text[3 * k + 2] = hex_digits[bytes[k] & 15];
+		text[3 * k + 1] = hex_digits[f->bytes[k] >> 4];
+		text[3 * k + 2] = hex_digits[f->bytes[k] & 15];
 	}
 	text[3 * n] = 0;
 	vm_stop(v->vm, STOP_EMULATION, "%s at rip %#llx, bytes%s", what,
 		(unsigned long long)vcpu_rip(v), text);
+}
+
+static u64 size_mask(u32 size)
+{
+	static const u64 masks[9] = { [1] = 0xff, [2] = 0xffff, [4] = 0xffffffff, [8] = ~0ULL };
+
+	return masks[size];
+}
+
+static u64 truncate(u64 value, u32 size)
+{
+	return value & size_mask(size);
 }
 
 static u64 gpr_get(struct vcpu *v, u32 r)
@@ -71,14 +94,13 @@ static u64 gpr_get(struct vcpu *v, u32 r)
 }
 
 /* Writes size bytes of a register as the CPU does: 4-byte writes clear the upper half. */
-static void gpr_set(struct vcpu *v, u32 r, u64 value, u32 size)
+static __always_inline void gpr_set(struct vcpu *v, u32 r, u64 value, u32 size)
 {
-	u64 old = gpr_get(v, r);
+	u64 mask = size_mask(size);
 
-	if (size == 4)
-		value = (u32)value;
-	else if (size < 4)
-		value = (old & ~BITS(size * 8 - 1, 0)) | (value & BITS(size * 8 - 1, 0));
+	value &= mask;
+	if (size < 4)
+		value |= gpr_get(v, r) & ~mask;
 	v->regs.gpr[r] = value;
 	if (r == GPR_RSP)
 		vcpu_dirty(v, RG_RSP);
@@ -100,15 +122,10 @@ static void byte_set(struct vcpu *v, const struct insn *i, u32 r, u64 value)
 		gpr_set(v, r, value, 1);
 }
 
-static u64 truncate(u64 value, u32 size)
-{
-	return size == 8 ? value : value & BITS(size * 8 - 1, 0);
-}
-
 /* The linear address of a segment's offset. */
-static u64 linear(struct vcpu *v, u32 seg, u64 offset)
+static u64 linear(struct vcpu *v, u32 mode, u32 seg, u64 offset)
 {
-	if (vcpu_mode(v) == 64) {
+	if (mode == 64) {
 		if (seg != SEG_FS && seg != SEG_GS)
 			return offset;
 		vcpu_need(v, RG_SEG);
@@ -118,7 +135,7 @@ static u64 linear(struct vcpu *v, u32 seg, u64 offset)
 	return (u32)(offset + v->regs.seg[seg].base);
 }
 
-static u64 effective_address(struct vcpu *v, const struct insn *i)
+static u64 effective_address(struct vcpu *v, u32 mode, const struct insn *i)
 {
 	u64 offset = (u64)i->disp;
 	u32 seg = i->seg;
@@ -132,27 +149,32 @@ static u64 effective_address(struct vcpu *v, const struct insn *i)
 	offset = truncate(offset, i->addrsize);
 	if (seg == NO_REG)
 		seg = i->base == GPR_RBP || i->base == GPR_RSP ? SEG_SS : SEG_DS;
-	return linear(v, seg, offset);
+	return linear(v, mode, seg, offset);
 }
 
-/* One access that does not cross a page, to RAM or a device. */
-static int access_gpa(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
+/* One access that does not cross a page, to a device. */
+static int access_device(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
 {
 	struct io_access a = { .vcpu = v, .value = *value, .size = (u8)size, .write = write };
 
-	if (gmem_is_ram(v->vm, gpa, size)) {
-		if (write)
-			return gmem_write(v->vm, gpa, value, size);
-		*value = 0;
-		return gmem_read(v->vm, gpa, value, size);
-	}
 	if ((gpa.v & ~PAGE_MASK) == LAPIC_PAGE &&
 	    (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE)
 		return vlapic_mmio(v->lapic, (u32)(gpa.v & PAGE_MASK), value, size, write);
 	iobus_access(v->vm->bus, IO_MEM, gpa.v, &a);
 	if (!write)
-		*value = truncate(a.value, size);
+		*value = a.value;
 	return 0;
+}
+
+/* The same to RAM or a device. */
+static int access_gpa(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
+{
+	if (!gmem_is_ram(v->vm, gpa, size))
+		return access_device(v, gpa, value, size, write);
+	if (write)
+		return gmem_write(v->vm, gpa, value, size);
+	*value = 0;
+	return gmem_read(v->vm, gpa, value, size);
 }
 
 /* Accesses size bytes at a linear address. -EFAULT: an exception was raised. */
@@ -185,11 +207,27 @@ static int access_linear(struct vcpu *v, u64 va, u64 *value, u32 size, bool writ
 	return access_gpa(v, gpa, value, size, write);
 }
 
+/*
+ * Accesses the instruction's operand. The CPU has translated its address, found the access allowed and
+ * stopped at e->s2.gpa. Where this is that access (the code may have been replaced since), nothing
+ * needs translating again.
+ */
+static int access_operand(struct vcpu *v, const struct vm_exit *e, u64 va, u64 *value, u32 size,
+			  bool write)
+{
+	u64 offset = va & PAGE_MASK;
+
+	if (likely(offset == (e->s2.gpa.v & PAGE_MASK)) && likely(offset + size <= PAGE_SIZE) &&
+	    likely(write == e->s2.write))
+		return access_device(v, e->s2.gpa, value, size, write);
+	return access_linear(v, va, value, size, write);
+}
+
 /* Moves between a register or immediate and memory. -ENOTSUP: not a move. */
-static int emul_move(struct vcpu *v, const struct insn *i)
+static int emul_move(struct vcpu *v, const struct vm_exit *e, u32 mode, const struct insn *i)
 {
 	u32 size = i->opcode & 1 ? i->opsize : 1, from = size;
-	u64 va = effective_address(v, i), value = 0;
+	u64 va = effective_address(v, mode, i), value = 0;
 	bool sign = false;
 	int err;
 
@@ -198,15 +236,15 @@ static int emul_move(struct vcpu *v, const struct insn *i)
 		case 0x88:
 		case 0x89:
 			value = size == 1 ? byte_get(v, i, i->reg) : gpr_get(v, i->reg);
-			return access_linear(v, va, &value, size, true);
+			return access_operand(v, e, va, &value, size, true);
 		case 0xa2:
 		case 0xa3:
 			value = gpr_get(v, GPR_RAX);
-			return access_linear(v, va, &value, size, true);
+			return access_operand(v, e, va, &value, size, true);
 		case 0xc6:
 		case 0xc7:
 			value = (u64)i->imm;
-			return i->reg & 7 ? -ENOTSUP : access_linear(v, va, &value, size, true);
+			return i->reg & 7 ? -ENOTSUP : access_operand(v, e, va, &value, size, true);
 		case 0x8a:
 		case 0x8b:
 		case 0xa0:
@@ -227,7 +265,7 @@ static int emul_move(struct vcpu *v, const struct insn *i)
 		from = i->opcode & 1 ? 2 : 1;
 		sign = i->opcode & 8;
 	}
-	err = access_linear(v, va, &value, from, false);
+	err = access_operand(v, e, va, &value, from, false);
 	if (err)
 		return err;
 	if (sign)
@@ -243,18 +281,19 @@ static int emul_move(struct vcpu *v, const struct insn *i)
 
 void emul_mmio(struct vcpu *v, const struct vm_exit *e)
 {
-	u8 bytes[INSN_MAX];
+	struct vm_exit done = { .kind = e->kind };
+	struct fetched f;
 	struct insn i;
-	size_t n = fetch(v, bytes);
-	struct vm_exit done = *e;
-	int err = insn_decode(bytes, n, vcpu_mode(v), &i);
+	int err;
 
+	fetch(v, &f);
+	err = insn_decode(f.bytes, f.n, f.mode, &i);
 	if (!err)
-		err = i.memory && !i.lock ? emul_move(v, &i) : -ENOTSUP;
+		err = i.memory && !i.lock ? emul_move(v, e, f.mode, &i) : -ENOTSUP;
 	if (err == -EFAULT && v->exception.kind)
 		return;
 	if (err) {
-		stop_with_bytes(v, "instruction outside the emulator's scope", bytes, n);
+		stop_with_bytes(v, "instruction outside the emulator's scope", &f);
 		return;
 	}
 	done.insn_len = i.len;
@@ -262,18 +301,18 @@ void emul_mmio(struct vcpu *v, const struct vm_exit *e)
 }
 
 /* One IN or OUT of a port. */
-static void port_access(struct vcpu *v, const struct vm_exit *e, u64 *value)
+static __always_inline void port_access(struct vcpu *v, const struct vm_exit *e, u64 *value)
 {
 	struct io_access a = {
 		.vcpu = v,
-		.value = truncate(*value, e->port.size),
+		.value = *value,
 		.size = e->port.size,
 		.write = e->port.write,
 	};
 
 	iobus_access(v->vm->bus, IO_PORT, e->port.port, &a);
 	if (!e->port.write)
-		*value = truncate(a.value, e->port.size);
+		*value = a.value;
 }
 
 static void string_step(struct vcpu *v, const struct insn *i, u32 r, u32 size)
@@ -285,11 +324,11 @@ static void string_step(struct vcpu *v, const struct insn *i, u32 r, u32 size)
 }
 
 /* INS or OUTS, once. -EFAULT: an exception was raised. */
-static int string_once(struct vcpu *v, const struct vm_exit *e, const struct insn *i)
+static int string_once(struct vcpu *v, const struct vm_exit *e, u32 mode, const struct insn *i)
 {
 	u32 r = e->port.write ? GPR_RSI : GPR_RDI;
 	u32 seg = !e->port.write ? SEG_ES : i->seg == NO_REG ? SEG_DS : i->seg;
-	u64 va = linear(v, seg, truncate(gpr_get(v, r), i->addrsize)), value = 0;
+	u64 va = linear(v, mode, seg, truncate(gpr_get(v, r), i->addrsize)), value = 0;
 	int err;
 
 	if (e->port.write) {
@@ -315,14 +354,13 @@ static int string_once(struct vcpu *v, const struct vm_exit *e, const struct ins
 
 static void port_string(struct vcpu *v, const struct vm_exit *e)
 {
-	u8 bytes[INSN_MAX];
-	struct insn i;
-	size_t n = fetch(v, bytes);
 	struct vm_exit done = *e;
+	struct fetched f;
+	struct insn i;
 
-	if (insn_decode(bytes, n, vcpu_mode(v), &i) || i.map || i.opcode < 0x6c ||
-	    i.opcode > 0x6f) {
-		stop_with_bytes(v, "string I/O that cannot be decoded", bytes, n);
+	fetch(v, &f);
+	if (insn_decode(f.bytes, f.n, f.mode, &i) || i.map || i.opcode < 0x6c || i.opcode > 0x6f) {
+		stop_with_bytes(v, "string I/O that cannot be decoded", &f);
 		return;
 	}
 	vcpu_need(v, RG_RFLAGS);
@@ -331,7 +369,7 @@ static void port_string(struct vcpu *v, const struct vm_exit *e)
 
 		if (i.rep && !count)
 			break;
-		if (string_once(v, e, &i))
+		if (string_once(v, e, f.mode, &i))
 			return;
 		if (!i.rep)
 			break;
@@ -345,7 +383,7 @@ static void port_string(struct vcpu *v, const struct vm_exit *e)
 
 void emul_port(struct vcpu *v, const struct vm_exit *e)
 {
-	u64 *rax = &v->regs.gpr[GPR_RAX], value = *rax;
+	u64 value = v->regs.gpr[GPR_RAX];
 
 	if (unlikely(e->port.string)) {
 		port_string(v, e);

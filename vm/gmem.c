@@ -63,8 +63,12 @@ int gmem_cas(struct vm *vm, gpa_t gpa, u64 *expected, u64 value, size_t size)
 
 bool gmem_is_ram(const struct vm *vm, gpa_t gpa, u64 n)
 {
-	u64 low = vm_low_ram(vm), high = GUEST_HIGH_RAM + vm_high_ram(vm);
+	u64 low, high;
 
+	if (!in_window(vm, gpa, n)) /* all that is above RAM */
+		return false;
+	low = vm_low_ram(vm);
+	high = GUEST_HIGH_RAM + vm_high_ram(vm);
 	if (n > high || gpa.v > high - n)
 		return false;
 	return gpa.v + n <= low || gpa.v >= GUEST_HIGH_RAM;

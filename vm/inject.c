@@ -13,6 +13,11 @@
 #define VECTOR_NONE   (-1)
 #define VECTOR_EXTINT (-2) /* the PIC says which */
 
+static bool extint_waiting(struct vcpu *v)
+{
+	return v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic);
+}
+
 /* The vector of the external interrupt that the guest could take now, by its priority alone. */
 static int intr_waiting(struct vcpu *v)
 {
@@ -20,9 +25,7 @@ static int intr_waiting(struct vcpu *v)
 
 	if (vector >= 0)
 		return vector;
-	if (v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic))
-		return VECTOR_EXTINT;
-	return VECTOR_NONE;
+	return extint_waiting(v) ? VECTOR_EXTINT : VECTOR_NONE;
 }
 
 bool vcpu_has_work(struct vcpu *v)
@@ -120,7 +123,8 @@ void vcpu_inject(struct vcpu *v)
 	if (vector != VECTOR_NONE && !slot_used && v->event.kind == EVENT_NONE &&
 	    interruptible(v)) {
 		inject_intr(v, vector);
-		vector = intr_waiting(v);
+		/* Of the local APIC's, the highest was taken: the others wait for its EOI. */
+		vector = extint_waiting(v) ? VECTOR_EXTINT : VECTOR_NONE;
 	}
 	set_window(v, v->event.kind == EVENT_INTR || vector != VECTOR_NONE);
 }

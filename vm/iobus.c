@@ -6,6 +6,7 @@
 
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "vm/vcpu.h"
 #include "vm/vdev.h"
 
 /* One past the last address of each space: 64 Ki ports; 52 bits of physical address (SDM vol. 3). */
@@ -72,9 +73,24 @@ const struct io_range *iobus_find(const struct iobus *bus, enum io_space space, 
 	return addr - r->base < r->len ? r : NULL; /* an empty bus holds zeroes */
 }
 
+/* As iobus_find(), trying first where the vCPU's last access went: polling and handlers repeat theirs. */
+static __always_inline const struct io_range *find_again(const struct iobus *bus,
+							 enum io_space space, u64 addr,
+							 struct vcpu *v)
+{
+	const struct io_range *r = v ? v->io_last[space] : NULL;
+
+	if (r && addr - r->base < r->len)
+		return r;
+	r = iobus_find(bus, space, addr);
+	if (v)
+		v->io_last[space] = r;
+	return r;
+}
+
 int iobus_access(struct iobus *bus, enum io_space space, u64 addr, struct io_access *a)
 {
-	const struct io_range *r = iobus_find(bus, space, addr);
+	const struct io_range *r = find_again(bus, space, addr, a->vcpu);
 	u64 ones = BITS(8 * a->size - 1, 0);
 	int err = -ENODEV;
 

@@ -5,6 +5,7 @@
 #include "vm/lapic.h"
 
 #include "arch/msr.h"
+#include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/hw/lapic.h"
@@ -152,6 +153,20 @@ bool vlapic_match(const struct vlapic *l, const struct irq_msg *msg)
 	return msg->dest == BROADCAST_XAPIC || msg->dest == l->vcpu->index;
 }
 
+/*
+ * The vCPU shall see what it can be given now. On its own thread it is about to; from another
+ * it is asked, and woken.
+ */
+static void look_again(struct vlapic *l)
+{
+	struct vcpu *v = l->vcpu;
+
+	if (thread_current() == v->port->thread)
+		v->recheck = true;
+	else
+		vcpu_request(v->vm, v->index, REQ_EVENT);
+}
+
 static void error(struct vlapic *l, u32 bit)
 {
 	u32 lvt = reg(l, LAPIC_LVT_ERROR);
@@ -161,7 +176,7 @@ static void error(struct vlapic *l, u32 bit)
 	if (!(lvt & LAPIC_LVT_MASKED) && (lvt & LAPIC_LVT_VECTOR) >= 16) {
 		array_clear(l, LAPIC_TMR, (u8)lvt);
 		array_set(l, LAPIC_IRR, (u8)lvt);
-		vcpu_request(l->vcpu->vm, l->vcpu->index, REQ_EVENT);
+		look_again(l);
 	}
 }
 
@@ -178,7 +193,7 @@ static void accept_fixed(struct vlapic *l, u8 vector, bool level)
 	else
 		array_clear(l, LAPIC_TMR, vector);
 	array_set(l, LAPIC_IRR, vector);
-	vcpu_request(l->vcpu->vm, l->vcpu->index, REQ_EVENT);
+	look_again(l);
 }
 
 void vlapic_accept(struct vlapic *l, const struct irq_msg *msg)
@@ -250,6 +265,15 @@ static void send_ipi(struct vlapic *l, u32 low, u32 dest)
 		if (v && (self ? shorthand != LAPIC_ICR_OTHERS : shorthand != LAPIC_ICR_SELF))
 			vlapic_accept(v->lapic, &msg);
 	}
+}
+
+/* What send_ipi() does with a fixed interrupt to oneself. */
+static void send_self(struct vlapic *l, u8 vector)
+{
+	if (vector < 16)
+		error(l, LAPIC_ESR_SEND_ILLEGAL);
+	else
+		accept_fixed(l, vector, false);
 }
 
 static bool readable(u32 offset)
@@ -458,7 +482,7 @@ int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
 	if (!x2apic(l) || !x2apic_write_valid(offset, value))
 		return -EINVAL;
 	if (offset == LAPIC_SELF_IPI) {
-		send_ipi(l, (u32)value | LAPIC_ICR_SELF, 0);
+		send_self(l, (u8)value);
 		return 0;
 	}
 	if (offset == LAPIC_ICR) {

@@ -77,8 +77,21 @@ static void vector_save(struct vcpu *v)
 	__asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(~0u), "d"(~0u) : "memory");
 }
 
+/*
+ * Many AMD CPUs load the x87 instruction and data pointers only with an exception pending (AMD APM vol. 3,
+ * FXRSTOR; CPUID Fn8000_0008, "RstrFpErrPtrs"): what the last vCPU left there is overwritten.
+ */
+static void x87_pointers_clear(void)
+{
+	static const u32 zero;
+
+	if (cpu_vendor() == CPU_VENDOR_AMD)
+		__asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
+}
+
 static void vector_load(struct vcpu *v)
 {
+	x87_pointers_clear();
 	if (!cpu_has(CPU_XSAVE)) {
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave) : "memory");
 		return;

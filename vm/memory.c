@@ -42,6 +42,8 @@ static int map_extent(struct vm *vm, const struct vm_extent *e)
 
 static int take_range(struct vm *vm, u64 gpa, u64 len)
 {
+	if (!len)
+		return 0;
 	while (len) {
 		int err = take_piece(vm, gpa, len);
 

@@ -301,13 +301,13 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 	HIGH(MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux)
 /* clang-format on */
 
-#define HIGH_BASE             0xc0000000u /* the second of the two stretches that MSRs come in */
-#define ROW_NUMBER(first)     row_of_##first
+#define HIGH_BASE         0xc0000000u /* the second of the two stretches that MSRs come in */
+#define ROW_NUMBER(first) row_of_##first
 #define ROW_NONE(...)
-#define ROW_ENUM(f, l, r, w)  ROW_NUMBER(f),
-#define ROW_FILL(f, l, r, w)  [ROW_NUMBER(f)] = { r, w },
-#define ROW_LOW(f, l, r, w)   [(f)...(l)] = ROW_NUMBER(f),
-#define ROW_HIGH(f, l, r, w)  [(f)-HIGH_BASE... (l)-HIGH_BASE] = ROW_NUMBER(f),
+#define ROW_ENUM(f, l, r, w) ROW_NUMBER(f),
+#define ROW_FILL(f, l, r, w) [ROW_NUMBER(f)] = { r, w },
+#define ROW_LOW(f, l, r, w)  [(f)...(l)] = ROW_NUMBER(f),
+#define ROW_HIGH(f, l, r, w) [(f)-HIGH_BASE...(l) - HIGH_BASE] = ROW_NUMBER(f),
 
 enum row_number { ROW_UNKNOWN, ROWS(ROW_ENUM, ROW_ENUM) };
 static const struct row rows[] = { ROWS(ROW_FILL, ROW_FILL) };

@@ -13,6 +13,7 @@
 #include "lib/compiler.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#include "vm/iobus.h"
 
 struct vm;
 struct vcpu_port;
@@ -153,6 +154,7 @@ struct vcpu {
 	u64 apic_base;       /* IA32_APIC_BASE */
 	u64 misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 tsc_adjust;
+	const struct io_range *io_last[IO_SPACES]; /* that the last access went to; vm/iobus.c */
 };
 
 /* Makes sure that groups are valid, reading them from the hardware as needed. */

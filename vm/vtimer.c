@@ -39,7 +39,9 @@ static void rearm(struct vcpu *v)
 	struct timer *host = &v->port->timer;
 
 	if (list_empty(&v->vtimers)) {
-		timer_cancel(host);
+		/* Nobody else arms it. Where it is not, it has fired, or is firing: that does no harm. */
+		if (timer_armed(host))
+			timer_cancel(host);
 		return;
 	}
 	struct vtimer *first = list_entry(v->vtimers.next, struct vtimer, node);

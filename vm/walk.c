@@ -54,7 +54,8 @@ static __always_inline bool load_entry(const struct vm *vm, u64 at, u32 size, u6
 	u64 value;
 
 	/* window_end is page-aligned, and what is read is within eight aligned bytes. */
-	if (at >= vm->window_end || !window_load64((const void *)(WINDOW_BASE + (at & ~7ULL)), &value))
+	if (at >= vm->window_end ||
+	    !window_load64((const void *)(WINDOW_BASE + (at & ~7ULL)), &value))
 		return false;
 	*entry = size == 8 ? value : (u32)(value >> (at & 4) * 8);
 	return true;
@@ -67,8 +68,10 @@ static __always_inline int descend(struct vcpu *v, const struct mode *m, u64 va,
 	u64 table = v->regs.cr3 & (m == &mode_pae ? BITS(31, 5) : PTE_ADDR);
 	u64 reserved = m->nx && !(v->regs.efer & EFER_NXE) ? PTE_NX : 0, entry;
 
+#pragma GCC unroll 4
 	for (u32 level = m->levels; level-- > 0;) {
-		u64 index = va >> (PAGE_SHIFT + m->index_bits * level) & ((1ULL << m->index_bits) - 1);
+		u64 index =
+			va >> (PAGE_SHIFT + m->index_bits * level) & ((1ULL << m->index_bits) - 1);
 		bool pdpte = m == &mode_pae && level == 2;
 
 		if (pdpte)

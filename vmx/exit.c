@@ -37,6 +37,12 @@ static void decode_exception(struct vcpu *v, struct vm_exit *e)
 		v->regs.rip = vcpu_rip(v) + vmcs_read(EXIT_INSN_LENGTH);
 		vcpu_dirty(v, RG_RIP);
 	}
+	if (vector == TRAP_DB) {
+		/* The exit took the pending step away; behind STI and MOV SS the next entry wants it. */
+		vcpu_need(v, RG_SHADOW);
+		if (v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS))
+			vcpu_dirty(v, RG_SHADOW);
+	}
 	if ((info & INTR_IRET_UNBLOCKED_NMI) && vector != TRAP_DF && !v->event.kind)
 		vmx_block_nmi();
 }

@@ -128,9 +128,13 @@ void vmx_read_regs(struct vcpu *v, u32 groups)
 		r->gpr[GPR_RSP] = vmcs_read(GUEST_RSP);
 	if (groups & RG_CR)
 		vmx_read_cr(v);
-	if (groups & (RG_CS | RG_SEG))
+	if (groups & RG_CS) {
+		read_segment(r, SEG_CS);
+		read_segment(r, SEG_SS);
+	}
+	if (groups & RG_SEG)
 		for (enum seg i = 0; i < SEG_COUNT; i++)
-			if (in_group(i, groups))
+			if (in_group(i, RG_SEG))
 				read_segment(r, i);
 	if (groups & (RG_DT | RG_DR7 | RG_SYSENTER | RG_PAT | RG_SYSCALL | RG_DEBUGCTL))
 		read_rare(v, groups);

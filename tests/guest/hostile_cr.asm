@@ -75,7 +75,7 @@ round:
 debug:
 	mov	rax, .here
 	mov	dr0, rax
-	lea	rax, [rsp - 48]
+	lea	rax, [rsp - 64]		; the handler's, not the delivery's
 	mov	dr1, rax
 	call	random
 	mov	dr2, rax

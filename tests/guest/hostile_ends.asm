@@ -97,6 +97,7 @@ halted:					; m
 	hlt
 	jmp	halted
 timers:					; n: all of them, as fast as they go
+	mov	qword [resume], .loop	; the PIC's vectors are still those of exceptions
 	mov	eax, LAPIC
 	mov	dword [rax + 0xf0], 0x1ff
 	mov	dword [rax + 0x3e0], 0xb ; by 1
@@ -132,6 +133,7 @@ ipis:					; o: to itself, also those that are none
 .loop:	call	random
 	mov	ecx, eax
 	and	ecx, 0xcfbff
+	or	ecx, 0x20		; no exceptions
 	mov	eax, LAPIC
 	mov	dword [rax + 0x310], 0
 	mov	[rax + 0x300], ecx

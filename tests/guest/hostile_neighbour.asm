@@ -6,6 +6,25 @@ AREA equ 0x200000
 WORDS equ 0x10000
 
 start:
+	mov	eax, 0xfee00000
+	mov	dword [rax + 0xf0], 0x1ff
+	mov	dword [rax + 0x350], 0x700 ; LINT0: the PIC, whose input 4 is the serial port
+	mov	al, 0x11
+	out	0x20, al
+	mov	al, 0x40		; vectors from here on
+	out	0x21, al
+	mov	al, 4
+	out	0x21, al
+	mov	al, 1
+	out	0x21, al
+	mov	al, 0xef
+	out	0x21, al
+	mov	dx, COM1 + 1
+	mov	al, 1			; interrupts for input
+	out	dx, al
+	mov	dx, COM1 + 4
+	mov	al, 8			; OUT2 lets them through
+	out	dx, al
 	mov	rax, cr4
 	or	eax, 0x600		; OSFXSR, OSXMMEXCPT
 	mov	cr4, rax
@@ -22,7 +41,12 @@ start:
 	mov	dx, COM1 + 5
 .wait:	in	al, dx
 	test	al, 1
-	jz	.wait
+	jnz	.read
+	sti
+	hlt
+	cli
+	jmp	.wait
+.read:
 	mov	dx, COM1
 	in	al, dx
 	mov	bl, al

@@ -2,8 +2,8 @@
 ; the instruction. What comes of it is the guest's own matter, but it must come through.
 %include "tests/guest/hostile.inc"
 
-; behind PREFIX, INSTRUCTION: with TF set
-%macro behind 2+
+; behind FLAGS, PREFIX, INSTRUCTION
+%macro behind 3+
 	call	registers
 	mov	qword [resume], %%after
 	mov	rax, %%insn
@@ -11,19 +11,19 @@
 	mov	rax, r15
 	mov	dr7, rax
 	xor	eax, eax
-	push	qword 0x102
-	popfq				; the step comes behind the next instruction
-	%1
-%%insn:	%2
+	push	qword %1
+	popfq				; with TF the step comes behind the next instruction
+	%2
+%%insn:	%3
 %%after:
 	push	qword 2
 	popfq
 %endmacro
 
 %macro step 1+
-	behind	nop, %1
-	behind	sti, %1
-	behind	{mov ss, r13w}, %1
+	behind	0x102, , %1
+	behind	0x102, {mov ss, r13w}, %1
+	behind	2, sti, %1
 %endmacro
 
 start:
@@ -31,6 +31,8 @@ start:
 	out	0x21, al
 	out	0xa1, al
 	mov	r15d, DR7_OFF
+	behind	0x102, , hlt		; the step is what wakes it
+	behind	0x102, {mov ss, r13w}, hlt
 again:
 	step	cpuid
 	step	in al, 0x80
@@ -41,7 +43,6 @@ again:
 	step	outsb
 	step	rep outsb
 	step	rep insb
-	step	hlt
 	step	vmmcall
 	step	vmcall
 	step	rdmsr

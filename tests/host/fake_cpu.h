@@ -16,13 +16,13 @@ u64 fake_read_dr6(void);
 void fake_write_dr6(u64 value);
 bool fake_window_load64(const void *p, u64 *value);
 
-#define cpuid(leaf, subleaf) fake_cpuid(leaf, subleaf)
-#define rdmsr(msr)           fake_rdmsr(msr)
-#define wrmsr(msr, value)    fake_wrmsr(msr, value)
-#define rdtsc()              fake_rdtsc()
-#define xsetbv(index, value) fake_xsetbv(index, value)
-#define read_dr6()           fake_read_dr6()
-#define write_dr6(value)     fake_write_dr6(value)
-#define window_open()             ((void)0)
-#define window_close()            ((void)0)
-#define window_load64(p, value)   fake_window_load64(p, value)
+#define cpuid(leaf, subleaf)    fake_cpuid(leaf, subleaf)
+#define rdmsr(msr)              fake_rdmsr(msr)
+#define wrmsr(msr, value)       fake_wrmsr(msr, value)
+#define rdtsc()                 fake_rdtsc()
+#define xsetbv(index, value)    fake_xsetbv(index, value)
+#define read_dr6()              fake_read_dr6()
+#define write_dr6(value)        fake_write_dr6(value)
+#define window_open()           ((void)0)
+#define window_close()          ((void)0)
+#define window_load64(p, value) fake_window_load64(p, value)

@@ -22,7 +22,7 @@ static struct vlapic lapic;
 u8 lapic_page[4096] __attribute__((aligned(4096)));
 u8 code[64]; /* at this linear address, and nothing around it */
 u64 code_va;
-unsigned host_interrupts, machine_checks, ipis;
+unsigned host_interrupts, machine_checks, rechecks, ipis;
 int raised; /* vector, or -1 */
 
 const struct msr_pass msr_pass_list[] = {
@@ -105,6 +105,11 @@ void svm_host_interrupt(void)
 	host_interrupts++;
 }
 
+void svm_host_recheck(void)
+{
+	rechecks++;
+}
+
 void svm_host_machine_check(void)
 {
 	machine_checks++;
@@ -176,7 +181,7 @@ void setup(void)
 	decodes = 0;
 	decoded_len = 2;
 	code_va = 0x1000;
-	host_interrupts = machine_checks = ipis = entries = 0;
+	host_interrupts = machine_checks = rechecks = ipis = entries = 0;
 	vmcb_init(&vmcb, &vm, 0x11000, 0x12000);
 	v.regs.cr0 = CR0_PE | CR0_PG | CR0_ET;
 	v.regs.cr4 = CR4_PAE;

@@ -23,7 +23,7 @@ extern struct vmcb vmcb;
 extern u8 lapic_page[4096];
 
 /* What was called. */
-extern unsigned host_interrupts, machine_checks, ipis, skips, decodes;
+extern unsigned host_interrupts, machine_checks, rechecks, ipis, skips, decodes;
 extern int raised; /* vector, or -1 */
 
 extern u8 decoded_len; /* what the length decoder says */

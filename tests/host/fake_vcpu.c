@@ -116,6 +116,14 @@ void vcpu_request(struct vm *vm, u32 index, u32 requests)
 	fake_requests |= requests;
 }
 
+/* Of no thread: as if all calls came from elsewhere. A test may say otherwise. */
+struct thread *fake_thread = (struct thread *)&fake_thread;
+
+__weak struct thread *thread_current(void)
+{
+	return fake_thread;
+}
+
 void vtimer_init_vcpu(struct vtimer *t, struct vcpu *vcpu, void (*fn)(struct vtimer *t))
 {
 	vtimer_init_dev(t, NULL, fn);

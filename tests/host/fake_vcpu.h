@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "core/thread.h"
 #include "tests/host/fake_vm.h"
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
@@ -23,7 +24,8 @@ struct fake_backend {
 extern struct vm *fake_vm;
 extern struct vcpu *fake_vcpu;
 extern struct fake_backend fake_backend;
-extern u32 fake_requests; /* vcpu_request() since the last forget */
+extern u32 fake_requests;          /* vcpu_request() since the last forget */
+extern struct thread *fake_thread; /* thread_current(); the vCPU has none */
 extern u64 fake_tsc;
 extern u64 fake_xcr0; /* the last XSETBV's */
 extern u64 fake_dr6;

@@ -45,6 +45,8 @@ static const struct row rows[] = {
 	{ "66 66 cpuid", 64, 4, { 0x66, 0x66, 0x0f, 0xa2 }, { NOMEM, NOSEG, SIZES(2, 8), .map = 1 } },
 	{ "cs rep cpuid", 64, 4, { 0x2e, 0xf3, 0x0f, 0xa2 }, { NOMEM, .seg = SEG_CS, .rep = 0xf3, SIZES(4, 8), .map = 1 } },
 	{ "rex.w cpuid", 64, 3, { 0x48, 0x0f, 0xa2 }, { NOMEM, NOSEG, SIZES(8, 8), .map = 1, .rex = 0x48 } },
+	{ "rex.w, 16-bit prefix, cpuid", 64, 4, { 0x48, 0x66, 0x0f, 0xa2 }, { NOMEM, NOSEG, SIZES(2, 8), .map = 1 } },
+	{ "two REX, mov eax, [rbx]", 64, 4, { 0x4d, 0x40, 0x8b, 0x03 }, { MEM(R(RBX), NONE, 0, 0), NOSEG, SIZES(4, 8), .rex = 0x40 } },
 	{ "pause", 64, 2, { 0xf3, 0x90 }, { NOMEM, NOSEG, .rep = 0xf3, SIZES(4, 8) } },
 	{ "mov cr0, rax", 64, 3, { 0x0f, 0x22, 0xc0 }, { NOMEM, NOSEG, SIZES(4, 8), .map = 1, .reg = 0, .rm = 0 } },
 	{ "mov rax, cr4", 64, 3, { 0x0f, 0x20, 0xe0 }, { NOMEM, NOSEG, SIZES(4, 8), .map = 1, .reg = 4, .rm = 0 } },

@@ -139,6 +139,23 @@ TEST(software_disabled)
 	CHECK_EQ(vlapic_pending_vector(l), -1);
 }
 
+/* Who is on the vCPU's own thread need not wake it. */
+TEST(own_thread)
+{
+	start_on();
+	fake_vcpu->recheck = false;
+	post(0x51, false);
+	CHECK(fake_requests == REQ_EVENT && !fake_vcpu->recheck);
+
+	struct thread *other = fake_thread;
+
+	fake_vcpu_forget();
+	fake_thread = fake_vcpu->port->thread;
+	post(0x62, false);
+	CHECK(!fake_requests && fake_vcpu->recheck);
+	fake_thread = other;
+}
+
 /* "Task and Processor Priorities": only a class above both TPR's and that in service interrupts. */
 TEST(priorities)
 {

@@ -100,6 +100,25 @@ TEST(interrupt_window)
 	CHECK_EQ(seen_int_ctl & 0x1ffff00, 1u << 24);
 }
 
+TEST(emulators_that_lose_interrupts)
+{
+	setup();
+	svm_window(&v, WINDOW_INTR, true);
+	run();
+	CHECK_EQ(rechecks, 0); /* elsewhere: no extra work */
+	svm_window(&v, WINDOW_INTR, false);
+	svm_caps.loses_interrupts = true;
+	run();
+	CHECK_EQ(rechecks, 0);
+	svm_window(&v, WINDOW_INTR, true);
+	run();
+	run();
+	CHECK_EQ(rechecks, 2);
+	records(0x64, 0);
+	run();
+	CHECK_EQ(rechecks, 3);
+}
+
 TEST(interrupt_shadow)
 {
 	setup();
@@ -325,4 +344,32 @@ TEST(generation_reaches_vcpus_that_were_away)
 	records(0x72, 0);
 	CHECK_EQ(seen_asid, 1);
 	(void)first;
+}
+
+TEST(refused_entry_takes_no_flush_with_it)
+{
+	setup();
+	asid_flush(&hv);
+	records(0x72, 0);
+	CHECK_EQ(seen_tlb, 0);
+	exits(~0ULL, 0, 0); /* the CPU may not have flushed what it was told to */
+	asid_flush(&hv);    /* as another vCPU does that comes here */
+	records(0x72, 0);
+	CHECK_EQ(seen_tlb, 1);
+}
+
+TEST(debug_exception_ends_protection)
+{
+	const struct vm_event db = { .kind = EVENT_EXCEPTION, .vector = 1 };
+	const struct vm_event ud = { .kind = EVENT_EXCEPTION, .vector = 6 };
+
+	setup();
+	poke(SAVE + 0x160, 0x2402, 8); /* DR7: GD, G0 */
+	records(0x72, 0);
+	svm_inject(&v, &ud);
+	records(0x72, 0);
+	CHECK_EQ(raw(SAVE + 0x160, 8), 0x2402);
+	svm_inject(&v, &db);
+	records(0x72, 0);
+	CHECK_EQ(raw(SAVE + 0x160, 8), 0x402);
 }
