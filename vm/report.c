@@ -1,6 +1,6 @@
 /*
- * What a VM has cost, in debug lines of the log: its exits by kind and the memory that it takes beside
- * its RAM.
+ * What a VM has cost, in debug lines of the log: its exits by kind and the memory that it takes
+ * beside its RAM.
  */
 #include "vm/report.h"
 

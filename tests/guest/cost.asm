@@ -1,7 +1,7 @@
 ; What exits cost. Each operation runs 1000 times between two RDTSC, and so does its twin, the same
 ; instructions without the one that exits; the difference of the two medians is what that one
-; instruction costs, itself included. Where the TSC counts instructions (Bochs, QEMU with -icount), so
-; does this. Prints a line "cost NAME TICKS" for each on COM1, then switches itself off.
+; instruction costs. Where the TSC counts instructions (Bochs, QEMU with -icount), so does this.
+; Prints a line "cost NAME TICKS" for each on COM1, then switches itself off.
 ;
 ; Assembled with -DONLY=op_..., it does that operation alone; -DSAMPLES=... says how often.
 bits 64

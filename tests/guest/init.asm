@@ -1,5 +1,5 @@
-; An ELF program to be Linux's /init: prints the TSC at its first instruction and /proc/uptime (seconds
-; since start, and of these idle), then switches the machine off. It needs no libraries.
+; An ELF program to be Linux's /init: prints the TSC at its first instruction and /proc/uptime
+; (seconds since start, and of these idle), then switches the machine off. It needs no libraries.
 bits 64
 org 0x400000
 

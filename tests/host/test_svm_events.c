@@ -364,8 +364,8 @@ TEST(debug_exception_ends_protection)
 	const struct vm_event ud = { .kind = EVENT_EXCEPTION, .vector = 6 };
 
 	setup();
-	poke(SAVE + 0x160, 0x2402, 8); /* DR7: GD, G0 */
 	records(0x72, 0);
+	poke(SAVE + 0x160, 0x2402, 8); /* DR7: GD, G0 */
 	svm_inject(&v, &ud);
 	records(0x72, 0);
 	CHECK_EQ(raw(SAVE + 0x160, 8), 0x2402);
