@@ -13,6 +13,8 @@
 
 /* The shortest period that is honoured: a guest must not keep the host busy with ticks. */
 #define PERIOD_MIN_NS 20000u
+/* The longest wait that is armed, over a century: sums with the clock must not wrap into the past. */
+#define WAIT_MAX_NS   BIT(62)
 
 static_assert(VLAPIC_TIMER_HZ *(u64)VLAPIC_TICK_NS == 1000000000, "the same clock");
 
@@ -124,7 +126,7 @@ u64 vlapic_timer_deadline(const struct vlapic *l)
 
 void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
 {
-	u64 now_tsc, now;
+	u64 now_tsc, now, wait = 0;
 
 	if (mode(l) != LAPIC_TIMER_DEADLINE)
 		return;
@@ -135,7 +137,15 @@ void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
 	}
 	now_tsc = rdtsc() + l->vcpu->tsc_offset;
 	now = vm_time_ns(l->vcpu->vm);
-	vtimer_arm(&l->timer, tsc > now_tsc ? now + clock_tsc_to_ns(tsc - now_tsc) : now);
+	if (tsc > now_tsc)
+		wait = MIN(clock_tsc_to_ns(tsc - now_tsc), WAIT_MAX_NS);
+	vtimer_arm(&l->timer, now + wait);
+}
+
+void vlapic_timer_tsc_changed(struct vlapic *l)
+{
+	if (l->tsc_deadline)
+		vlapic_timer_set_deadline(l, l->tsc_deadline);
 }
 
 void vlapic_timer_lvt_changed(struct vlapic *l, u32 old)

@@ -19,6 +19,8 @@ void vlapic_timer_set_divide(struct vlapic *l, u32 value);
 u32 vlapic_timer_current(const struct vlapic *l);
 u64 vlapic_timer_deadline(const struct vlapic *l);
 void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc);
+/* The guest's TSC was set: a deadline is on its scale. */
+void vlapic_timer_tsc_changed(struct vlapic *l);
 /* LVT_TIMER was written; old is its value before. */
 void vlapic_timer_lvt_changed(struct vlapic *l, u32 old);
 void vlapic_timer_state(struct vlapic *l, struct state *s);

@@ -11,6 +11,7 @@
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
 #include "vm/lapic.h"
+#include "vm/lapic_timer.h"
 #include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -80,6 +81,7 @@ static void move_tsc(struct vcpu *v, u64 delta)
 	v->tsc_offset += delta;
 	v->tsc_adjust += delta;
 	hvm->tsc_changed(v);
+	vlapic_timer_tsc_changed(v->lapic);
 }
 
 static int write_tsc(struct vcpu *v, u32 index, u64 value)

@@ -11,7 +11,7 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define RUNS_NS 100000000ull /* so long what never ends is left to run */
+#define RUNS_NS 50000000ull /* so long what never ends is left to run */
 
 enum outcome {
 	OFF,     /* it came through and switched itself off */

@@ -10,7 +10,13 @@ start:
 	mov	[old_cr0], rax
 	mov	rax, cr3
 	mov	[old_cr3], rax
+	mov	eax, 1
+	cpuid
+	and	ecx, 0x4000000		; XSAVE ...
+	shr	ecx, 8			; ... is OSXSAVE in CR4: else XSETBV is undefined
 	mov	rax, cr4
+	or	eax, ecx
+	mov	cr4, rax
 	mov	[old_cr4], rax
 	mov	ecx, EFER
 	rdmsr

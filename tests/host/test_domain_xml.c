@@ -518,6 +518,57 @@ TEST(bounds)
 	CHECK_STR(err, "web.xml:1: larger than 256 KiB");
 }
 
+static void put16(u8 *out, size_t *n, bool big_endian, u16 c)
+{
+	out[(*n)++] = (u8)(big_endian ? c >> 8 : c);
+	out[(*n)++] = (u8)(big_endian ? c : c >> 8);
+}
+
+/* text in UTF-16, with a byte-order mark; a '~' becomes a character outside the first plane. */
+static size_t to_utf16(const char *text, bool big_endian, u8 *out)
+{
+	size_t n = 0;
+
+	put16(out, &n, big_endian, 0xfeff);
+	for (; *text; text++) {
+		put16(out, &n, big_endian, *text == '~' ? 0xd800 : (u8)*text);
+		if (*text == '~')
+			put16(out, &n, big_endian, 0xdf48);
+	}
+	return n;
+}
+
+/* What a document's first bytes say counts; libvirt's tools write UTF-8. */
+TEST(encodings)
+{
+	static u8 wide[2 * sizeof(good) + 16];
+	size_t n;
+
+	for (u32 big = 0; big < 2; big++) {
+		n = to_utf16(good, big, wide);
+		CHECK_EQ(domain_parse("web.xml", wide, n, &d, err, sizeof(err)), 0);
+		CHECK_STR(d.name, "web-1");
+		CHECK_STR(d.cmdline, "console=ttyS0 quiet");
+		n = to_utf16("<a~b/>", big, wide);
+		CHECK_EQ(domain_parse("web.xml", wide, n, &d, err, sizeof(err)), -EINVAL);
+		CHECK_STR(err, "web.xml:1: not well-formed (invalid token)");
+		n = to_utf16("<domain a~='b'/>", big, wide);
+		CHECK_EQ(domain_parse("web.xml", wide, n, &d, err, sizeof(err)), -EINVAL);
+		CHECK_STR(err, "web.xml:1: not well-formed (invalid token)");
+		n = to_utf16("<domain type='~'/>", big, wide);
+		CHECK_EQ(domain_parse("web.xml", wide, n, &d, err, sizeof(err)), -EINVAL);
+		CHECK(!strcmp(err, "web.xml:1: value '?"
+				   "?"
+				   "?"
+				   "?' of attribute 'type' of <domain> is "
+				   "not supported"));
+	}
+	CHECK_EQ(parse("\xef\xbb\xbf<domain type='x'/>"), -EINVAL);
+	CHECK_STR(err, "web.xml:1: value 'x' of attribute 'type' of <domain> is not supported");
+	CHECK_EQ(parse_with("<?xml version='1.0'?>", "<?xml version='1.0' encoding='utf-16'?>"),
+		 -EINVAL);
+}
+
 /* A message that does not fit is cut, and always ends. */
 TEST(short_message)
 {

@@ -142,6 +142,18 @@ static void mutate(void)
 	}
 }
 
+/* Into UTF-16, of either byte order. */
+static void widen(u32 high)
+{
+	for (size_t i = len; i--;) {
+		doc[2 + 2 * i + !high] = doc[i];
+		doc[2 + 2 * i + high] = 0;
+	}
+	doc[!high] = 0xff;
+	doc[high] = 0xfe;
+	len = 2 * len + 2;
+}
+
 TEST(mutated_documents)
 {
 	u32 used = 0;
@@ -151,6 +163,8 @@ TEST(mutated_documents)
 
 		len = strlen(from);
 		memcpy(doc, from, len);
+		if (!rnd(4))
+			widen(rnd(2));
 		mutate();
 		used += LLVMFuzzerTestOneInput(doc, len) == 0;
 	}

@@ -669,6 +669,18 @@ TEST(timer_tsc_deadline)
 	CHECK_EQ(take(), -1);
 }
 
+/* The last value that the register takes is centuries away, not in the past. */
+TEST(timer_tsc_deadline_far_away)
+{
+	start_on();
+	fake_advance(1000000);
+	fake_tsc = 1000;
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, ~0ull), 0);
+	fake_advance(1000000);
+	CHECK_EQ(take(), -1);
+}
+
 /* The guest's TSC, not the host's. */
 TEST(timer_tsc_offset)
 {
@@ -678,6 +690,22 @@ TEST(timer_tsc_offset)
 	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
 	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 100500), 0);
 	fake_advance(499);
+	CHECK_EQ(take(), -1);
+	fake_advance(1);
+	CHECK_EQ(take(), 0x52);
+}
+
+/* It is set while a deadline waits: that comes sooner or later then. */
+TEST(timer_tsc_is_set)
+{
+	start_on();
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
+	vlapic_timer_tsc_changed(l); /* nothing waits */
+	CHECK_EQ(fake_advance(1000000), 0);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 5000), 0);
+	fake_vcpu->tsc_offset += 4000;
+	vlapic_timer_tsc_changed(l);
+	fake_advance(999);
 	CHECK_EQ(take(), -1);
 	fake_advance(1);
 	CHECK_EQ(take(), 0x52);

@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 #include "tests/host/fake_vcpu.h"
 #include "tests/host/harness.h"
+#include "vm/lapic_timer.h"
 #include "vm/msr.h"
 #include "vm/skip.h"
 
@@ -72,8 +73,16 @@ int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
 	return 0;
 }
 
+static u32 timer_moves;
+
+void vlapic_timer_tsc_changed(struct vlapic *l)
+{
+	timer_moves++;
+}
+
 static void start(void)
 {
+	timer_moves = 0;
 	fake_vcpu_new();
 	v = fake_vcpu;
 	fake_cpuid_table = (struct cpuid_table){ .phys_bits = 40 };
@@ -193,6 +202,7 @@ TEST(tsc)
 	CHECK_EQ(value, 100);
 	CHECK_EQ(msr_write(v, 0x10, 5000), 0);
 	CHECK_EQ(fake_backend.tsc_changes, 1);
+	CHECK_EQ(timer_moves, 1); /* its deadline is on the guest's scale */
 	CHECK_EQ(rd(0x10, &value), 0);
 	CHECK_EQ(value, 5000);
 	CHECK_EQ(rd(0x3b, &value), 0); /* "IA32_TSC_ADJUST": follows by the same amount */
