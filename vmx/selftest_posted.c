@@ -36,6 +36,7 @@
 #define BURST         5u
 #define VECTOR_FIRST  0x30u
 #define VECTOR_COUNT  0xc0u
+#define KICKS         10000u
 #define DEAF_NS       (300 * MS)
 #define DEAF_SWITCHES 5u
 #define PATIENCE_NS   (20000 * MS) /* an emulator on a busy machine */
@@ -59,7 +60,7 @@ static struct pi_test {
 	u32 stop, done;        /* atomic */
 	char why[120];         /* valid when done: what went wrong in the guest's thread */
 	bool entered;          /* owner: the guest's CPU, interrupts off */
-	u64 exits[EXIT_KINDS]; /* owner: the guest's thread */
+	u64 exits[EXIT_KINDS]; /* owner: the guest's thread; read by the tester */
 	u64 delivery_exits;    /* notifications that ended the guest's run; owner: its CPU */
 	u64 host_notes;        /* notifications that came while the guest did not run; same */
 	u64 sent[256];         /* owner: the sender */
@@ -258,6 +259,23 @@ static int post_all(void)
 	return 0;
 }
 
+/* Interrupts for the host end the guest's run wherever it is, also between an exception and its handler. */
+static int kick_all(void)
+{
+	for (u32 round = 0; round < KICKS; round++) {
+		u64 exits = atomic_load_relaxed(&pi.exits[EXIT_NONE]);
+		int err;
+
+		lapic_ipi(pi.cpu, IRQ_VECTOR_RESCHED);
+		err = wait_for(&pi.exits[EXIT_NONE], exits + 1);
+		if (err == -ETIMEDOUT)
+			return selftest_fail("interrupt %u did not end the guest's run", round);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* Another thread of the guest's CPU; it counts how often it gets there. */
 static u64 other_turns;
 
@@ -307,8 +325,7 @@ static struct vm *vm_build(const char *image)
 	cfg = (struct domain){ .memory = GRANULE_SIZE, .vcpus = 1, .loader = LOADER_FLAT };
 	snprintf(cfg.name, sizeof(cfg.name), "selftest");
 	snprintf(cfg.kernel, sizeof(cfg.kernel), "%s", image);
-	vm = vm_create(&cfg);
-	if (!vm)
+	if (vm_create(&cfg, &vm))
 		return NULL;
 	vm->aspace = aspace_create(vm->owner, HEAP_LIMIT);
 	if (!vm->aspace)
@@ -338,6 +355,7 @@ static void vm_release(struct vm *vm)
 	}
 	if (vm_undefine(vm))
 		log_warn("selftest: the VM stays defined");
+	vm_put(vm);
 }
 
 /* What must hold after all was sent. */
@@ -461,6 +479,12 @@ static int test_masked(void)
 	return run_test("masked", post_all);
 }
 SELFTEST(posted_masked, "posted-masked", test_masked);
+
+static int test_faults(void)
+{
+	return run_test("faults", kick_all);
+}
+SELFTEST(posted_faults, "posted-faults", test_faults);
 
 static int test_deaf(void)
 {
