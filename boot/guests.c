@@ -23,7 +23,7 @@ static void guests_main(void *arg)
 	vdev_set_table(vdev_table, vdev_table_count);
 	if (hvm_enable_all(backends, ARRAY_LEN(backends)))
 		log_error("no guest will run on this machine");
-	if (vm_init(mgmt_vm_stopped))
+	if (vm_init())
 		panic("no memory for the VM keeper");
 	if (!selftest_start())
 		mgmt_init();

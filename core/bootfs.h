@@ -12,7 +12,7 @@ struct bootfs_file {
 	size_t size;
 };
 
-#define BOOTFS_MAX_FILES 64
+#define BOOTFS_MAX_FILES 128
 
 /* -ENOSPC, -EEXIST (that path is there), -EINVAL (empty, absolute or with ".." in it). */
 int bootfs_add(const char *path, const void *data, size_t size);

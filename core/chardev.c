@@ -1,6 +1,6 @@
 /*
  * Character devices: two byte rings under one lock. Whoever added bytes notifies the other side
- * after the lock was released.
+ * after the lock was released; so does the host that made room for which the guest waits.
  */
 #include "core/chardev.h"
 
@@ -44,27 +44,12 @@ static size_t ring_take(struct chardev_ring *r, u8 *data, size_t n)
 	return n;
 }
 
-static size_t chardev_write(struct chardev *c, struct chardev_ring *r, const void *data, size_t n)
-{
-	u64 flags = spin_lock_irq(&c->lock);
-
-	n = ring_put(r, data, n);
-	spin_unlock_irq(&c->lock, flags);
-	return n;
-}
-
-static size_t chardev_read(struct chardev *c, struct chardev_ring *r, void *data, size_t n)
-{
-	u64 flags = spin_lock_irq(&c->lock);
-
-	n = ring_take(r, data, n);
-	spin_unlock_irq(&c->lock, flags);
-	return n;
-}
-
 size_t chardev_host_write(struct chardev *c, const void *data, size_t n)
 {
-	n = chardev_write(c, &c->to_guest, data, n);
+	u64 flags = spin_lock_irq(&c->lock);
+
+	n = ring_put(&c->to_guest, data, n);
+	spin_unlock_irq(&c->lock, flags);
 	if (n && c->guest_notify)
 		c->guest_notify(c->guest_ctx);
 	return n;
@@ -72,20 +57,38 @@ size_t chardev_host_write(struct chardev *c, const void *data, size_t n)
 
 size_t chardev_host_read(struct chardev *c, void *data, size_t n)
 {
-	return chardev_read(c, &c->from_guest, data, n);
+	u64 flags = spin_lock_irq(&c->lock);
+	bool waits;
+
+	n = ring_take(&c->from_guest, data, n);
+	waits = n && c->guest_waits;
+	if (waits)
+		c->guest_waits = false;
+	spin_unlock_irq(&c->lock, flags);
+	if (waits && c->guest_notify)
+		c->guest_notify(c->guest_ctx);
+	return n;
 }
 
 size_t chardev_guest_write(struct chardev *c, const void *data, size_t n)
 {
-	n = chardev_write(c, &c->from_guest, data, n);
-	if (n && c->host_notify)
+	u64 flags = spin_lock_irq(&c->lock);
+	size_t done = ring_put(&c->from_guest, data, n);
+
+	c->guest_waits |= done < n;
+	spin_unlock_irq(&c->lock, flags);
+	if (done && c->host_notify)
 		c->host_notify(c->host_ctx);
-	return n;
+	return done;
 }
 
 size_t chardev_guest_read(struct chardev *c, void *data, size_t n)
 {
-	return chardev_read(c, &c->to_guest, data, n);
+	u64 flags = spin_lock_irq(&c->lock);
+
+	n = ring_take(&c->to_guest, data, n);
+	spin_unlock_irq(&c->lock, flags);
+	return n;
 }
 
 size_t chardev_guest_pending(struct chardev *c)

@@ -19,8 +19,10 @@ struct chardev {
 	struct spinlock lock;
 	char name[32];
 	struct chardev_ring to_guest, from_guest;
+	bool guest_waits; /* it found no room; lock */
 	/*
-	 * Called after bytes were added for that side, without the lock; may be NULL. Any context.
+	 * Called after bytes were added for that side, or room was made that the guest had not found,
+	 * without the lock; may be NULL. Any context.
 	 */
 	void (*guest_notify)(void *ctx);
 	void *guest_ctx;

@@ -8,8 +8,8 @@
 
 /* Every word that some part of Plinth reads; docs/boot.md explains them. */
 static const char *const known[] = {
-	"console", "cpu.off", "follow",   "iommu",    "loglevel", "mitigations",
-	"nmi",     "panic",   "poweroff", "selftest", "smp",      "vmx.off",
+	"console",     "cpu.off", "cycles", "follow",   "hostile",  "iommu", "loglevel",
+	"mitigations", "nmi",     "panic",  "poweroff", "selftest", "smp",   "vmx.off",
 };
 
 static char line[CMDLINE_MAX];

@@ -17,6 +17,8 @@
 #define INPUT_POLL_NS 1000000ULL    /* without interrupts: a FIFO of 16 bytes fills in 1.4 ms */
 #define OWN_WAIT_NS   1000000000ULL /* far longer than any writer takes */
 
+#define CONSOLE_TAIL_MAX 256u /* some rows of a terminal */
+
 struct sink_state {
 	const struct console_sink *sink;
 	u64 cursor; /* the next log line that it prints */
@@ -27,7 +29,15 @@ static u32 owner; /* CPU index + 1; 0: free */
 static u32 flush_requests;
 static struct sink_state sinks[SINKS_MAX];
 static u32 sink_count; /* read by anyone; a sink is complete before it is counted */
-static bool mid_line;  /* raw text ended without a newline */
+static bool mid_line;  /* the last text ended without a newline */
+/* The unfinished line; 0 bytes: there is none, or it is too long to be shown again. */
+static char tail[CONSOLE_TAIL_MAX];
+static size_t tail_len;
+static bool tail_long, tail_hidden;
+/* The line that is typed: what draws it from column 0, and whether it is on the screen. */
+static char typed[CONSOLE_TYPED_MAX];
+static size_t typed_len;
+static bool typed_shown;
 
 static void (*input_handler)(u8 byte); /* const after console_start() */
 static struct thread *input_thread;
@@ -67,7 +77,32 @@ static void console_disown(u64 flags)
 	irq_restore(flags);
 }
 
+/* A line of text ends in CR LF on the wire. */
+static void sink_text(const struct console_sink *sink, const char *s, size_t n)
+{
+	while (n) {
+		const char *lf = memchr(s, '\n', n);
+		size_t part = lf ? (size_t)(lf - s) : n;
+
+		if (part)
+			sink->write(s, part);
+		if (!lf)
+			break;
+		sink->write("\r\n", 2);
+		s += part + 1;
+		n -= part + 1;
+	}
+}
+
 static void write_sinks(const char *s, size_t n)
+{
+	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
+
+	for (u32 i = 0; i < count; i++)
+		sink_text(sinks[i].sink, s, n);
+}
+
+static void write_bytes(const char *s, size_t n)
 {
 	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
 
@@ -91,6 +126,25 @@ void console_write_raw(const char *s, size_t n)
 	drain_sinks();
 }
 
+static const char erase[] = "\r\x1b[K";
+
+/* The typed line makes room for other text, which begins in column 0. */
+static void hide_typed(void)
+{
+	if (typed_shown)
+		write_bytes(erase, sizeof(erase) - 1);
+	typed_shown = false;
+}
+
+/* It comes back below whole lines. */
+static void show_typed(void)
+{
+	if (!typed_len || typed_shown || mid_line)
+		return;
+	write_sinks(typed, typed_len);
+	typed_shown = true;
+}
+
 /* Prints the sink's next log line. */
 static bool sink_line(struct sink_state *s)
 {
@@ -101,8 +155,68 @@ static bool sink_line(struct sink_state *s)
 		return false;
 	n = strlen(line);
 	line[n++] = '\n';
-	s->sink->write(line, n);
+	sink_text(s->sink, line, n);
 	return true;
+}
+
+static void tail_drop(void)
+{
+	tail_len = 0;
+	tail_long = false;
+}
+
+static void end_line(void)
+{
+	if (mid_line)
+		write_sinks("\n", 1);
+	mid_line = false;
+	tail_hidden = false;
+	tail_drop();
+}
+
+/* An unfinished line makes room for whole ones for a while; a long one is ended. */
+static void hide_unfinished(void)
+{
+	if (!mid_line)
+		return;
+	if (!tail_len) {
+		end_line();
+		return;
+	}
+	write_bytes(erase, sizeof(erase) - 1);
+	mid_line = false;
+	tail_hidden = true;
+}
+
+static void show_tail(void)
+{
+	if (!tail_hidden)
+		return;
+	write_bytes(tail, tail_len);
+	mid_line = true;
+	tail_hidden = false;
+}
+
+/* What belongs below whole lines comes back. */
+static void show_bottom(void)
+{
+	show_tail();
+	show_typed();
+}
+
+/* Remembers what is an unfinished line. */
+static void tail_keep(const char *s, size_t n)
+{
+	for (; n; n--, s++) {
+		if (*s == '\n') {
+			tail_drop();
+		} else if (tail_len == sizeof(tail)) {
+			tail_len = 0;
+			tail_long = true;
+		} else if (!tail_long) {
+			tail[tail_len++] = *s;
+		}
+	}
 }
 
 /* At most one line of the log to each sink; true when there was one. */
@@ -110,14 +224,14 @@ static bool print_lines(void)
 {
 	bool any = false;
 
-	if (mid_line) {
+	if (mid_line || typed_shown) {
 		u64 cursor = sinks[0].cursor;
 		char line[LOG_LINE_MAX];
 
 		if (!log_read(&cursor, line))
 			return false;
-		write_sinks("\n", 1);
-		mid_line = false;
+		hide_typed();
+		hide_unfinished();
 	}
 	for (u32 i = 0; i < sink_count; i++)
 		any |= sink_line(&sinks[i]);
@@ -140,39 +254,113 @@ void console_flush(void)
 			return;
 		seen = atomic_load_relaxed(&flush_requests);
 		more = print_lines();
+		if (!more)
+			show_bottom();
 		console_disown(flags);
 	} while (more || atomic_load_relaxed(&flush_requests) != seen);
 }
 
-/* fresh: on a line of its own. */
-static void write_text(const char *s, size_t n, bool fresh)
+/* What is written: text, text on lines of its own, or bytes as they are. */
+enum content { TEXT, LINES, BYTES };
+
+static void write_all(const char *s, size_t n, enum content what)
 {
+	void (*write)(const char *s, size_t n) = what == BYTES ? write_bytes : write_sinks;
 	u64 flags;
 
 	if (!n)
 		return;
 	if (!console_own(&flags)) {
-		console_write_raw(s, n);
+		write(s, n);
+		drain_sinks();
 		return;
 	}
 	while (print_lines())
 		;
-	if (fresh && mid_line)
-		write_sinks("\n", 1);
-	write_sinks(s, n);
-	mid_line = s[n - 1] != '\n';
+	hide_typed();
+	if (what == LINES) {
+		hide_unfinished();
+		write(s, n);
+	} else {
+		show_tail();
+		write(s, n);
+		tail_keep(s, n);
+		mid_line = s[n - 1] != '\n';
+	}
+	show_bottom();
 	console_disown(flags);
 	console_flush();
 }
 
+static u32 room(u32 backlog)
+{
+	u32 count = atomic_load_acquire(&sink_count), most = 0; /* pairs with console_add() */
+
+	for (u32 i = 0; i < count; i++) {
+		if (sinks[i].sink->backlog)
+			most = MAX(most, sinks[i].sink->backlog());
+	}
+	return most < backlog ? backlog - most : 0;
+}
+
+u32 console_room(void)
+{
+	return room(CONSOLE_BACKLOG);
+}
+
+u32 console_guest_room(void)
+{
+	return room(CONSOLE_GUEST_BACKLOG);
+}
+
 void console_write(const char *s, size_t n)
 {
-	write_text(s, n, false);
+	write_all(s, n, TEXT);
 }
 
 void console_write_line(const char *s, size_t n)
 {
-	write_text(s, n, true);
+	write_all(s, n, LINES);
+}
+
+void console_write_bytes(const char *s, size_t n)
+{
+	write_all(s, n, BYTES);
+}
+
+void console_type(const char *update, size_t n, const char *draw, size_t len)
+{
+	u64 flags;
+
+	if (len > sizeof(typed) || !console_own(&flags))
+		return;
+	while (print_lines())
+		;
+	memcpy(typed, draw, len);
+	typed_len = len;
+	if (typed_shown)
+		write_sinks(update, n);
+	else
+		end_line();
+	show_typed();
+	console_disown(flags);
+	console_flush();
+}
+
+void console_type_end(bool keep)
+{
+	u64 flags;
+
+	if (!console_own(&flags))
+		return;
+	if (!keep)
+		hide_typed();
+	else if (typed_shown)
+		write_sinks("\n", 1);
+	typed_shown = false;
+	typed_len = 0;
+	console_disown(flags);
+	console_flush();
 }
 
 void console_add(const struct console_sink *sink)

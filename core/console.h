@@ -7,9 +7,11 @@
 #include "lib/types.h"
 
 struct console_sink {
-	void (*write)(const char *s, size_t n); /* any context; must not lock or log */
-	int (*read)(void);                      /* next input byte or -1 */
-	void (*drain)(void); /* waits, bounded, until all was sent; may be NULL */
+	/* Sends these bytes, no others; waits, bounded, where it must. Any context; must not lock or log. */
+	void (*write)(const char *s, size_t n);
+	int (*read)(void);    /* next input byte or -1; one thread at a time */
+	void (*drain)(void);  /* waits, bounded, until all was sent; may be NULL */
+	u32 (*backlog)(void); /* bytes that it took and has not sent; NULL: it sends them at once */
 };
 
 /* Adds a sink (at most 4). Everything logged before is printed to it. */
@@ -20,6 +22,36 @@ void console_write(const char *s, size_t n);
 
 /* The same for whole lines: an unfinished one is ended first. */
 void console_write_line(const char *s, size_t n);
+
+/*
+ * Writes exactly these bytes, as a terminal session's: no carriage returns are added. When log lines or
+ * whole lines come in the middle of a line, it is taken off the screen and shown again behind them.
+ */
+void console_write_bytes(const char *s, size_t n);
+
+/* Bytes that wait to be sent: 180 ms at 115200 baud, so late the answer to a key may come. */
+#define CONSOLE_BACKLOG       2048u
+#define CONSOLE_GUEST_BACKLOG 1024u
+
+/*
+ * How many bytes may be written now so that no more than CONSOLE_BACKLOG wait to be sent. Who writes
+ * much asks before, and tries again later: then the console keeps nobody waiting. Guests' output asks for
+ * less, so that they leave room for our own, whatever they write. Any context.
+ */
+u32 console_room(void);
+u32 console_guest_room(void);
+
+#define CONSOLE_TYPED_MAX 128u
+
+/*
+ * The line that somebody types. It stands below all other text: whoever writes takes it off the screen
+ * and draws it again behind a whole line. update changes the line that is shown into the new one, draw
+ * (at most CONSOLE_TYPED_MAX bytes) draws the new one from column 0 of an empty row, cursor included.
+ */
+void console_type(const char *update, size_t n, const char *draw, size_t len);
+
+/* There is no typed line any more: keep: it stays above what follows, else it goes off the screen. */
+void console_type_end(bool keep);
 
 /* For panic: writes with no lock, and waits until it has left the machine. */
 void console_write_raw(const char *s, size_t n);

@@ -69,17 +69,68 @@ static void log_store(enum log_level level, const char *text)
 	irq_restore(flags);
 }
 
-void log_printf(enum log_level level, const char *fmt, ...)
+static void log_vprintf(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[LOG_TEXT_MAX];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	make_printable(text);
 	log_store(level, text);
 	console_flush();
+}
+
+void log_printf(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vprintf(level, fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * Each line uses up LOG_LIMIT_NS of a stock of LOG_LIMIT_BURST times as much, which fills with time.
+ * Only used_ns is shared between CPUs, so relaxed accesses do.
+ */
+static bool limit_take(struct log_limit *l)
+{
+	u64 now = clock_ns(), used = atomic_load_relaxed(&l->used_ns), from;
+
+	do {
+		from = MAX(used, now);
+		if (from - now > (LOG_LIMIT_BURST - 1) * LOG_LIMIT_NS)
+			return false;
+	} while (!atomic_cas(&l->used_ns, &used, from + LOG_LIMIT_NS));
+	return true;
+}
+
+static void say_left_out(struct log_limit *l)
+{
+	u32 n = atomic_xchg(&l->left_out, 0);
+
+	if (n)
+		log_warn("%s: %u lines left out: too many in too short a time", l->name, n);
+}
+
+void log_limited(struct log_limit *l, enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!limit_take(l)) {
+		atomic_fetch_add(&l->left_out, 1);
+		atomic_fetch_add(&l->left_out_ever, 1);
+		return;
+	}
+	say_left_out(l);
+	va_start(ap, fmt);
+	log_vprintf(level, fmt, ap);
+	va_end(ap);
+}
+
+void log_limit_report(struct log_limit *l)
+{
+	if (atomic_load_relaxed(&l->left_out) && limit_take(l))
+		say_left_out(l);
 }
 
 enum slot_state { SLOT_READY, SLOT_PENDING, SLOT_GONE };

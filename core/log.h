@@ -22,6 +22,29 @@ void log_printf(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
 
+/*
+ * How much one source may log, such as a guest: LOG_LIMIT_BURST lines at once, then one each
+ * LOG_LIMIT_NS. What is beyond is left out and counted. All zero but for the name: nothing used up.
+ */
+struct log_limit {
+	const char *name;  /* const; whose lines they are */
+	u64 used_ns;       /* atomic: when all will be allowed again */
+	u32 left_out;      /* atomic: lines since that was last said */
+	u64 left_out_ever; /* atomic */
+};
+
+#define LOG_LIMIT_BURST 20u
+#define LOG_LIMIT_NS    2000000000ULL
+
+/*
+ * Appends a line as log_printf() does, if the limit allows it; before it stands how many were left out
+ * since the last one. For everything that a guest can make us log again and again. Any context.
+ */
+void log_limited(struct log_limit *l, enum log_level level, const char *fmt, ...) __printf(3, 4);
+
+/* Says how many lines were left out, if there is something to say and the limit allows a line. */
+void log_limit_report(struct log_limit *l);
+
 /* Lines up to this level go to the console. */
 void log_set_level(enum log_level level);
 

@@ -3,6 +3,7 @@
  */
 #include "core/runq.h"
 #include "core/thread.h"
+#include "lib/atomic.h"
 #include "lib/compiler.h"
 
 /* Where min_vruntime starts, so that taking a credit from it never goes below 0. */
@@ -22,14 +23,21 @@ static struct thread *first(const struct runq *rq)
 	return list_entry(rq->ready.next, struct thread, rq_node);
 }
 
-static void advance_min(struct runq *rq)
+u64 runq_least(const struct runq *rq)
 {
 	const struct thread *t = first(rq), *cur = rq->current;
-	u64 least = t ? t->vruntime : ~0ULL;
+	u64 least = t ? t->vruntime : RUNQ_NONE;
 
 	if (cur && cur != rq->idle && cur->state == THREAD_RUNNING)
 		least = MIN(least, cur->vruntime);
-	if (least != ~0ULL)
+	return least;
+}
+
+static void advance_min(struct runq *rq)
+{
+	u64 least = runq_least(rq);
+
+	if (least != RUNQ_NONE)
 		rq->min_vruntime = MAX(rq->min_vruntime, least);
 }
 
@@ -54,6 +62,7 @@ void runq_charge(struct runq *rq, u64 now)
 	t->runtime_ns += ns;
 	if (t == rq->idle)
 		return;
+	quota_charge(&t->quota, ns, now);
 	t->vruntime += weighted(MIN(ns, CHARGE_MAX_NS), t);
 	advance_min(rq);
 }
@@ -69,24 +78,41 @@ void runq_add(struct runq *rq, struct thread *t)
 	rq->ready_count++;
 }
 
+void runq_remove(struct runq *rq, struct thread *t)
+{
+	list_del(&t->rq_node);
+	rq->ready_count--;
+}
+
 struct thread *runq_take(struct runq *rq)
 {
 	struct thread *t = first(rq);
 
-	if (t) {
-		list_del(&t->rq_node);
-		rq->ready_count--;
-	}
+	if (t)
+		runq_remove(rq, t);
 	return t;
 }
 
-void runq_place(struct runq *rq, struct thread *t, bool fresh)
+void runq_place(struct runq *rq, struct thread *t, enum runq_reason why)
 {
+	u64 least, most;
+
 	advance_min(rq);
-	if (fresh)
+	switch (why) {
+	case RUNQ_NEW:
 		t->vruntime = rq->min_vruntime;
-	else
-		t->vruntime = MAX(t->vruntime, rq->min_vruntime - RUNQ_WAKE_CREDIT_NS);
+		break;
+	case RUNQ_WAKE:
+		/* Who is behind, having come from another queue, does not keep it waiting either. */
+		least = MIN(runq_least(rq), rq->min_vruntime);
+		t->vruntime = MAX(t->vruntime, least - RUNQ_WAKE_CREDIT_NS);
+		break;
+	case RUNQ_MOVED:
+		most = rq->min_vruntime + weighted(RUNQ_LAG_MAX_NS, t);
+		t->vruntime = MAX(t->vruntime, rq->min_vruntime - RUNQ_LAG_MAX_NS);
+		t->vruntime = MIN(t->vruntime, most);
+		break;
+	}
 }
 
 void runq_pass(struct runq *rq)
@@ -102,4 +128,37 @@ bool runq_preempts(const struct runq *rq, const struct thread *t)
 	const struct thread *cur = rq->current;
 
 	return cur == rq->idle || cur->vruntime > t->vruntime + RUNQ_WAKE_LEAD_NS;
+}
+
+u64 runq_follow(struct runq *rq, u64 front)
+{
+	u64 ns;
+
+	if (rq->min_vruntime + RUNQ_LAG_MAX_NS >= front)
+		return MAX(rq->min_vruntime, front);
+	ns = front - RUNQ_LAG_MAX_NS - rq->min_vruntime;
+	rq->min_vruntime += ns;
+	if (rq->current != rq->idle)
+		rq->current->vruntime += ns;
+	list_for_each(node, &rq->ready)
+		list_entry(node, struct thread, rq_node)->vruntime += ns;
+	return front;
+}
+
+bool runq_movable(const struct thread *t)
+{
+	/* Both acquires pair with the releases of the CPU that has let go of it: what it saved is seen. */
+	return !t->preempted && !atomic_load_acquire(&t->on_stack) &&
+	       !atomic_load_acquire(&t->bound);
+}
+
+struct thread *runq_movable_to(const struct runq *rq, u32 cpu)
+{
+	list_for_each(node, &rq->ready) {
+		struct thread *t = list_entry(node, struct thread, rq_node);
+
+		if (cpuset_test(&t->cpus, cpu) && runq_movable(t))
+			return t;
+	}
+	return NULL;
 }

@@ -19,19 +19,32 @@ struct thread;
 #define RUNQ_WAKE_LEAD_NS   (RUNQ_SLICE_NS / 5)
 /* A ready thread is at most this far behind: what a thread can lose by one run without a break. */
 #define RUNQ_DEBT_MAX_NS    (100 * RUNQ_SLICE_NS)
+/* A queue takes a waiting thread from another when its own have had more than that one by this. */
+#define RUNQ_LEAD_NS        (2 * RUNQ_SLICE_NS)
+/* No queue, and no thread that comes from another, is behind by more than this: older debts are forgotten. */
+#define RUNQ_LAG_MAX_NS     (10 * RUNQ_SLICE_NS)
+/* runq_least() where there is no thread. */
+#define RUNQ_NONE           (~0ULL)
+
+/* Why a thread comes to a queue. */
+enum runq_reason {
+	RUNQ_NEW,   /* it has never run */
+	RUNQ_WAKE,  /* it slept */
+	RUNQ_MOVED, /* it was ready on another queue */
+};
 
 struct runq {
-	struct spinlock lock; /* everything below but online and count, and its threads' states */
-	struct list ready;    /* by vruntime, least first; current is not in it */
+	struct spinlock
+		lock; /* everything below but count, and the states of threads whose CPU it is */
+	struct list ready; /* by vruntime, least first; current is not in it */
 	u32 ready_count;
-	u32 count;               /* threads that call this CPU home; atomic */
+	u32 count;               /* threads whose CPU this is; atomic */
 	u64 min_vruntime;        /* rises with the least vruntime of current and ready */
 	u64 charged_ns;          /* until when current was charged */
 	struct thread *current;  /* written under the lock on the CPU itself */
 	struct thread *idle;     /* const */
 	struct thread *previous; /* owner CPU: whom the switch under way leaves */
 	struct timer slice;      /* the end of current's slice */
-	bool online;             /* const once set */
 };
 
 void runq_init(struct runq *rq, struct thread *idle, u64 now);
@@ -45,11 +58,29 @@ void runq_add(struct runq *rq, struct thread *t);
 /* Takes out the thread with the least vruntime; NULL when none is ready. */
 struct thread *runq_take(struct runq *rq);
 
-/* Sets the vruntime of a thread that slept (or is new): neither far ahead of the others nor behind. */
-void runq_place(struct runq *rq, struct thread *t, bool fresh);
+/* Takes out t, which is ready there. */
+void runq_remove(struct runq *rq, struct thread *t);
+
+/* Sets the vruntime of a thread that comes: neither far ahead of the others here nor behind. */
+void runq_place(struct runq *rq, struct thread *t, enum runq_reason why);
 
 /* Sets current's vruntime behind the first ready thread's, so that another one comes next. */
 void runq_pass(struct runq *rq);
 
 /* Whether t, just placed, should have the CPU instead of current (charged until now). */
 bool runq_preempts(const struct runq *rq, const struct thread *t);
+
+/*
+ * Queues keep pace: vruntime means the same on all of them. front is how far the foremost queue was
+ * when last looked at; a queue further behind than RUNQ_LAG_MAX_NS is moved up. The new front.
+ */
+u64 runq_follow(struct runq *rq, u64 front);
+
+/* The vruntime of whom the queue has let have least, current (charged) included; or RUNQ_NONE. */
+u64 runq_least(const struct runq *rq);
+
+/* Whether a ready thread may be taken to another CPU: nothing of it is left in its own. */
+bool runq_movable(const struct thread *t);
+
+/* The ready thread with the least vruntime that may be moved to cpu; NULL when there is none. */
+struct thread *runq_movable_to(const struct runq *rq, u32 cpu);

@@ -1,7 +1,7 @@
 /*
- * The scheduler: per-CPU run queues (arithmetic in core/runq.c), switching, waking and preemption.
- * A thread runs on its home CPU only, and only that CPU switches to it, so the queue's lock need not
- * be held across the switch; threads that migrate would need a mark for "still on its old stack".
+ * The scheduler: per-CPU run queues (arithmetic in core/runq.c), switching, waking, preemption and quotas.
+ * core/balance.c moves threads between CPUs. A queue's lock is not held across the switch: until
+ * that is over the thread is marked as on its stack, and nobody moves it.
  */
 #include "core/sched.h"
 #include "arch/cpu.h"
@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/runq.h"
+#include "core/sched_impl.h"
 #include "core/stack.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
@@ -25,17 +26,31 @@
 /* Ready threads of one CPU that a dump names. */
 #define DUMP_MAX         16
 
-static PERCPU struct runq runq;
+PERCPU struct runq sched_runq;
 static PERCPU struct thread idle_thread;
 
 struct thread *thread_current(void)
 {
-	return READ_ONCE(this_cpu(runq)->current);
+	return READ_ONCE(this_cpu(sched_runq)->current);
 }
 
 bool thread_need_resched(void)
 {
 	return READ_ONCE(thread_current()->need_resched);
+}
+
+struct runq *sched_lock(const struct thread *t)
+{
+	for (;;) {
+		u32 cpu = atomic_load_relaxed(&t->cpu);
+		struct runq *rq = other_cpu(sched_runq, cpu);
+
+		spin_lock(&rq->lock);
+		/* It changes under that lock only. Pairs with balance_depart(). */
+		if (atomic_load_acquire(&t->cpu) == cpu)
+			return rq;
+		spin_unlock(&rq->lock);
+	}
 }
 
 static void slice_end(struct timer *timer)
@@ -44,40 +59,58 @@ static void slice_end(struct timer *timer)
 	u64 flags = spin_lock_irq(&rq->lock);
 
 	runq_charge(rq, clock_ns());
-	if (rq->ready_count)
+	balance_follow(rq);
+	if (rq->ready_count || quota_exhausted(&rq->current->quota))
 		WRITE_ONCE(rq->current->need_resched, true);
-	spin_unlock_irq(&rq->lock, flags);
+	else
+		sched_slice_update(rq);
+	spin_unlock(&rq->lock);
+	balance_tick(rq);
+	irq_restore(flags);
 }
 
-/* This CPU's queue, its lock held. */
-static void slice_update(struct runq *rq)
+void sched_slice_update(struct runq *rq)
 {
-	if (rq->ready_count && rq->current != rq->idle)
-		timer_arm(&rq->slice, clock_ns() + RUNQ_SLICE_NS);
-	else if (timer_armed(&rq->slice))
-		timer_cancel(&rq->slice);
+	u64 left = quota_left(&rq->current->quota);
+
+	if (rq->current == rq->idle) {
+		if (timer_armed(&rq->slice))
+			timer_cancel(&rq->slice);
+	} else if (rq->ready_count || left != ~0ULL) {
+		timer_arm(&rq->slice, clock_ns() + MIN(left, RUNQ_SLICE_NS));
+	}
+	/* Else it may still be armed: then this CPU once looks whether others have too much to do. */
 }
 
 void sched_switched(void)
 {
-	struct runq *rq = this_cpu(runq);
+	struct runq *rq = this_cpu(sched_runq);
 	struct thread *t = rq->current;
 
 	/* Pairs with thread_kick(): either it sees t running here, or t sees why it was kicked. */
 	smp_mb();
+	balance_settle(rq, rq->previous);
 	if (t->ops && t->ops->switch_in)
 		t->ops->switch_in(t);
-	if (rq->previous->state == THREAD_DEAD)
-		thread_dead(rq->previous);
 }
 
-static void switch_to(struct runq *rq, struct thread *prev, struct thread *next)
+/* Whether t, which is left, could go on on another CPU. This CPU's queue is locked. */
+static bool may_leave(const struct thread *t)
+{
+	if (t->state == THREAD_READY)
+		return t->cpus.word[0] & balance_online() & ~BIT(t->cpu);
+	return t->state == THREAD_MOVING;
+}
+
+static void switch_to(struct runq *rq, struct thread *prev, struct thread *next, bool detach)
 {
 	u64 cr3 = 0;
 
 	rq->previous = prev;
 	if (prev->ops && prev->ops->switch_out)
 		prev->ops->switch_out(prev, next);
+	if (detach)
+		prev->ops->detach(prev);
 	stack_check(prev);
 	if (prev->aspace != next->aspace)
 		cr3 = aspace_enter_cr3(next->aspace);
@@ -88,34 +121,98 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next)
 	sched_switched();
 }
 
+/* It has used up its quota. Its queue is locked. */
+static void park(struct thread *t)
+{
+	t->state = THREAD_PARKED;
+	timer_arm(&t->park, quota_end(&t->quota));
+}
+
+/* prev could go on. It does so here when its turn comes, or elsewhere, or later. */
+static void put_back(struct runq *rq, struct thread *prev)
+{
+	if (quota_exhausted(&prev->quota)) {
+		park(prev);
+	} else if (!prev->preempted && !cpuset_test(&prev->cpus, prev->cpu)) {
+		/* When it is off its stack: balance_settle(). */
+		prev->state = THREAD_MOVING;
+	} else {
+		prev->state = THREAD_READY;
+		runq_add(rq, prev);
+	}
+}
+
+/* t, just taken off this CPU's queue, may not run here. The lock is given up for a while. */
+static void send_away(struct runq *rq, struct thread *t)
+{
+	t->state = THREAD_MOVING;
+	spin_unlock(&rq->lock);
+	if (t->bound)
+		t->ops->detach(t);
+	balance_arrive(t, RUNQ_MOVED);
+	spin_lock(&rq->lock);
+}
+
+/* Whether t, ready here, runs here: one that was left amid something does even where it should not. */
+static bool runs_here(const struct thread *t)
+{
+	return t->preempted || t->on_stack || cpuset_test(&t->cpus, cpu_id());
+}
+
+/* Who has this CPU next. The lock may be given up for a while. */
+static struct thread *take_next(struct runq *rq)
+{
+	bool more = true;
+	struct thread *t;
+
+	for (;;) {
+		t = runq_take(rq);
+		if (t && runs_here(t)) {
+			balance_set_idle(cpu_id(), false);
+			return t;
+		}
+		if (t) {
+			send_away(rq, t);
+			continue;
+		}
+		if (!more)
+			return rq->idle;
+		balance_set_idle(cpu_id(), true);
+		spin_unlock(&rq->lock);
+		more = balance_pull_any();
+		spin_lock(&rq->lock);
+	}
+}
+
 /* Goes on with whom the queue says. Interrupts off, the lock held: it is released. */
 static void reschedule(struct runq *rq)
 {
 	struct thread *prev = rq->current, *next;
+	bool detach;
 
 	runq_charge(rq, clock_ns());
-	WRITE_ONCE(prev->need_resched, false);
-	if (prev != rq->idle && prev->state == THREAD_RUNNING) {
-		prev->state = THREAD_READY;
-		runq_add(rq, prev);
-	}
-	next = runq_take(rq);
-	if (!next)
-		next = rq->idle;
+	balance_follow(rq);
+	if (prev != rq->idle && prev->state == THREAD_RUNNING)
+		put_back(rq, prev);
+	next = take_next(rq);
+	WRITE_ONCE(prev->need_resched,
+		   next == prev && next != rq->idle && !cpuset_test(&next->cpus, next->cpu));
 	next->state = THREAD_RUNNING;
+	next->on_stack = true;
 	if (next != prev)
 		next->started_ns = rq->charged_ns;
 	atomic_store_relaxed(&rq->current, next);
-	slice_update(rq);
+	sched_slice_update(rq);
+	detach = prev->bound && may_leave(prev);
 	spin_unlock(&rq->lock);
 	if (next != prev)
-		switch_to(rq, prev, next);
+		switch_to(rq, prev, next, detach);
 }
 
 /* This CPU's queue, locked, on the way to a switch: no other lock may be held then. */
 static struct runq *switch_lock(u64 *flags)
 {
-	struct runq *rq = this_cpu(runq);
+	struct runq *rq = this_cpu(sched_runq);
 
 	ASSERT(!spin_any_held());
 	*flags = spin_lock_irq(&rq->lock);
@@ -172,13 +269,15 @@ void sched_exit(void)
 	panic("a dead thread runs");
 }
 
-/* Puts t on the queue, whose lock is held. True when the queue's CPU has to look at it now. */
-static bool make_ready(struct runq *rq, struct thread *t, bool fresh)
+bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 {
 	runq_charge(rq, clock_ns());
-	runq_place(rq, t, fresh);
+	balance_follow(rq);
+	runq_place(rq, t, why);
 	t->state = THREAD_READY;
 	runq_add(rq, t);
+	if (rq->current == rq->idle)
+		balance_set_idle(t->cpu, false);
 	if (runq_preempts(rq, t)) {
 		WRITE_ONCE(rq->current->need_resched, true);
 		return true;
@@ -187,8 +286,7 @@ static bool make_ready(struct runq *rq, struct thread *t, bool fresh)
 	return !timer_armed(&rq->slice);
 }
 
-/* Makes cpu look at its queue. Interrupts off. */
-static void poke(u32 cpu)
+void sched_poke(u32 cpu)
 {
 	const struct thread *t = thread_current();
 
@@ -198,23 +296,62 @@ static void poke(u32 cpu)
 	lapic_ipi(cpu, IRQ_VECTOR_RESCHED);
 }
 
+/* t is not ready and shall be. Its queue is locked; the lock is released. Interrupts off. */
+static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
+{
+	u32 cpu = t->cpu, target = runq_movable(t) ? balance_choose(t) : cpu;
+	bool look;
+
+	quota_charge(&t->quota, 0, clock_ns());
+	if (quota_exhausted(&t->quota)) {
+		park(t);
+		spin_unlock(&rq->lock);
+		return;
+	}
+	if (target != cpu) {
+		balance_depart(t, target);
+		spin_unlock(&rq->lock);
+		balance_arrive(t, why);
+		return;
+	}
+	look = sched_make_ready(rq, t, why);
+	if (look && cpu == cpu_id() && !rq->current->need_resched)
+		sched_slice_update(rq);
+	spin_unlock(&rq->lock);
+	if (look)
+		sched_poke(cpu);
+}
+
 static void wake(struct thread *t, bool start)
 {
-	struct runq *rq = other_cpu(runq, t->cpu);
-	u64 flags = spin_lock_irq(&rq->lock);
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock(t);
+	u32 cpu = t->cpu;
 	bool look = false;
 
 	if (start ? t->state == THREAD_NEW : t->state == THREAD_BLOCKED) {
-		look = make_ready(rq, t, start);
-		if (look && t->cpu == cpu_id() && !rq->current->need_resched)
-			slice_update(rq);
-	} else if (!start && t->state != THREAD_DEAD) {
-		t->wake_pending = true;
-		look = t->state == THREAD_RUNNING && t->cpu != cpu_id();
+		make_ready(rq, t, start ? RUNQ_NEW : RUNQ_WAKE);
+	} else {
+		if (!start && t->state != THREAD_DEAD) {
+			t->wake_pending = true;
+			look = t->state == THREAD_RUNNING && cpu != cpu_id();
+		}
+		spin_unlock(&rq->lock);
 	}
-	spin_unlock(&rq->lock);
 	if (look)
-		poke(t->cpu);
+		sched_poke(cpu);
+	irq_restore(flags);
+}
+
+void sched_unpark(struct thread *t)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock(t);
+
+	if (t->state == THREAD_PARKED)
+		make_ready(rq, t, RUNQ_WAKE);
+	else
+		spin_unlock(&rq->lock);
 	irq_restore(flags);
 }
 
@@ -231,18 +368,23 @@ void thread_start(struct thread *t)
 void thread_kick(struct thread *t)
 {
 	u64 flags = irq_save();
+	u32 cpu;
 
-	/* Pairs with sched_switched(). */
+	/*
+	 * Pairs with sched_switched(): if t looked at what it was kicked for before the caller's store, it had been
+	 * moved to its CPU, and made current there, before that.
+	 */
 	smp_mb();
-	if (t->cpu != cpu_id() && atomic_load_relaxed(&other_cpu(runq, t->cpu)->current) == t)
-		lapic_ipi(t->cpu, IRQ_VECTOR_RESCHED);
+	cpu = atomic_load_relaxed(&t->cpu);
+	if (cpu != cpu_id() && atomic_load_relaxed(&other_cpu(sched_runq, cpu)->current) == t)
+		lapic_ipi(cpu, IRQ_VECTOR_RESCHED);
 	irq_restore(flags);
 }
 
 u64 thread_runtime(struct thread *t)
 {
-	struct runq *rq = other_cpu(runq, t->cpu);
-	u64 flags = spin_lock_irq(&rq->lock), ns;
+	u64 flags = irq_save(), ns;
+	struct runq *rq = sched_lock(t);
 
 	runq_charge(rq, clock_ns());
 	ns = t->runtime_ns;
@@ -250,20 +392,54 @@ u64 thread_runtime(struct thread *t)
 	return ns;
 }
 
+void thread_set_weight(struct thread *t, u32 weight)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock(t);
+
+	/* What it ran so far, it ran with the old one. */
+	runq_charge(rq, clock_ns());
+	t->weight = weight ? weight : THREAD_WEIGHT_DEFAULT;
+	spin_unlock_irq(&rq->lock, flags);
+}
+
+void thread_set_quota(struct thread *t, u64 quota_ns, u64 period_ns)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock(t);
+	u32 cpu = t->cpu;
+	u8 state = t->state;
+
+	runq_charge(rq, clock_ns());
+	quota_set(&t->quota, quota_ns, period_ns, clock_ns());
+	/* Where it runs, its slice is to end in time. */
+	if (state == THREAD_RUNNING)
+		WRITE_ONCE(t->need_resched, true);
+	spin_unlock(&rq->lock);
+	if (state == THREAD_RUNNING)
+		sched_poke(cpu);
+	else if (state == THREAD_PARKED)
+		sched_unpark(t);
+	irq_restore(flags);
+}
+
+/* Asked to look: at a thread that came, or at those that wait on the CPU that asks. */
 static void resched_interrupt(void)
 {
-	struct runq *rq = this_cpu(runq);
+	struct runq *rq = this_cpu(sched_runq);
 	u64 flags = spin_lock_irq(&rq->lock);
 
-	if (!rq->current->need_resched && !timer_armed(&rq->slice))
-		slice_update(rq);
+	if (rq->current == rq->idle)
+		WRITE_ONCE(rq->idle->need_resched, true);
+	else if (!rq->current->need_resched && !timer_armed(&rq->slice))
+		timer_arm(&rq->slice, clock_ns() + RUNQ_SLICE_NS);
 	spin_unlock_irq(&rq->lock, flags);
 }
 
 void sched_irq_return(void)
 {
-	struct runq *rq = this_cpu(runq);
-	const struct thread *t = rq->current;
+	struct runq *rq = this_cpu(sched_runq);
+	struct thread *t = rq->current;
 
 	if (!t || !t->preemptible || !t->need_resched)
 		return;
@@ -271,32 +447,35 @@ void sched_irq_return(void)
 		timer_arm(&rq->slice, clock_ns() + PREEMPT_RETRY_NS);
 		return;
 	}
+	/* It may be anywhere, with this CPU's number or data in its hands: it goes on here. */
 	spin_lock(&rq->lock);
+	t->preempted = true;
 	reschedule(rq);
+	t->preempted = false;
 }
 
 void sched_init_cpu(void)
 {
-	struct runq *rq = this_cpu(runq);
+	struct runq *rq = this_cpu(sched_runq);
 	struct thread *idle = this_cpu(idle_thread);
 
 	idle->cpu = cpu_id();
 	idle->weight = THREAD_WEIGHT_DEFAULT;
 	idle->state = THREAD_RUNNING;
-	idle->pinned = true;
+	cpuset_set(&idle->cpus, idle->cpu);
 	snprintf(idle->name, sizeof(idle->name), "idle/%u", idle->cpu);
 	runq_init(rq, idle, clock_ns());
 	timer_init(&rq->slice, slice_end);
 	if (!idle->cpu)
 		irq_set_fixed(IRQ_VECTOR_RESCHED, resched_interrupt);
-	/* Pairs with sched_cpu_online(): who sees it online sees the queue. */
-	atomic_store_release(&rq->online, true);
+	balance_join(idle->cpu);
 }
 
 void sched_idle(void)
 {
-	struct runq *rq = this_cpu(runq);
+	struct runq *rq = this_cpu(sched_runq);
 
+	WRITE_ONCE(rq->idle->need_resched, true);
 	for (;;) {
 		irq_disable();
 		if (READ_ONCE(rq->idle->need_resched)) {
@@ -309,39 +488,15 @@ void sched_idle(void)
 	}
 }
 
-bool sched_cpu_online(u32 cpu)
-{
-	/* Pairs with sched_init_cpu(). */
-	return cpu < cpu_count() && atomic_load_acquire(&other_cpu(runq, cpu)->online);
-}
-
-void sched_thread_count(u32 cpu, s32 change)
-{
-	__atomic_fetch_add(&other_cpu(runq, cpu)->count, (u32)change, __ATOMIC_RELAXED);
-}
-
-u32 sched_least_loaded(void)
-{
-	u32 best = cpu_id(), least = ~0U;
-
-	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
-		u32 count = atomic_load_relaxed(&other_cpu(runq, cpu)->count);
-
-		if (sched_cpu_online(cpu) && count < least) {
-			best = cpu;
-			least = count;
-		}
-	}
-	return best;
-}
-
 static void dump_thread(const struct thread *t, const char *what, u64 now)
 {
-	log_info("  %s %s: weight %u vruntime %llu ran %llu us, on CPU since %llu us%s%s", what,
-		 t->name, t->weight, (unsigned long long)t->vruntime,
+	log_info("  %s %s: weight %u vruntime %llu ran %llu us, on CPU since %llu us, may be on %llx%s%s%s%s",
+		 what, t->name, t->weight, (unsigned long long)t->vruntime,
 		 (unsigned long long)t->runtime_ns / 1000,
 		 (unsigned long long)(now - t->started_ns) / 1000,
-		 t->need_resched ? " need_resched" : "", t->wake_pending ? " wake_pending" : "");
+		 (unsigned long long)t->cpus.word[0], t->need_resched ? " need_resched" : "",
+		 t->wake_pending ? " wake_pending" : "", t->bound ? " bound" : "",
+		 t->preempted ? " preempted" : "");
 }
 
 void sched_dump(void)
@@ -349,7 +504,7 @@ void sched_dump(void)
 	u64 now = clock_ns();
 
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
-		const struct runq *rq = other_cpu(runq, cpu);
+		const struct runq *rq = other_cpu(sched_runq, cpu);
 		const struct list *node = rq->ready.next;
 
 		if (!sched_cpu_online(cpu))

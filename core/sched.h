@@ -10,6 +10,7 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
+struct cpuset;
 struct thread;
 
 /* Makes the running context this CPU's idle thread: it must not block. On the boot CPU also takes
@@ -28,10 +29,10 @@ void sched_irq_return(void);
 /* Logs each CPU's current thread and what is ready there. Takes no lock: also from NMI and panic. */
 void sched_dump(void);
 
-/* The rest is between core/sched.c and core/thread.c. */
+/* The rest is between core/sched.c, core/balance.c and core/thread.c. */
 
-/* The CPU with the fewest threads; whether a CPU schedules. */
-u32 sched_least_loaded(void);
+/* The CPU among these with the fewest threads; whether a CPU schedules. */
+u32 sched_least_loaded(const struct cpuset *cpus);
 bool sched_cpu_online(u32 cpu);
 
 /* Takes note that cpu has a thread more or less. */
@@ -39,6 +40,9 @@ void sched_thread_count(u32 cpu, s32 change);
 
 /* A thread's first steps, on its own stack, interrupts off: what follows every switch. */
 void sched_switched(void);
+
+/* The end of a quota's period: t goes on, if it is parked. */
+void sched_unpark(struct thread *t);
 
 /* Leaves the CPU for good; the next thread's sched_switched() then calls thread_dead(). */
 __noreturn void sched_exit(void);

@@ -21,6 +21,11 @@ static void sleep_over(struct timer *timer)
 	thread_wake(container_of(timer, struct thread, sleep));
 }
 
+static void quota_over(struct timer *timer)
+{
+	sched_unpark(container_of(timer, struct thread, park));
+}
+
 struct thread *thread_create(const struct thread_spec *spec)
 {
 	struct thread *t = kalloc(sizeof(*t));
@@ -45,8 +50,13 @@ struct thread *thread_create(const struct thread_spec *spec)
 	t->state = THREAD_NEW;
 	list_init(&t->rq_node);
 	timer_init(&t->sleep, sleep_over);
-	t->cpu = spec->cpu >= 0 ? (u32)spec->cpu : sched_least_loaded();
-	ASSERT(sched_cpu_online(t->cpu));
+	timer_init(&t->park, quota_over);
+	if (spec->cpu >= 0)
+		cpuset_set(&t->cpus, (u32)spec->cpu);
+	else
+		cpuset_fill(&t->cpus);
+	t->cpu = sched_least_loaded(&t->cpus);
+	ASSERT(cpuset_test(&t->cpus, t->cpu) && sched_cpu_online(t->cpu));
 	sched_thread_count(t->cpu, 1);
 	return t;
 }
@@ -94,6 +104,8 @@ static void reap(struct thread *t)
 	struct thread *joiner;
 	u64 flags;
 
+	/* It is not armed any more, but the callback may not have come to its end. */
+	timer_cancel(&t->park);
 	aspace_stack_free(t->aspace, t->stack, t->stack_size);
 	if (t->detached) {
 		kfree(t);

@@ -1,13 +1,16 @@
 /*
- * Threads and the scheduler. A thread runs on one CPU's run queue at a time, in an address space
+ * Threads and the scheduler. A thread is on one CPU's run queue at a time, in an address space
  * (NULL: the hypervisor's own, where no guest is mapped). A vCPU is a thread whose body is its
  * run loop. Threads switch where they block or yield; a preemptible thread also on interrupt
- * return while it holds no lock.
+ * return while it holds no lock. Only in thread_block(), thread_yield() and thread_start() may a
+ * thread come to another CPU: docs/scheduling.md.
  */
 #pragma once
 
+#include "core/quota.h"
 #include "core/timer.h"
 #include "lib/compiler.h"
+#include "lib/cpuset.h"
 #include "lib/list.h"
 #include "lib/types.h"
 
@@ -16,7 +19,15 @@ struct aspace;
 #define THREAD_WEIGHT_DEFAULT 1024u
 #define THREAD_STACK_SIZE     (16 * KIB)
 
-enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD, THREAD_NEW };
+enum thread_state {
+	THREAD_READY,
+	THREAD_RUNNING,
+	THREAD_BLOCKED,
+	THREAD_DEAD,
+	THREAD_NEW,
+	THREAD_PARKED, /* would be ready, but has used up its quota: the park timer ends that */
+	THREAD_MOVING, /* on no queue: the CPU that moves it to that of its cpu field has it */
+};
 
 struct thread;
 
@@ -29,6 +40,11 @@ struct thread_ops {
 	void (*switch_out)(struct thread *t, struct thread *next);
 	/* On the CPU that enters t, already in t's address space. */
 	void (*switch_in)(struct thread *t);
+	/*
+	 * For threads that are bound: t is about to leave this CPU, which brings what it still holds of t into
+	 * memory and clears bound. In any address space; t does not run any more, or is being left.
+	 */
+	void (*detach)(struct thread *t);
 };
 
 /* In the hypervisor's heap: reachable from every address space and from interrupt handlers. */
@@ -38,12 +54,15 @@ struct thread {
 	const struct thread_ops *ops; /* const; may be NULL */
 	void *data;                   /* const; the owner's */
 	char name[32];                /* const */
-	u32 cpu; /* home CPU: whose run queue it is on or returns to; const until threads migrate */
-	u32 weight;        /* const; share: 1024 is the default */
-	bool preemptible;  /* const */
-	bool detached;     /* const: nobody joins it */
-	bool pinned;       /* const: must not leave its CPU (none does yet) */
-	u8 state;          /* enum thread_state; lock: run queue of cpu */
+	u32 cpu;    /* whose run queue it is on or returns to; changes under that queue's lock */
+	u32 weight; /* share: 1024 is the default; lock: run queue of cpu */
+	struct cpuset cpus; /* where it may run; lock: run queue */
+	bool preemptible;   /* const */
+	bool detached;      /* const: nobody joins it */
+	bool bound;         /* cpu holds state of it (see detach): it stays there; written by cpu */
+	bool preempted; /* it gave way amid anything and stays on its CPU until it runs again; run queue */
+	bool on_stack; /* it runs, or the switch away from it is under way; written by its CPU */
+	u8 state;      /* enum thread_state; lock: run queue of cpu */
 	bool wake_pending; /* a wake came while it ran or was ready; lock: run queue */
 	bool need_resched; /* should give way; written under the run queue's lock, read by anyone */
 	u64 vruntime;      /* weighted ns; lock: run queue */
@@ -51,6 +70,8 @@ struct thread {
 	u64 runtime_ns;    /* total up to the last switch or tick; lock: run queue */
 	struct list rq_node; /* lock: run queue; when dead: the reaper's */
 	struct timer sleep;  /* thread_block_until() */
+	struct quota quota;  /* lock: run queue */
+	struct timer park;   /* while parked: the end of the quota's period */
 	void *stack;         /* lowest usable address; freed by the reaper */
 	size_t stack_size;
 	void (*fn)(void *arg);
@@ -67,7 +88,7 @@ struct thread_spec {
 	const struct thread_ops *ops;
 	void *data;
 	u32 weight; /* 0: default */
-	s32 cpu;    /* -1: the least loaded */
+	s32 cpu;    /* the only one it may run on, see thread_set_cpus(); -1: all */
 	bool preemptible;
 	bool detached; /* nobody joins it: the struct goes as soon as it has ended */
 };
@@ -121,5 +142,26 @@ bool thread_need_resched(void);
  */
 void thread_join(struct thread *t);
 
+/*
+ * The rest is for any thread, while t exists and may be in whatever state, running elsewhere included.
+ */
+
 /* Total time that t has run, in ns, up to now. Any context. */
 u64 thread_runtime(struct thread *t);
+
+/* The thread's share of CPU time against others'; 0: the default, 1024. */
+void thread_set_weight(struct thread *t, u32 weight);
+
+/*
+ * From now on t runs on these CPUs only; if it runs elsewhere it leaves when it next yields or blocks, which
+ * it is told to do at once. -EINVAL: none of them is there. Who sets its own holds no lock, and is on
+ * one of them on return.
+ */
+int thread_set_cpus(struct thread *t, const struct cpuset *cpus) __must_check;
+void thread_get_cpus(struct thread *t, struct cpuset *cpus);
+
+/*
+ * t runs at most quota_ns in each period_ns of wall time, from now on; then it waits for the next period. quota_ns 0,
+ * or no less than period_ns: no limit. Very short times are raised: core/quota.h.
+ */
+void thread_set_quota(struct thread *t, u64 quota_ns, u64 period_ns);

@@ -2,11 +2,12 @@
  * The 16550 behind the console. Output goes through a ring that writers fill and the interrupt
  * empties; before there is an interrupt, when the ring is full and in a panic the writer polls, so
  * that output works in any context. Input comes by interrupt into a ring that the console's thread
- * empties.
+ * empties; a writer that waits looks for it too, since interrupts are off meanwhile.
  */
 #include "drivers/uart.h"
 
 #include "arch/io.h"
+#include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/console.h"
 #include "core/irq.h"
@@ -16,11 +17,14 @@
 #include "lib/hw/uart16550.h"
 #include "lib/string.h"
 
-#define RX_RING_SIZE   1024u
+#define RX_RING_SIZE   16384u
 #define TX_RING_SIZE   16384u
 #define TX_POLLS       100000u /* some 100 ms of port reads; 16 bytes take 1.4 ms */
 #define PASSES         16u /* of the interrupt handler, so that broken hardware cannot hold it */
 #define PROBE_PATTERNS 2
+#define REPORT_NS      1000000000ULL /* lost input is not logged more often */
+
+#define MCR_ON (UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2)
 
 static struct uart {
 	u16 port;      /* const after uart_init(); 0: none */
@@ -29,10 +33,16 @@ static struct uart {
 	bool poll;     /* asked for; const after uart_init() */
 	bool by_irq;   /* set once: input comes and output goes by interrupt */
 	struct irq irq;
-	u32 throttled;        /* rx was full: its interrupt is off until it is empty */
-	u32 rx_head, rx_tail; /* free-running: handler writes head, console thread writes tail */
-	u32 tx_head;          /* the console's owner */
-	u32 tx_tail;          /* who has tx_busy */
+	u32 throttled; /* rx was full: its interrupt and RTS are off until it is empty */
+	u32 rx_head;   /* free-running, as the next three; who has rx_busy */
+	u32 rx_tail;   /* the console's thread */
+	u32 rx_told;   /* the console's thread was woken for what came before; the handler */
+	u32 rx_busy;
+	u32 overruns; /* atomic: how often LSR said that a byte came and found the FIFO full */
+	u32 reported; /* of them; the console's thread, as the next */
+	u64 reported_ns;
+	u32 tx_head; /* the console's owner */
+	u32 tx_tail; /* who has tx_busy */
 	u32 tx_busy;
 	bool stuck; /* the transmitter did not become ready: nobody waits until it sends again */
 	u8 rx[RX_RING_SIZE], tx[TX_RING_SIZE];
@@ -54,9 +64,19 @@ static u32 tx_used(void)
 	return atomic_load_acquire(&uart.tx_head) - atomic_load_acquire(&uart.tx_tail);
 }
 
+/* Reading the LSR clears its error bits: every read goes through here. */
+static u8 uart_lsr(void)
+{
+	u8 lsr = uart_in(UART_LSR);
+
+	if ((lsr & UART_LSR_OE) && lsr != UART_LSR_NONE)
+		atomic_fetch_add(&uart.overruns, 1);
+	return lsr;
+}
+
 static bool tx_ready(void)
 {
-	return uart_in(UART_LSR) & UART_LSR_THRE;
+	return uart_lsr() & UART_LSR_THRE;
 }
 
 /* The transmitter is empty: fills its FIFO. */
@@ -86,6 +106,52 @@ static void tx_pump(void)
 	} while (tx_used() && tx_ready());
 }
 
+static bool rx_ready(void)
+{
+	u8 lsr = uart_lsr();
+
+	return lsr != UART_LSR_NONE && (lsr & UART_LSR_DR);
+}
+
+static bool rx_full(void)
+{
+	/* Pairs with the release in rx_pop(): a slot is free only after it was read. */
+	return uart.rx_head - atomic_load_acquire(&uart.rx_tail) == RX_RING_SIZE;
+}
+
+static void rx_push(u8 byte)
+{
+	u32 head = uart.rx_head;
+
+	uart.rx[head % RX_RING_SIZE] = byte;
+	/* Pairs with the acquire in rx_pop(). */
+	atomic_store_release(&uart.rx_head, head + 1);
+}
+
+/* Moves what the FIFO has into the ring, as far as it has room. */
+static void rx_move(void)
+{
+	while (!rx_full() && rx_ready())
+		rx_push(uart_in(UART_RBR));
+}
+
+/*
+ * The same, by one at a time: who finds another one at it leaves it to him, who looks again after he
+ * gave rx_busy back (the exchanges order that). False: the ring is full.
+ */
+static bool rx_drain(void)
+{
+	do {
+		if (atomic_xchg(&uart.rx_busy, 1))
+			return true;
+		rx_move();
+		atomic_xchg(&uart.rx_busy, 0);
+		if (rx_full())
+			return false;
+	} while (rx_ready());
+	return true;
+}
+
 /* Waits until at most that many bytes are left; false: the transmitter does not move. */
 static bool tx_wait(u32 most)
 {
@@ -95,6 +161,7 @@ static bool tx_wait(u32 most)
 		u32 now;
 
 		tx_pump();
+		rx_drain();
 		now = atomic_load_relaxed(&uart.tx_tail);
 		if (now != tail) {
 			tail = now;
@@ -124,45 +191,26 @@ static void tx_push(char c)
 
 static void uart_write(const char *s, size_t n)
 {
-	for (; n; n--, s++) {
-		if (*s == '\n')
-			tx_push('\r');
+	for (; n; n--, s++)
 		tx_push(*s);
-	}
 	if (atomic_load_relaxed(&uart.by_irq))
 		tx_pump();
 	else
 		tx_wait(0);
 }
 
+/* A transmitter that does not move keeps nobody waiting: what finds no room is lost. */
+static u32 uart_backlog(void)
+{
+	return uart.stuck ? 0 : tx_used();
+}
+
 static void uart_drain(void)
 {
 	if (!tx_wait(0))
 		return;
-	for (u32 i = 0; i < TX_POLLS && !(uart_in(UART_LSR) & UART_LSR_TEMT); i++)
+	for (u32 i = 0; i < TX_POLLS && !(uart_lsr() & UART_LSR_TEMT); i++)
 		cpu_relax();
-}
-
-static bool rx_ready(void)
-{
-	u8 lsr = uart_in(UART_LSR);
-
-	return lsr != UART_LSR_NONE && (lsr & UART_LSR_DR);
-}
-
-static bool rx_full(void)
-{
-	/* Pairs with the release in rx_pop(): a slot is free only after it was read. */
-	return uart.rx_head - atomic_load_acquire(&uart.rx_tail) == RX_RING_SIZE;
-}
-
-static void rx_push(u8 byte)
-{
-	u32 head = uart.rx_head;
-
-	uart.rx[head % RX_RING_SIZE] = byte;
-	/* Pairs with the acquire in rx_pop(). */
-	atomic_store_release(&uart.rx_head, head + 1);
 }
 
 static int rx_pop(void)
@@ -172,8 +220,10 @@ static int rx_pop(void)
 
 	if (atomic_load_acquire(&uart.rx_head) == tail) { /* pairs with rx_push() */
 		/* The handler sets this before it wakes us, so that it is seen by the last look. */
-		if (atomic_xchg(&uart.throttled, 0))
+		if (atomic_xchg(&uart.throttled, 0)) {
+			uart_out(UART_MCR, MCR_ON);
 			uart_out(UART_IER, UART_IER_RDA | UART_IER_THRE);
+		}
 		return -1;
 	}
 	byte = uart.rx[tail % RX_RING_SIZE];
@@ -181,53 +231,63 @@ static int rx_pop(void)
 	return byte;
 }
 
-/* Moves what the FIFO has into the ring; false: the ring is full. */
-static bool rx_drain(void)
-{
-	while (rx_ready()) {
-		if (rx_full())
-			return false;
-		rx_push(uart_in(UART_RBR));
-	}
-	return true;
-}
-
 /*
  * The line is edge-triggered: it must go down before it can rise again, so all causes are taken
  * away here, as far as hardware that never stops allows. With a full ring the input interrupt stays
  * off until the console's thread has emptied it; the sender's or the FIFO's flow control does the
- * rest.
+ * rest. What a waiting writer put into the ring is told here too: bytes that it sends later make the
+ * transmitter's interrupt come.
  */
 static void uart_interrupt(void *arg)
 {
-	u32 head = uart.rx_head;
-	bool full = false;
+	u32 head;
 
 	(void)arg;
 	for (u32 pass = 0; pass < PASSES && !(uart_in(UART_IIR) & UART_IIR_NONE); pass++) {
 		tx_pump();
-		full = !rx_drain();
-		if (full) {
+		if (!rx_drain()) {
 			uart_out(UART_IER, UART_IER_THRE);
+			uart_out(UART_MCR, MCR_ON & ~UART_MCR_RTS);
 			atomic_store_release(&uart.throttled, 1); /* pairs with rx_pop() */
 			break;
 		}
 	}
-	if (full || uart.rx_head != head)
+	head = atomic_load_relaxed(&uart.rx_head);
+	if (head != uart.rx_told || atomic_load_relaxed(&uart.throttled)) {
+		uart.rx_told = head;
 		console_input_ready();
+	}
+}
+
+/* Says how much input was lost, where the sender did not wait and nobody took it in time. */
+static void report_overruns(void)
+{
+	u32 now = atomic_load_relaxed(&uart.overruns), more = now - uart.reported;
+
+	if (!more || (uart.reported && clock_ns() < uart.reported_ns + REPORT_NS))
+		return;
+	uart.reported = now;
+	uart.reported_ns = clock_ns();
+	log_warn("uart: the receiver was overrun %u times (%u in all): input was lost", more, now);
 }
 
 static int uart_read(void)
 {
-	if (atomic_load_relaxed(&uart.by_irq))
-		return rx_pop();
-	return rx_ready() ? uart_in(UART_RBR) : -1;
+	int c;
+
+	if (!atomic_load_relaxed(&uart.by_irq))
+		rx_drain();
+	c = rx_pop();
+	if (c < 0)
+		report_overruns();
+	return c;
 }
 
 static const struct console_sink sink = {
 	.write = uart_write,
 	.read = uart_read,
 	.drain = uart_drain,
+	.backlog = uart_backlog,
 };
 
 /* The four enable bits of a UART hold what was written, those above read 0. */
@@ -252,7 +312,7 @@ static void uart_setup(void)
 	uart_out(UART_LCR, UART_LCR_8BITS);
 	uart_out(UART_FCR,
 		 UART_FCR_ENABLE | UART_FCR_RX_RESET | UART_FCR_TX_RESET | UART_FCR_TRIG_8);
-	uart_out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+	uart_out(UART_MCR, MCR_ON);
 	/* An 8250 or 16450 has no FIFO. */
 	uart.fifo_depth = (uart_in(UART_IIR) & UART_IIR_FIFO) == UART_IIR_FIFO ? UART_FIFO_SIZE : 1;
 }

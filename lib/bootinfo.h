@@ -8,7 +8,7 @@
 
 #define BOOT_CMDLINE_MAX 1024
 #define BOOT_MAX_REGIONS 256
-#define BOOT_MAX_MODULES 64
+#define BOOT_MAX_MODULES 128
 #define BOOT_PATH_MAX    128
 
 enum boot_region_type {

@@ -23,4 +23,5 @@ enum {
 	EOVERFLOW = 75,
 	ENOTSUP = 95,
 	ETIMEDOUT = 110,
+	EALREADY = 114,
 };

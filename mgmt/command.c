@@ -1,291 +1,258 @@
 /*
- * The command table and what the commands do. Names and forms are virsh's where it has them.
+ * The command table's groups, and how a typed line becomes a call: words against a row's arguments.
  */
 #include "mgmt/command.h"
 
-#include "core/clock.h"
-#include "core/console.h"
-#include "core/host.h"
-#include "core/log.h"
-#include "core/power.h"
-#include "lib/fmt.h"
+#include "core/bootfs.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 #include "mgmt/domains.h"
-#include "mgmt/serial.h"
-#include "mgmt/shell.h"
-#include "mgmt/uuid.h"
-#include "mgmt/version.h"
-#include "vm/hvm.h"
-#include "vm/memory.h"
+#include "mgmt/words.h"
 #include "vm/vm.h"
 
-#define WORDS_MAX  4
-#define OUTPUT_MAX 512   /* of one say() */
-#define HZ_PER_MHZ 1000u /* in kHz */
-
-struct command {
-	const char *name;
-	const char *args; /* for people */
-	const char *help;
-	u32 min_args, max_args;
-	void (*run)(u32 argc, char **argv); /* without the command's name */
+const struct command_group *const command_groups[] = {
+	&group_domain, &group_monitor, &group_sched, &group_host, &group_shell, NULL,
 };
 
-static __printf(1, 2) void say(const char *fmt, ...)
+const struct command *command_find(const char *name)
 {
-	char text[OUTPUT_MAX];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		console_write(text, MIN((size_t)n, sizeof(text) - 1));
-}
-
-/* NULL, after saying so, when there is none. */
-static struct vm *find(const char *name)
-{
-	struct vm *vm = domains_find(name);
-
-	if (!vm)
-		say("error: no domain with the name '%s'\n", name);
-	return vm;
-}
-
-static void list_one(const struct vm *vm)
-{
-	char id[12] = "-";
-
-	if (domain_active(vm))
-		snprintf(id, sizeof(id), "%u", vm->id);
-	say(" %-4s %-24s %s\n", id, vm->cfg.name, vm_state_name(vm->state));
-}
-
-static void cmd_list(u32 argc, char **argv)
-{
-	bool all = argc && !strcmp(argv[0], "--all");
-	const struct vm *vm;
-
-	if (argc && !all) {
-		say("error: unknown option '%s'\n", argv[0]);
-		return;
+	for (u32 i = 0; command_groups[i]; i++) {
+		for (const struct command *c = command_groups[i]->commands; c->name; c++) {
+			if (!strcmp(c->name, name))
+				return c;
+		}
 	}
-	say(" %-4s %-24s %s\n-------------------------------------------\n", "Id", "Name", "State");
-	for (u32 i = 0; (vm = domains_get(i)); i++) {
-		if (domain_active(vm))
-			list_one(vm);
-	}
-	for (u32 i = 0; all && (vm = domains_get(i)); i++) {
-		if (!domain_active(vm))
-			list_one(vm);
-	}
-}
-
-static void cmd_start(u32 argc, char **argv)
-{
-	struct vm *vm = find(argv[0]);
-
-	(void)argc;
-	if (vm && !domain_start(vm))
-		say("Domain '%s' started\n", vm->cfg.name);
-}
-
-static void cmd_destroy(u32 argc, char **argv)
-{
-	struct vm *vm = find(argv[0]);
-
-	(void)argc;
-	if (vm && domain_destroy(vm))
-		say("error: domain '%s' is not running\n", vm->cfg.name);
-}
-
-static u64 exits(const struct vm *vm)
-{
-	u64 n = 0;
-
-	for (u32 cpu = 0; cpu < vm->vcpu_count; cpu++) {
-		for (u32 i = 0; i < ARRAY_LEN(vm->ports[cpu].exits); i++)
-			n += vm->ports[cpu].exits[i];
-	}
-	return n;
-}
-
-static void cmd_dominfo(u32 argc, char **argv)
-{
-	const struct vm *vm = find(argv[0]);
-	char uuid[UUID_TEXT_SIZE], id[12] = "-";
-	bool active;
-
-	(void)argc;
-	if (!vm)
-		return;
-	active = domain_active(vm);
-	uuid_format(vm->cfg.uuid, uuid);
-	if (active)
-		snprintf(id, sizeof(id), "%u", vm->id);
-	say("%-16s%s\n%-16s%s\n%-16s%s\n%-16shvm\n", "Id:", id, "Name:", vm->cfg.name,
-	    "UUID:", uuid, "OS Type:");
-	say("%-16s%s%s%s\n", "State:", vm_state_name(vm->state), vm->stop_text[0] ? ": " : "",
-	    vm->stop_text);
-	say("%-16s%u\n%-16s%llu KiB\n%-16s%llu KiB\n", "CPU(s):", vm->vcpu_count,
-	    "Max memory:", (unsigned long long)(vm->cfg.memory / KIB),
-	    "Used memory:", (unsigned long long)(active ? vm->cfg.memory / KIB : 0));
-	say("%-16s%llu\n", "Exits:", (unsigned long long)exits(vm));
-}
-
-static void cmd_console(u32 argc, char **argv)
-{
-	const struct vm *vm = find(argv[0]);
-	struct serial *s;
-
-	(void)argc;
-	if (!vm)
-		return;
-	s = serial_find(vm, 0);
-	if (s)
-		shell_attach(s);
-	else
-		say("error: domain '%s' has no serial port\n", vm->cfg.name);
-}
-
-static void log_line(void *ctx, const char *line)
-{
-	(void)ctx;
-	say("%s\n", line);
-}
-
-static void cmd_dmesg(u32 argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	log_replay(log_line, NULL);
-}
-
-static void cmd_nodeinfo(u32 argc, char **argv)
-{
-	struct memory_report m;
-
-	(void)argc;
-	(void)argv;
-	memory_report(&m);
-	say("%-20sx86_64\n%-20s%u\n%-20s%llu MHz\n", "CPU model:", "CPU(s):", host.cpu_count,
-	    "CPU frequency:", (unsigned long long)(clock_tsc_khz() / HZ_PER_MHZ));
-	say("%-20s%llu KiB\n%-20s%llu KiB\n", "Memory size:", (unsigned long long)(m.total / KIB),
-	    "Free for guests:", (unsigned long long)(m.free / KIB));
-	say("%-20s%llu KiB\n%-20s%llu KiB, %llu KiB in use\n",
-	    "Guests:", (unsigned long long)(m.vms / KIB),
-	    "Hypervisor:", (unsigned long long)(m.hv / KIB), (unsigned long long)(m.hv_used / KIB));
-}
-
-static void cmd_version(u32 argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	say("Plinth %s, guests by %s\n", PLINTH_VERSION,
-	    hvm ? hvm->name : "nothing: no VT-x or AMD-V");
-}
-
-static void cmd_poweroff(u32 argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	power_off();
-}
-
-static void cmd_reboot_host(u32 argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	power_reset();
-}
-
-static void cmd_help(u32 argc, char **argv);
-
-static const struct command commands[] = {
-	{ "help", "[COMMAND]", "lists the commands, or says what one does", 0, 1, cmd_help },
-	{ "list", "[--all]", "lists running domains, or all", 0, 1, cmd_list },
-	{ "start", "NAME", "starts a domain", 1, 1, cmd_start },
-	{ "destroy", "NAME", "ends a domain at once, as if its power failed", 1, 1, cmd_destroy },
-	{ "dominfo", "NAME", "says what a domain is and does", 1, 1, cmd_dominfo },
-	{ "console", "NAME", "attaches to a domain's first serial port; Ctrl-] leaves", 1, 1,
-	  cmd_console },
-	{ "dmesg", "", "prints the host's log", 0, 0, cmd_dmesg },
-	{ "nodeinfo", "", "says what this machine has", 0, 0, cmd_nodeinfo },
-	{ "version", "", "says which Plinth this is", 0, 0, cmd_version },
-	{ "poweroff", "", "switches the machine off; guests are ended at once", 0, 0,
-	  cmd_poweroff },
-	{ "reboot-host", "", "resets the machine; guests are ended at once", 0, 0,
-	  cmd_reboot_host },
-};
-
-/* NULL, after saying so, when there is none. */
-static const struct command *find_command(const char *name)
-{
-	for (u32 i = 0; i < ARRAY_LEN(commands); i++) {
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	}
-	say("error: unknown command '%s'; 'help' lists them\n", name);
 	return NULL;
 }
 
-static void cmd_help(u32 argc, char **argv)
+const char *arg_type_name(enum arg_type type)
 {
-	const struct command *c;
+	static const char *const names[] = {
+		[ARG_FLAG] = "",
+		[ARG_DOMAIN] = "domain",
+		[ARG_NUMBER] = "number",
+		[ARG_CPUS] = "cpulist",
+		[ARG_FILE] = "file",
+		[ARG_COMMAND] = "command",
+		[ARG_SETTING] = "name=value",
+	};
 
-	if (argc) {
-		c = find_command(argv[0]);
-		if (c)
-			say("%s %s\n  %s\n", c->name, c->args, c->help);
-		return;
-	}
-	for (u32 i = 0; i < ARRAY_LEN(commands); i++) {
-		char form[32];
-
-		c = &commands[i];
-		snprintf(form, sizeof(form), "%s %s", c->name, c->args);
-		say("  %-20s %s\n", form, c->help);
-	}
+	return names[type];
 }
 
-static bool is_blank(char c)
+const struct arg_spec *command_arg(const struct command *command, const char *name, size_t len)
 {
-	return c == ' ' || c == '\t';
-}
-
-/* Splits line in place; how many words there are, of which at most WORDS_MAX are in words. */
-static u32 split(char *line, char *words[WORDS_MAX])
-{
-	u32 n = 0;
-
-	for (;;) {
-		while (is_blank(*line))
-			*line++ = '\0';
-		if (!*line)
-			return n;
-		if (n < WORDS_MAX)
-			words[n] = line;
-		n++;
-		while (*line && !is_blank(*line))
-			line++;
+	for (const struct arg_spec *a = command->args; a && a->name; a++) {
+		if (strlen(a->name) == len && !memcmp(a->name, name, len))
+			return a;
 	}
+	return NULL;
 }
 
-void command_run(char *line)
+const struct arg_value *call_value(const struct call *c, u32 spec, u32 n)
 {
-	const struct command *c;
-	char *words[WORDS_MAX];
-	u32 n = split(line, words);
+	for (u32 i = 0; i < c->count; i++) {
+		if (c->values[i].spec == spec && !n--)
+			return &c->values[i];
+	}
+	return NULL;
+}
 
-	if (!n)
-		return;
-	c = find_command(words[0]);
-	if (!c)
-		return;
-	if (n - 1 < c->min_args || n - 1 > c->max_args)
-		say("usage: %s %s\n", c->name, c->args);
-	else
-		c->run(n - 1, words + 1);
+bool call_flag(const struct call *c, u32 spec)
+{
+	return call_value(c, spec, 0);
+}
+
+static bool is_xml(const char *path)
+{
+	size_t n = strlen(path), end = strlen(".xml");
+
+	return n > end && !strcmp(path + n - end, ".xml");
+}
+
+/* A whole number that may be negative. */
+static int to_s64(const char *text, s64 *out)
+{
+	bool negative = *text == '-';
+	u64 n;
+	int err = str_to_u64(text + negative, &n);
+
+	if (err || n > INT64_MAX)
+		return err ? err : -ERANGE;
+	*out = negative ? -(s64)n : (s64)n;
+	return 0;
+}
+
+static int parse_setting(const struct call *c, const struct arg_spec *a, struct arg_value *v)
+{
+	const char *equals = strchr(v->text, '=');
+	size_t len = equals ? (size_t)(equals - v->text) : strlen(v->text);
+
+	for (u32 i = 0; a->choices[i]; i++) {
+		if (strlen(a->choices[i]) != len || memcmp(a->choices[i], v->text, len))
+			continue;
+		if (!equals || to_s64(equals + 1, &v->setting.value))
+			return say_error(c->session, "invalid value of '%s' in '--%s %s'",
+					 a->choices[i], a->name, v->text);
+		v->setting.choice = i;
+		return 0;
+	}
+	return say_error(c->session, "invalid scheduler option: '%s'", v->text);
+}
+
+/* Turns v->text into what the argument's type says. */
+static int parse_value(const struct call *c, const struct arg_spec *a, struct arg_value *v)
+{
+	const struct bootfs_file *f;
+
+	switch (a->type) {
+	case ARG_FLAG:
+	case ARG_COMMAND:
+		return 0;
+	case ARG_DOMAIN:
+		v->vm = domains_find(v->text);
+		if (v->vm)
+			return 0;
+		say_error(c->session, "Failed to get domain '%s'", v->text);
+		return say_error(c->session, "Domain not found: none has that name, id or UUID");
+	case ARG_NUMBER:
+		if (!str_to_u64(v->text, &v->number))
+			return 0;
+		return say_error(c->session,
+				 "Numeric value '%s' for <%s> option is malformed or out of range",
+				 v->text, a->name);
+	case ARG_CPUS:
+		if (!cpuset_parse(v->text, &v->cpus))
+			return 0;
+		return say_error(c->session, "invalid cpulist '%s'", v->text);
+	case ARG_FILE:
+		f = bootfs_find(v->text);
+		if (f && is_xml(v->text))
+			return 0;
+		say_error(c->session, "Failed to open file '%s'", v->text);
+		return say_error(c->session,
+				 f ? "it is not named *.xml" : "it is not in the boot set");
+	case ARG_SETTING:
+		return parse_setting(c, a, v);
+	}
+	return -EINVAL;
+}
+
+static int add_value(struct call *c, const struct arg_spec *a, const char *text)
+{
+	struct arg_value v = { .spec = (u32)(a - c->command->args), .text = text };
+	int err;
+
+	if (a->how != ARG_MANY && call_value(c, v.spec, 0))
+		return say_error(c->session, "option --%s already seen", a->name);
+	if (c->count == COMMAND_VALUES_MAX)
+		return say_error(c->session, "too many arguments");
+	err = parse_value(c, a, &v);
+	if (!err)
+		c->values[c->count++] = v;
+	return err;
+}
+
+/* Where a value without a name goes; NULL: all have one. */
+static const struct arg_spec *next_free(const struct call *c)
+{
+	for (const struct arg_spec *a = c->command->args; a && a->name; a++) {
+		u32 spec = (u32)(a - c->command->args);
+
+		if (a->type != ARG_FLAG && (a->how == ARG_MANY || !call_value(c, spec, 0)))
+			return a;
+	}
+	return NULL;
+}
+
+/*
+ * word is "--name" or "--name=value"; next (or NULL) is the word behind it. *used: it was the
+ * value.
+ */
+static int parse_option(struct call *c, const char *word, const char *next, bool *used)
+{
+	const char *name = word + 2, *equals = strchr(name, '=');
+	size_t len = equals ? (size_t)(equals - name) : strlen(name);
+	const struct arg_spec *a = command_arg(c->command, name, len);
+
+	*used = false;
+	if (!a)
+		return say_error(c->session, "command '%s' doesn't support option --%.*s",
+				 c->command->name, (int)len, name);
+	if (a->type == ARG_FLAG) {
+		if (!equals)
+			return add_value(c, a, "");
+		return say_error(c->session, "invalid '=' after option --%s", a->name);
+	}
+	if (equals)
+		return add_value(c, a, equals + 1);
+	if (!next)
+		return say_error(c->session, "expected syntax: --%s <%s>", a->name,
+				 arg_type_name(a->type));
+	*used = true;
+	return add_value(c, a, next);
+}
+
+int call_parse(struct call *c, u32 count, char *const *words)
+{
+	const struct arg_spec *a;
+	bool options = true, used;
+
+	c->count = 0;
+	for (u32 i = 0; i < count; i++) {
+		int err;
+
+		if (options && !strcmp(words[i], "--")) {
+			options = false;
+			continue;
+		}
+		used = false;
+		a = next_free(c);
+		if (options && str_prefix(words[i], "--"))
+			err = parse_option(c, words[i], i + 1 < count ? words[i + 1] : NULL, &used);
+		else if (a)
+			err = add_value(c, a, words[i]);
+		else
+			err = say_error(c->session, "unexpected data '%s'", words[i]);
+		if (err)
+			return err;
+		i += used;
+	}
+	for (a = c->command->args; a && a->name; a++) {
+		if (a->how == ARG_REQUIRED && !call_value(c, (u32)(a - c->command->args), 0))
+			return say_error(c->session, "command '%s' requires <%s> option",
+					 c->command->name, a->name);
+	}
+	return 0;
+}
+
+void call_end(struct call *c)
+{
+	for (u32 i = 0; i < c->count; i++) {
+		if (c->command->args[c->values[i].spec].type == ARG_DOMAIN)
+			vm_put(c->values[i].vm);
+	}
+	c->count = 0;
+}
+
+int command_run(const struct session *s, char *line)
+{
+	struct call call = { .session = s };
+	struct words w;
+	int err;
+
+	if (words_split(&w, line))
+		return say_error(s, "too many words");
+	if (!w.count)
+		return 0;
+	if (w.unbalanced)
+		return say_error(s, "missing \" or '");
+	call.command = command_find(w.word[0]);
+	if (!call.command)
+		return say_error(s, "unknown command: '%s'", w.word[0]);
+	err = call_parse(&call, w.count - 1, w.word + 1);
+	if (!err)
+		err = call.command->run(&call);
+	call_end(&call);
+	return err;
 }

@@ -1,78 +1,65 @@
 /*
- * The domain document: tables of its elements and attributes, and what each does to struct domain.
+ * The domain document: tables of its elements and attributes, and what each does to struct domain; those
+ * of vCPUs, features and clock are in domain_tune.c.
  * Names and meanings are those of libvirt's "Domain XML format".
  */
 #include "mgmt/domain_xml.h"
 
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mgmt/domain_parse.h"
 #include "mgmt/units.h"
 #include "mgmt/uuid.h"
-#include "mgmt/xml.h"
-#include "vm/domain.h"
-#include "vm/vm.h"
 
 #define MEMORY_MAX (8ULL << 40) /* well within what a guest's addresses can name */
 
 static_assert(XML_TEXT_MAX >= DOMAIN_CMDLINE_MAX, "a command line is one element's text");
 
-struct builder {
-	struct domain *d;
-	bool have_uuid;
-	bool have_initrd, have_cmdline, have_kernel;
-	u64 unit;    /* of the memory size being read */
-	u64 current; /* currentMemory in bytes; 0: absent */
-	u32 current_line;
-	s32 port;  /* of the serial port being read; -1: not given */
-	u32 ports; /* serial ports that were named, as bits */
-	bool console;
-};
-
-static struct domain *domain(struct xml *x)
+struct domain_builder *domain_builder(struct xml *x)
 {
-	return ((struct builder *)xml_ctx(x))->d;
+	return xml_ctx(x);
+}
+
+struct domain *domain_of(struct xml *x)
+{
+	return domain_builder(x)->d;
 }
 
 /* Values that say what is so anyway. */
 
-static int only(struct xml *x, const char *value, const char *expected)
+int domain_only(struct xml *x, const char *value, const char *expected)
 {
 	return strcmp(value, expected) ? xml_bad_value(x, value) : 0;
 }
 
 static int only_pty(struct xml *x, const char *value)
 {
-	return only(x, value, "pty");
+	return domain_only(x, value, "pty");
 }
 
 static int only_isa_serial(struct xml *x, const char *value)
 {
-	return only(x, value, "isa-serial");
+	return domain_only(x, value, "isa-serial");
 }
 
 static int only_serial(struct xml *x, const char *value)
 {
-	return only(x, value, "serial");
+	return domain_only(x, value, "serial");
 }
 
 static int only_flat(struct xml *x, const char *value)
 {
-	return only(x, value, "flat");
-}
-
-static int only_static(struct xml *x, const char *value)
-{
-	return only(x, value, "static");
+	return domain_only(x, value, "flat");
 }
 
 static int only_hvm(struct xml *x, const char *value)
 {
-	return only(x, value, "hvm");
+	return domain_only(x, value, "hvm");
 }
 
 static int only_x86_64(struct xml *x, const char *value)
 {
-	return only(x, value, "x86_64");
+	return domain_only(x, value, "x86_64");
 }
 
 static int domain_type(struct xml *x, const char *value)
@@ -99,22 +86,41 @@ static int set_name(struct xml *x, const char *text)
 {
 	if (!name_ok(text))
 		return xml_bad_value(x, text);
-	return xml_copy(x, text, domain(x)->name, sizeof(domain(x)->name));
+	return xml_copy(x, text, domain_of(x)->name, sizeof(domain_of(x)->name));
 }
 
 static int set_uuid(struct xml *x, const char *text)
 {
-	struct builder *b = xml_ctx(x);
+	struct domain_builder *b = domain_builder(x);
 
 	b->have_uuid = true;
 	return uuid_parse(text, b->d->uuid) ? xml_bad_value(x, text) : 0;
 }
 
-/* Memory and CPUs. */
+/* One line, as libvirt has it. */
+static int set_title(struct xml *x, const char *text)
+{
+	if (strchr(text, '\n'))
+		return xml_bad_value(x, text);
+	return xml_copy(x, text, domain_of(x)->title, sizeof(domain_of(x)->title));
+}
+
+static int set_description(struct xml *x, const char *text)
+{
+	return xml_copy(x, text, domain_of(x)->description, sizeof(domain_of(x)->description));
+}
+
+static int begin_metadata(struct xml *x)
+{
+	xml_keep(x, domain_of(x)->metadata, sizeof(domain_of(x)->metadata));
+	return 0;
+}
+
+/* Memory. */
 
 static int begin_memory(struct xml *x)
 {
-	((struct builder *)xml_ctx(x))->unit = KIB;
+	domain_builder(x)->unit = KIB;
 	return 0;
 }
 
@@ -122,13 +128,13 @@ static int set_unit(struct xml *x, const char *value)
 {
 	u64 unit = unit_bytes(value);
 
-	((struct builder *)xml_ctx(x))->unit = unit;
+	domain_builder(x)->unit = unit;
 	return unit ? 0 : xml_bad_value(x, value);
 }
 
 static int read_memory(struct xml *x, const char *text, u64 *out)
 {
-	u64 unit = ((struct builder *)xml_ctx(x))->unit, n;
+	u64 unit = domain_builder(x)->unit, n;
 
 	if (str_to_u64(text, &n) || !n || n > MEMORY_MAX / unit)
 		return xml_bad_value(x, text);
@@ -138,38 +144,15 @@ static int read_memory(struct xml *x, const char *text, u64 *out)
 
 static int set_memory(struct xml *x, const char *text)
 {
-	return read_memory(x, text, &domain(x)->memory);
+	return read_memory(x, text, &domain_of(x)->memory);
 }
 
 static int set_current_memory(struct xml *x, const char *text)
 {
-	struct builder *b = xml_ctx(x);
+	struct domain_builder *b = domain_builder(x);
 
 	b->current_line = xml_line(x);
 	return read_memory(x, text, &b->current);
-}
-
-static int set_vcpus(struct xml *x, const char *text)
-{
-	domain(x)->vcpus = 1;
-	return only(x, text, "1");
-}
-
-static int set_cpu_mode(struct xml *x, const char *value)
-{
-	static const char *const modes[] = { "host-passthrough", "host-model" };
-	int i = xml_choice(x, value, modes, ARRAY_LEN(modes));
-
-	return MIN(i, 0);
-}
-
-/* How far libvirt compares the CPU that it asked for; here it is the host's own. */
-static int set_cpu_check(struct xml *x, const char *value)
-{
-	static const char *const checks[] = { "none", "partial" };
-	int i = xml_choice(x, value, checks, ARRAY_LEN(checks));
-
-	return MIN(i, 0);
 }
 
 /* What is booted. */
@@ -191,31 +174,31 @@ static int set_machine(struct xml *x, const char *value)
 
 static int set_loader(struct xml *x, const char *text)
 {
-	domain(x)->loader = LOADER_FLAT;
-	return xml_copy(x, text, domain(x)->kernel, sizeof(domain(x)->kernel));
+	domain_of(x)->loader = LOADER_FLAT;
+	return xml_copy(x, text, domain_of(x)->kernel, sizeof(domain_of(x)->kernel));
 }
 
 static int set_kernel(struct xml *x, const char *text)
 {
-	((struct builder *)xml_ctx(x))->have_kernel = true;
-	return xml_copy(x, text, domain(x)->kernel, sizeof(domain(x)->kernel));
+	domain_builder(x)->have_kernel = true;
+	return xml_copy(x, text, domain_of(x)->kernel, sizeof(domain_of(x)->kernel));
 }
 
 static int set_initrd(struct xml *x, const char *text)
 {
-	((struct builder *)xml_ctx(x))->have_initrd = true;
-	return xml_copy(x, text, domain(x)->initrd, sizeof(domain(x)->initrd));
+	domain_builder(x)->have_initrd = true;
+	return xml_copy(x, text, domain_of(x)->initrd, sizeof(domain_of(x)->initrd));
 }
 
 static int set_cmdline(struct xml *x, const char *text)
 {
-	((struct builder *)xml_ctx(x))->have_cmdline = true;
-	return xml_copy(x, text, domain(x)->cmdline, sizeof(domain(x)->cmdline));
+	domain_builder(x)->have_cmdline = true;
+	return xml_copy(x, text, domain_of(x)->cmdline, sizeof(domain_of(x)->cmdline));
 }
 
 static int end_os(struct xml *x)
 {
-	const struct builder *b = xml_ctx(x);
+	const struct domain_builder *b = domain_builder(x);
 	const char *what = b->have_kernel  ? "kernel" :
 			   b->have_initrd  ? "initrd" :
 			   b->have_cmdline ? "cmdline" :
@@ -223,46 +206,22 @@ static int end_os(struct xml *x)
 
 	if (b->d->loader == LOADER_FLAT && what)
 		return xml_fail(x, "<%s> together with <loader> is not supported", what);
-	if (b->d->loader == LOADER_LINUX && !b->have_kernel)
+	if (b->d->loader == LOADER_KERNEL && !b->have_kernel)
 		return xml_fail(x, "<os> lacks <kernel>");
 	return 0;
 }
 
-/* Features, clock, actions. */
+/* Actions. */
 
-static int begin_acpi(struct xml *x)
-{
-	domain(x)->acpi = true;
-	return 0;
-}
-
-static int begin_apic(struct xml *x)
-{
-	domain(x)->apic = true;
-	return 0;
-}
-
-static int set_clock(struct xml *x, const char *value)
-{
-	static const char *const offsets[] = {
-		[CLOCK_UTC] = "utc", [CLOCK_LOCALTIME] = "localtime"
-	};
-	int i = xml_choice(x, value, offsets, ARRAY_LEN(offsets));
-
-	if (i < 0)
-		return i;
-	domain(x)->clock = (enum domain_clock)i;
-	return 0;
-}
+const char *const domain_action_names[3] = {
+	[ACTION_DESTROY] = "destroy",
+	[ACTION_RESTART] = "restart",
+	[ACTION_PRESERVE] = "preserve",
+};
 
 static int set_action(struct xml *x, const char *text, enum domain_action *out)
 {
-	static const char *const actions[] = {
-		[ACTION_DESTROY] = "destroy",
-		[ACTION_RESTART] = "restart",
-		[ACTION_PRESERVE] = "preserve",
-	};
-	int i = xml_choice(x, text, actions, ARRAY_LEN(actions));
+	int i = xml_choice(x, text, domain_action_names, ARRAY_LEN(domain_action_names));
 
 	if (i < 0)
 		return i;
@@ -272,24 +231,24 @@ static int set_action(struct xml *x, const char *text, enum domain_action *out)
 
 static int set_on_poweroff(struct xml *x, const char *text)
 {
-	return set_action(x, text, &domain(x)->on_poweroff);
+	return set_action(x, text, &domain_of(x)->on_poweroff);
 }
 
 static int set_on_reboot(struct xml *x, const char *text)
 {
-	return set_action(x, text, &domain(x)->on_reboot);
+	return set_action(x, text, &domain_of(x)->on_reboot);
 }
 
 static int set_on_crash(struct xml *x, const char *text)
 {
-	return set_action(x, text, &domain(x)->on_crash);
+	return set_action(x, text, &domain_of(x)->on_crash);
 }
 
 /* Devices. */
 
 static int begin_serial(struct xml *x)
 {
-	((struct builder *)xml_ctx(x))->port = -1;
+	domain_builder(x)->port = -1;
 	return 0;
 }
 
@@ -299,12 +258,12 @@ static int set_port(struct xml *x, const char *value)
 
 	if (str_to_u64(value, &port) || port >= VM_MAX_SERIALS)
 		return xml_bad_value(x, value);
-	((struct builder *)xml_ctx(x))->port = (s32)port;
+	domain_builder(x)->port = (s32)port;
 	return 0;
 }
 
 /* The lowest port that no element named so far. */
-static s32 free_port(const struct builder *b)
+static s32 free_port(const struct domain_builder *b)
 {
 	s32 port = 0;
 
@@ -315,7 +274,7 @@ static s32 free_port(const struct builder *b)
 
 static int end_serial(struct xml *x)
 {
-	struct builder *b = xml_ctx(x);
+	struct domain_builder *b = domain_builder(x);
 	s32 port = b->port >= 0 ? b->port : free_port(b);
 
 	if (port >= VM_MAX_SERIALS)
@@ -329,7 +288,7 @@ static int end_serial(struct xml *x)
 /* The console is another name of the first serial port. */
 static int end_console(struct xml *x)
 {
-	struct builder *b = xml_ctx(x);
+	struct domain_builder *b = domain_builder(x);
 
 	if (b->port > 0)
 		return xml_fail(x, "<console> with port %d is not supported", b->port);
@@ -339,7 +298,7 @@ static int end_console(struct xml *x)
 
 static int end_devices(struct xml *x)
 {
-	struct builder *b = xml_ctx(x);
+	struct domain_builder *b = domain_builder(x);
 
 	if (b->console)
 		b->ports |= 1;
@@ -351,27 +310,24 @@ static int end_devices(struct xml *x)
 
 static int end_domain(struct xml *x)
 {
-	struct builder *b = xml_ctx(x);
+	struct domain_builder *b = domain_builder(x);
 
 	if (b->current && b->current != b->d->memory)
 		return xml_fail_at(x, b->current_line,
 				   "<currentMemory> other than <memory> is not supported");
 	if (!b->have_uuid)
 		uuid_from_name(b->d->name, b->d->uuid);
-	return 0;
+	return domain_check_pins(x);
 }
 
 /* The tables, from the leaves to the root. */
-
-#define ATTRS(...)    ((const struct xml_attr[]){ __VA_ARGS__, { .name = NULL } })
-#define CHILDREN(...) ((const struct xml_element[]){ __VA_ARGS__, { .name = NULL } })
 
 static const struct xml_element os_children[] = {
 	{ .name = "type",
 	  .flags = XML_REQUIRED,
 	  .text = only_hvm,
-	  .attrs = ATTRS({ "arch", only_x86_64, false }, { "machine", set_machine, false }) },
-	{ .name = "loader", .text = set_loader, .attrs = ATTRS({ "type", only_flat, true }) },
+	  .attrs = XML_ATTRS({ "arch", only_x86_64, false }, { "machine", set_machine, false }) },
+	{ .name = "loader", .text = set_loader, .attrs = XML_ATTRS({ "type", only_flat, true }) },
 	{ .name = "kernel", .text = set_kernel },
 	{ .name = "initrd", .text = set_initrd },
 	{ .name = "cmdline", .text = set_cmdline },
@@ -380,27 +336,27 @@ static const struct xml_element os_children[] = {
 
 static const struct xml_element serial_children[] = {
 	{ .name = "target",
-	  .attrs = ATTRS({ "port", set_port, false }, { "type", only_isa_serial, false }),
-	  .children = CHILDREN(
-		  { .name = "model", .attrs = ATTRS({ "name", only_isa_serial, true }) }) },
+	  .attrs = XML_ATTRS({ "port", set_port, false }, { "type", only_isa_serial, false }),
+	  .children = XML_CHILDREN(
+		  { .name = "model", .attrs = XML_ATTRS({ "name", only_isa_serial, true }) }) },
 	{ .name = NULL },
 };
 
 static const struct xml_element console_children[] = {
 	{ .name = "target",
-	  .attrs = ATTRS({ "port", set_port, false }, { "type", only_serial, false }) },
+	  .attrs = XML_ATTRS({ "port", set_port, false }, { "type", only_serial, false }) },
 	{ .name = NULL },
 };
 
 static const struct xml_element device_children[] = {
 	{ .name = "serial",
 	  .flags = XML_MANY,
-	  .attrs = ATTRS({ "type", only_pty, true }),
+	  .attrs = XML_ATTRS({ "type", only_pty, true }),
 	  .children = serial_children,
 	  .begin = begin_serial,
 	  .end = end_serial },
 	{ .name = "console",
-	  .attrs = ATTRS({ "type", only_pty, true }),
+	  .attrs = XML_ATTRS({ "type", only_pty, true }),
 	  .children = console_children,
 	  .begin = begin_serial,
 	  .end = end_console },
@@ -410,26 +366,24 @@ static const struct xml_element device_children[] = {
 static const struct xml_element domain_children[] = {
 	{ .name = "name", .flags = XML_REQUIRED, .text = set_name },
 	{ .name = "uuid", .text = set_uuid },
-	{ .name = "title", .flags = XML_ANY_TEXT },
-	{ .name = "description", .flags = XML_ANY_TEXT },
-	{ .name = "metadata", .flags = XML_ANY_CONTENT },
+	{ .name = "title", .flags = XML_MAY_BE_EMPTY, .text = set_title },
+	{ .name = "description", .flags = XML_MAY_BE_EMPTY, .text = set_description },
+	{ .name = "metadata", .flags = XML_ANY_CONTENT, .begin = begin_metadata },
 	{ .name = "memory",
 	  .flags = XML_REQUIRED,
-	  .attrs = ATTRS({ "unit", set_unit, false }),
+	  .attrs = XML_ATTRS({ "unit", set_unit, false }),
 	  .begin = begin_memory,
 	  .text = set_memory },
 	{ .name = "currentMemory",
-	  .attrs = ATTRS({ "unit", set_unit, false }),
+	  .attrs = XML_ATTRS({ "unit", set_unit, false }),
 	  .begin = begin_memory,
 	  .text = set_current_memory },
-	{ .name = "vcpu", .attrs = ATTRS({ "placement", only_static, false }), .text = set_vcpus },
+	{ .name = "vcpu", .attrs = domain_vcpu_attrs, .text = domain_set_vcpus },
+	{ .name = "cputune", .children = domain_cputune },
 	{ .name = "os", .flags = XML_REQUIRED, .children = os_children, .end = end_os },
-	{ .name = "features",
-	  .children = CHILDREN({ .name = "acpi", .begin = begin_acpi },
-			       { .name = "apic", .begin = begin_apic }, { .name = "pae" }) },
-	{ .name = "cpu",
-	  .attrs = ATTRS({ "mode", set_cpu_mode, true }, { "check", set_cpu_check, false }) },
-	{ .name = "clock", .attrs = ATTRS({ "offset", set_clock, true }) },
+	{ .name = "features", .children = domain_feature_elements },
+	{ .name = "cpu", .attrs = domain_cpu_attrs },
+	{ .name = "clock", .attrs = domain_clock_attrs, .end = domain_end_clock },
 	{ .name = "on_poweroff", .text = set_on_poweroff },
 	{ .name = "on_reboot", .text = set_on_reboot },
 	{ .name = "on_crash", .text = set_on_crash },
@@ -439,7 +393,7 @@ static const struct xml_element domain_children[] = {
 
 static const struct xml_element domain_element = {
 	.name = "domain",
-	.attrs = ATTRS({ "type", domain_type, true }),
+	.attrs = XML_ATTRS({ "type", domain_type, true }),
 	.children = domain_children,
 	.end = end_domain,
 };
@@ -447,7 +401,7 @@ static const struct xml_element domain_element = {
 int domain_parse(const char *file, const u8 *data, size_t len, struct domain *out, char *err,
 		 size_t errlen)
 {
-	struct builder b = { .d = out };
+	struct domain_builder b = { .d = out };
 
 	memset(out, 0, sizeof(*out));
 	out->vcpus = 1;

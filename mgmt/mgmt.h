@@ -4,10 +4,5 @@
  */
 #pragma once
 
-struct vm;
-
 /* Starts the manager, then every domain of the boot set. In a thread; once, after vm_init(). */
 void mgmt_init(void);
-
-/* For vm_init(): does what the domain's configuration says for the end of its guest. */
-void mgmt_vm_stopped(struct vm *vm);

@@ -1,7 +1,8 @@
 /*
- * Serial ports' output: drained from the character devices' rings by the manager, so that a guest waits
- * for nobody but, in follow mode, for the host's console. Followed output is shown in whole lines and in
- * printable characters only: a guest sends no control sequences to the terminal, and cannot fake a line.
+ * Serial ports' output: drained from the character devices' rings into the scroll-backs by the manager,
+ * and shown from there in small portions, in turn, as far as the console has room. A guest waits for
+ * nobody unless it is shown. Followed output is shown in whole lines and in printable characters only: a
+ * guest sends no control sequences to the terminal, and cannot fake a line.
  */
 #include "mgmt/serial.h"
 
@@ -12,21 +13,24 @@
 #include "core/log.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
+#include "lib/errno.h"
 #include "lib/fmt.h"
+#include "lib/list.h"
 #include "lib/string.h"
 #include "mgmt/domains.h"
+#include "mgmt/follow.h"
 #include "mgmt/manager.h"
-#include "mgmt/shell.h"
 #include "mm/heap.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
 #define SCROLLBACK_SIZE (64 * KIB)
+#define RING_SIZE       (SCROLLBACK_SIZE + 16 * KIB) /* and what comes while that is shown */
 #define PIECE_SIZE      512u
-#define PARTIAL_NS      200000000ULL /* after so long an unfinished line is shown */
-#define LOOK_NS         2000000ULL /* while a guest writes it is looked at so often, without being asked */
-#define LINE_SIZE       1024u /* of a followed line with its prefix; longer ones are broken up */
-#define SHOWN_MAX       4u    /* characters that show one byte */
+#define SHOWN_BEHIND                                                                               \
+	1024u        /* of what is shown so much is taken ahead; the rest waits at the guest */
+#define QUANTUM 256u /* one port's turn at the console; 22 ms at 115200 baud */
+#define LOOK_NS 2000000ULL /* while a guest writes it is looked at so often, without being asked */
 
 /* How a guest that writes gets the manager to look, without waking it for every byte. */
 enum attention {
@@ -36,25 +40,76 @@ enum attention {
 };
 
 struct serial {
-	struct vm *vm; /* const, as are the next four */
+	struct list node; /* of serials */
+	struct vm *vm;    /* const, as are the next three */
 	u32 port;
 	struct chardev *dev;
 	bool follow;
-	u8 *scrollback; /* NULL: there was no memory for it */
-	u32 attention;  /* atomic, enum attention */
-	u32 ended;      /* atomic: the guest has ended, and somebody waits in serial_sync() */
+	u32 attention; /* atomic, enum attention */
 	/* The manager's: */
-	u64 written; /* bytes ever put into scrollback */
-	u64 last_ns; /* when the guest last added to an unfinished line */
-	u32 prefix;  /* bytes of line that are its prefix */
-	u32 len;
-	char line[LINE_SIZE];
+	u64 written;    /* bytes ever put into the ring */
+	u64 shown;      /* of them; all, where nobody looks */
+	u64 replay_end; /* what lies before was there when somebody attached */
+	u64 marked;     /* written at the last mark */
+	u64 held_ns;    /* since when it waits for the console; 0: it does not */
+	struct serial_counts counts;
+	struct follow lines;
+	u8 ring[RING_SIZE];
 };
 
-static struct serial *serials[DOMAINS_MAX * VM_MAX_SERIALS]; /* const once the manager runs */
-static u32 count;
-static struct serial *attached; /* the manager's */
-static struct thread *waiter;   /* in serial_sync() */
+/* What another thread wants done with a VM's ports. On its stack, until it is done. */
+struct request {
+	struct list node; /* of requests */
+	const struct vm *vm;
+	bool remove; /* else: all that was written shall be moved on */
+	bool done;   /* lock */
+	struct thread *thread;
+};
+
+/*
+ * The lists. Anyone adds at their ends; only the manager takes out and turns, so it may stand on an
+ * entry without the lock.
+ */
+static struct spinlock lock = SPINLOCK_INIT(RANK_CHARDEV, "serials");
+static struct list serials = LIST_INIT(serials);
+static struct list requests = LIST_INIT(requests);
+
+/* The manager's: */
+static struct serial *attached;
+
+/* The entry behind node, or NULL at the list's end. */
+static struct list *list_next(const struct list *head, const struct list *node)
+{
+	struct list *next;
+
+	spin_lock(&lock);
+	next = node->next;
+	spin_unlock(&lock);
+	return next == head ? NULL : next;
+}
+
+static struct serial *next_serial(const struct serial *s)
+{
+	struct list *node = list_next(&serials, s ? &s->node : &serials);
+
+	return node ? list_entry(node, struct serial, node) : NULL;
+}
+
+static struct request *next_request(const struct request *r)
+{
+	struct list *node = list_next(&requests, r ? &r->node : &requests);
+
+	return node ? list_entry(node, struct request, node) : NULL;
+}
+
+struct serial *serial_find(const struct vm *vm, u32 port)
+{
+	struct serial *s = NULL;
+
+	while ((s = next_serial(s)) && (s->vm != vm || s->port != port))
+		;
+	return s;
+}
 
 static void guest_wrote(void *ctx)
 {
@@ -74,7 +129,7 @@ static void guest_wrote(void *ctx)
 		manager_wake();
 }
 
-static void guest_has_input(void *ctx)
+static void guest_has_news(void *ctx)
 {
 	vm_request(ctx, 0, REQ_CHARDEV);
 }
@@ -94,151 +149,289 @@ static struct serial *serial_make(struct vm *vm, u32 port)
 	s->port = port;
 	s->dev = &vm->serial[port];
 	s->follow = followed(vm);
-	s->scrollback = kalloc(SCROLLBACK_SIZE);
-	s->prefix =
-		(u32)(port ? snprintf(s->line, sizeof(s->line), "[%s:%u] ", vm->cfg.name, port) :
-			     snprintf(s->line, sizeof(s->line), "[%s] ", vm->cfg.name));
-	s->len = s->prefix;
+	follow_init(&s->lines, vm->cfg.name, port);
 	s->dev->guest_ctx = vm;
-	s->dev->guest_notify = guest_has_input;
+	s->dev->guest_notify = guest_has_news;
 	s->dev->host_ctx = s;
 	s->dev->host_notify = guest_wrote;
 	return s;
 }
 
-void serial_add(struct vm *vm)
+static void serial_free(struct serial *s)
 {
-	for (u32 port = 0; port < vm->cfg.serials; port++) {
-		struct serial *s = serial_make(vm, port);
-
-		if (s)
-			serials[count++] = s;
-		if (!s || !s->scrollback)
-			log_error("domain %s: no memory for %s serial port %u", vm->cfg.name,
-				  s ? "the scroll-back of" : "", port);
-	}
+	s->dev->host_notify = NULL;
+	s->dev->guest_notify = NULL;
+	kfree(s);
 }
 
-struct serial *serial_find(const struct vm *vm, u32 port)
+int serial_add(struct vm *vm)
 {
-	for (u32 i = 0; i < count; i++) {
-		if (serials[i]->vm == vm && serials[i]->port == port)
-			return serials[i];
+	struct serial *made[VM_MAX_SERIALS];
+	u32 n;
+
+	for (n = 0; n < vm->cfg.serials; n++) {
+		made[n] = serial_make(vm, n);
+		if (!made[n])
+			goto fail;
 	}
-	return NULL;
+	spin_lock(&lock);
+	for (u32 i = 0; i < n; i++)
+		list_add_tail(&serials, &made[i]->node);
+	spin_unlock(&lock);
+	return 0;
+fail:
+	while (n--)
+		serial_free(made[n]);
+	return -ENOMEM;
 }
 
-static void scrollback_put(struct serial *s, const u8 *data, size_t n)
-{
-	size_t at = s->written % SCROLLBACK_SIZE, first = MIN(n, SCROLLBACK_SIZE - at);
+/* --- from the guest into the scroll-back --- */
 
-	if (!s->scrollback)
-		return;
-	memcpy(s->scrollback + at, data, first);
-	memcpy(s->scrollback, data + first, n - first);
+static void scrollback_put(struct serial *s, const void *data, size_t n)
+{
+	size_t at = s->written % RING_SIZE, first = MIN(n, RING_SIZE - at);
+
+	memcpy(s->ring + at, data, first);
+	memcpy(s->ring, (const u8 *)data + first, n - first);
 	s->written += n;
 }
 
-static void line_end(struct serial *s)
+static bool watched(const struct serial *s)
 {
-	s->line[s->len] = '\n';
-	shell_hide();
-	console_write(s->line, s->len + 1);
-	s->len = s->prefix;
+	return s == attached || s->follow;
 }
 
-/* Adds a byte to the line: as it is, as ^X or as \xNN. */
-static void line_add(struct serial *s, u8 byte)
+/* How much may be taken from the guest now. What has not been shown is not overwritten. */
+static size_t appetite(const struct serial *s)
 {
-	char shown[SHOWN_MAX + 1];
-	int n;
+	u64 behind = s->written - s->shown;
 
-	if (byte == '\n') {
-		line_end(s);
-		return;
-	}
-	if (byte == '\r')
-		return;
-	if ((byte >= ' ' && byte <= '~') || byte == '\t')
-		n = snprintf(shown, sizeof(shown), "%c", byte);
-	else if (byte < 0x80)
-		n = snprintf(shown, sizeof(shown), "^%c", byte ^ 0x40);
-	else
-		n = snprintf(shown, sizeof(shown), "\\x%02x", byte);
-	memcpy(s->line + s->len, shown, (size_t)n);
-	s->len += (u32)n;
-	if (s->len + SHOWN_MAX + 1 > LINE_SIZE)
-		line_end(s);
-}
-
-/* As it is, but for the CR of CR LF: the console's driver adds one. */
-static void show_raw(const u8 *data, size_t n)
-{
-	while (n) {
-		const u8 *cr = memchr(data, '\r', n);
-		size_t skip = cr && cr + 1 < data + n && cr[1] == '\n', part;
-
-		part = cr ? (size_t)(cr + 1 - data) : n;
-		console_write((const char *)data, part - skip);
-		data += part;
-		n -= part;
-	}
-}
-
-static void show(struct serial *s, const u8 *data, size_t n)
-{
-	if (s == attached) {
-		show_raw(data, n);
-		return;
-	}
-	if (!s->follow)
-		return;
-	for (size_t i = 0; i < n; i++)
-		line_add(s, data[i]);
-	s->last_ns = clock_ns();
+	if (s->shown < s->replay_end)
+		return MIN(PIECE_SIZE, RING_SIZE - behind);
+	return behind < SHOWN_BEHIND ? PIECE_SIZE : 0;
 }
 
 /* Moves one piece; true: there may be more. */
 static bool drain(struct serial *s)
 {
 	u8 piece[PIECE_SIZE];
-	size_t n = chardev_host_read(s->dev, piece, sizeof(piece));
+	size_t most = appetite(s), n;
 
+	if (!most)
+		return false;
+	n = chardev_host_read(s->dev, piece, most);
 	if (n)
 		atomic_store_relaxed(&s->attention, ATTENTION_SOON);
 	else if (atomic_xchg(&s->attention, ATTENTION_NONE)) /* pairs with guest_wrote() */
 		return true; /* look once more: a byte that came before this woke nobody */
 	scrollback_put(s, piece, n);
-	show(s, piece, n);
-	return n == sizeof(piece);
+	s->counts.from_guest += n;
+	if (!watched(s))
+		s->shown = s->written;
+	return n == most;
 }
 
-/* Nobody writes any more. */
-static void finish(struct serial *s)
+/* --- from the scroll-back to the console --- */
+
+static void show_lines(struct serial *s, size_t most)
 {
-	while (drain(s) || atomic_load_relaxed(&s->attention))
+	while (s->shown < s->written && follow_collected() < most)
+		follow_add(&s->lines, s->ring[s->shown++ % RING_SIZE]);
+	follow_flush();
+}
+
+static void show_bytes(struct serial *s, size_t most)
+{
+	size_t at = s->shown % RING_SIZE, n = MIN(s->written - s->shown, RING_SIZE - at);
+
+	n = MIN(n, most);
+	console_write_bytes((const char *)s->ring + at, n);
+	s->shown += n;
+}
+
+/* Has it shown a portion? */
+static bool show(struct serial *s)
+{
+	u32 room = MIN(console_guest_room(), QUANTUM);
+	u64 now = clock_ns();
+
+	if (s->shown == s->written)
+		return false;
+	if (!room) {
+		s->counts.held += !s->held_ns;
+		s->held_ns = s->held_ns ? s->held_ns : now;
+		return false;
+	}
+	if (s->held_ns)
+		s->counts.longest_ns = MAX(s->counts.longest_ns, now - s->held_ns);
+	s->held_ns = 0;
+	if (s == attached)
+		show_bytes(s, room);
+	else
+		show_lines(s, room);
+	return true;
+}
+
+/* Who had a turn goes to the list's end: who found no room is the first the next time. */
+static bool show_all(void)
+{
+	struct serial *s = next_serial(NULL), *next;
+	u32 ports = 0;
+	bool any = false;
+
+	for (struct serial *p = s; p; p = next_serial(p))
+		ports++;
+	for (; s && ports--; s = next) {
+		next = next_serial(s);
+		if (!show(s))
+			continue;
+		any = true;
+		spin_lock(&lock);
+		list_del(&s->node);
+		list_add_tail(&serials, &s->node);
+		spin_unlock(&lock);
+	}
+	return any;
+}
+
+/* --- requests of other threads --- */
+
+static void request(struct vm *vm, bool remove)
+{
+	struct request r = { .vm = vm, .remove = remove, .thread = thread_current() };
+	bool done;
+
+	spin_lock(&lock);
+	list_add_tail(&requests, &r.node);
+	spin_unlock(&lock);
+	manager_wake();
+	for (;;) {
+		spin_lock(&lock);
+		done = r.done;
+		spin_unlock(&lock);
+		if (done)
+			break;
+		thread_block();
+	}
+}
+
+/* With the lock, so that the request's thread, and with it the request, stays until we let it go. */
+static void request_finish(struct request *r)
+{
+	spin_lock(&lock);
+	list_del(&r->node);
+	r->done = true;
+	thread_wake(r->thread);
+	spin_unlock(&lock);
+}
+
+/* Nobody writes to it any more: true when all has been moved on. */
+static bool settled(struct serial *s)
+{
+	if (atomic_load_relaxed(&s->attention) || s->shown != s->written)
+		return false;
+	follow_finish(&s->lines);
+	return true;
+}
+
+/* The end of a run: what the guest left unread is not for its next one. */
+static void mark(struct serial *s)
+{
+	const char *line_break =
+		s->ring[(s->written + RING_SIZE - 1) % RING_SIZE] == '\n' ? "" : "\r\n";
+	char text[sizeof(s->vm->stop_text) + sizeof(s->vm->cfg.name) + 32];
+	u8 rest[PIECE_SIZE];
+	int n;
+
+	while (chardev_guest_read(s->dev, rest, sizeof(rest)))
 		;
-	if (s->len > s->prefix)
-		line_end(s);
-	/* Release: who waits sees it all printed. Pairs with the load in serial_sync(). */
-	atomic_store_release(&s->ended, 0);
-	thread_wake(waiter);
+	if (s->written == s->marked)
+		return;
+	n = snprintf(text, sizeof(text), "%s--- domain %s: %s ---\r\n", line_break, s->vm->cfg.name,
+		     s->vm->stop_text);
+	scrollback_put(s, text, MIN((size_t)n, sizeof(text) - 1));
+	s->marked = s->written;
+	if (s != attached)
+		s->shown = s->written; /* who follows sees the log say it */
+}
+
+static bool all_settled(const struct vm *vm)
+{
+	bool all = true;
+
+	for (struct serial *s = next_serial(NULL); s; s = next_serial(s))
+		all &= s->vm != vm || settled(s);
+	for (struct serial *s = next_serial(NULL); all && s; s = next_serial(s)) {
+		if (s->vm == vm)
+			mark(s);
+	}
+	return all;
+}
+
+static void remove_all(const struct vm *vm)
+{
+	for (struct serial *s = next_serial(NULL), *next; s; s = next) {
+		next = next_serial(s);
+		if (s->vm != vm)
+			continue;
+		if (s == attached)
+			attached = NULL;
+		spin_lock(&lock);
+		list_del(&s->node);
+		spin_unlock(&lock);
+		serial_free(s);
+	}
+}
+
+static void serve_requests(void)
+{
+	for (struct request *r = next_request(NULL), *next; r; r = next) {
+		next = next_request(r);
+		if (r->remove)
+			remove_all(r->vm);
+		if (r->remove || all_settled(r->vm))
+			request_finish(r);
+	}
+}
+
+void serial_remove(struct vm *vm)
+{
+	if (manager_is_me())
+		remove_all(vm);
+	else
+		request(vm, true);
+}
+
+void serial_sync(struct vm *vm)
+{
+	request(vm, false);
+}
+
+/* --- the manager --- */
+
+static bool drain_all(void)
+{
+	bool any = false;
+
+	for (struct serial *s = next_serial(NULL); s; s = next_serial(s))
+		any |= drain(s);
+	return any;
 }
 
 bool serial_poll(void)
 {
-	u64 now = clock_ns();
-	bool any = false;
+	bool any = drain_all();
+	u64 now;
 
-	for (u32 i = 0; i < count; i++) {
-		struct serial *s = serials[i];
-
-		any |= drain(s);
-		if (s->len > s->prefix && now >= s->last_ns + PARTIAL_NS)
-			line_end(s);
-		if (atomic_load_acquire(&s->ended)) /* pairs with serial_sync() */
-			finish(s);
+	any |= show_all();
+	now = clock_ns();
+	for (struct serial *s = next_serial(NULL); s; s = next_serial(s)) {
+		/* Not what is unfinished because the rest of it waits for the console. */
+		if (s->shown == s->written && now >= follow_deadline(&s->lines))
+			follow_finish(&s->lines);
+		log_limit_report(&s->vm->log);
 	}
+	serve_requests();
 	return any;
 }
 
@@ -246,47 +439,58 @@ u64 serial_deadline(void)
 {
 	u64 deadline = ~0ULL;
 
-	for (u32 i = 0; i < count; i++) {
-		const struct serial *s = serials[i];
-
-		if (atomic_load_relaxed(&s->attention))
+	for (struct serial *s = next_serial(NULL); s; s = next_serial(s)) {
+		if (atomic_load_relaxed(&s->attention) || s->shown != s->written)
 			deadline = MIN(deadline, clock_ns() + LOOK_NS);
-		if (s->len > s->prefix)
-			deadline = MIN(deadline, s->last_ns + PARTIAL_NS);
+		deadline = MIN(deadline, follow_deadline(&s->lines));
+		if (atomic_load_relaxed(&s->vm->log.left_out))
+			deadline = MIN(deadline, clock_ns() + LOG_LIMIT_NS);
 	}
 	return deadline;
 }
 
-void serial_sync(struct vm *vm)
+static void detach(void)
 {
-	waiter = thread_current();
-	for (u32 port = 0; port < vm->cfg.serials; port++) {
-		struct serial *s = serial_find(vm, port);
+	struct serial *s = attached;
 
-		if (!s)
-			continue;
-		/* Release: with it the manager sees waiter. Pairs with the load in serial_poll(). */
-		atomic_store_release(&s->ended, 1);
-		manager_wake();
-		while (atomic_load_acquire(&s->ended)) /* pairs with finish() */
-			thread_block();
-	}
+	attached = NULL;
+	if (!s)
+		return;
+	/* What it showed by itself need not be followed. */
+	s->shown = s->follow ? MAX(s->shown, s->replay_end) : s->written;
+	s->replay_end = 0;
 }
 
 void serial_attach(struct serial *s)
 {
-	u64 kept, at;
-
+	detach();
 	attached = s;
-	if (!s || !s->scrollback)
+	if (!s)
 		return;
-	kept = MIN(s->written, (u64)SCROLLBACK_SIZE);
-	at = (s->written - kept) % SCROLLBACK_SIZE;
-	show_raw(s->scrollback + at, MIN(kept, SCROLLBACK_SIZE - at));
-	show_raw(s->scrollback, at);
+	follow_finish(&s->lines);
+	s->shown = s->written - MIN(s->written, (u64)SCROLLBACK_SIZE);
+	s->replay_end = s->written;
+}
+
+struct serial *serial_attached(void)
+{
+	return attached;
 }
 
 size_t serial_input(struct serial *s, const u8 *data, size_t n)
 {
-	return domain_active(s->vm) ? chardev_host_write(s->dev, data, n) : n;
+	if (!s || s != attached)
+		return n;
+	if (!domain_active(s->vm)) {
+		s->counts.ignored += n;
+		return n;
+	}
+	n = chardev_host_write(s->dev, data, n);
+	s->counts.to_guest += n;
+	return n;
+}
+
+void serial_counts(const struct serial *s, struct serial_counts *c)
+{
+	*c = s->counts;
 }

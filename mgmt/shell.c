@@ -1,6 +1,6 @@
 /*
- * The shell: a line of input with plain editing, then the command table. While it is attached to a
- * guest's serial port, input goes there instead.
+ * The shell's thread: keys to the line editor or to the guest that is attached, lines to the
+ * command table. A command may block; what is typed meanwhile waits.
  */
 #include "mgmt/shell.h"
 
@@ -9,48 +9,39 @@
 #include "core/cmdline.h"
 #include "core/console.h"
 #include "core/log.h"
+#include "core/panic.h"
 #include "core/thread.h"
+#include "lib/atomic.h"
 #include "lib/string.h"
 #include "mgmt/command.h"
-#include "mgmt/manager.h"
-#include "mgmt/serial.h"
+#include "mgmt/complete.h"
+#include "mgmt/hotkey.h"
+#include "mgmt/lineedit.h"
+#include "mgmt/session.h"
+#include "mgmt/shell_attach.h"
+#include "vm/vm.h"
 
-#define PROMPT     "plinth# "
-#define LINE_SIZE  256u
-#define LOOK_NS    200000000ULL /* how often the log is looked at while the prompt is shown */
-#define FULL_NS    10000000ULL  /* how soon a full guest is tried again */
-#define FULL_TRIES 50           /* so often; then what is typed is lost, as on a real line */
+#define PROMPT       "plinth# "
+#define FULL_NS      10000000ULL /* how soon a full queue of keys or console is tried again */
+#define BELL         "\a"
+#define CLEAR_SCREEN "\x1b[H\x1b[2J"
+#define CANCELLED    "^C"
 
-enum key {
-	KEY_CTRL_C = 0x03,
-	KEY_BACKSPACE = 0x08,
-	KEY_CTRL_U = 0x15,
-	KEY_ESCAPE = 0x1b,
-	KEY_CTRL_BRACKET = 0x1d,
-	KEY_DELETE = 0x7f,
-};
+static struct chardev typed;  /* from the console's thread to the shell's */
+static struct thread *thread; /* const once it runs */
 
-/* Swallows the sequences that cursor and function keys send (ECMA-48, "Control sequences"). */
-enum escape { ESC_NONE, ESC_STARTED, ESC_SEQUENCE };
-
-static struct chardev typed; /* from the console's thread to the manager's */
-
-/* The manager's: */
-static char line[LINE_SIZE];
-static u32 len;
-static bool started; /* there is a prompt: always, or since something was typed */
-static bool shown;   /* the prompt and line are the last thing on the screen */
-static u8 last;      /* the byte before */
-static enum escape escape;
-static u64 log_cursor;
-static struct serial *attached;
-static u64 full_until; /* when to try a full guest again; 0: it is not full */
-static u32 full_tries;
-
-static void print(const char *s)
-{
-	console_write(s, strlen(s));
-}
+/* The shell's thread's: */
+static struct history history;
+static struct lineedit editor;
+static struct line_view shown; /* the row, as the console has it */
+static const struct line_view empty;
+static struct completion found;
+static bool started;      /* there is a prompt: always, or since something was typed */
+static bool tab;          /* the key before was a Tab that left something open */
+static u32 switches;      /* so many Ctrl-A were typed in a row */
+static struct vm *wanted; /* what a command wants attached when it has ended; a reference */
+static u32 wanted_port;
+static bool wanted_next; /* Ctrl-A three times while a command ran */
 
 /* On the console's thread. */
 static void console_input(u8 byte)
@@ -62,180 +53,233 @@ static void console_input(u8 byte)
 static void typed_something(void *ctx)
 {
 	(void)ctx;
-	manager_wake();
+	thread_wake(thread);
 }
 
-void shell_start(void)
+/* Long output goes line by line as fast as the console sends it, so that others have their turn. */
+static void session_out(void *ctx, const char *s, size_t n)
 {
-	char word[8];
+	(void)ctx;
+	while (n) {
+		const char *lf = memchr(s, '\n', n);
+		size_t part = lf ? (size_t)(lf + 1 - s) : n;
 
-	chardev_init(&typed, "shell");
-	typed.host_notify = typed_something;
-	/* Where output is followed, the prompt waits for somebody who wants it. */
-	started = !cmdline_get("follow", word, sizeof(word));
-	log_info("shell: %s'help' lists the commands", started ? "" : "Enter brings the prompt, ");
-	console_set_input(console_input);
+		while (!console_room())
+			thread_block_until(clock_ns() + FULL_NS);
+		console_write(s, part);
+		s += part;
+		n -= part;
+	}
 }
 
-void shell_hide(void)
+/* True for the last of three Ctrl-A in a row. */
+static bool count_switch(u8 byte)
 {
-	if (shown)
-		print("\r\x1b[K");
-	shown = false;
+	switches = byte == KEY_CTRL_A ? switches + 1 : 0;
+	if (switches < HOTKEY_COUNT)
+		return false;
+	switches = 0;
+	return true;
 }
 
-void shell_show(void)
+static int session_key(void *ctx, u64 timeout_ns)
 {
-	if (shown || !started || attached)
+	u64 deadline = clock_ns() + timeout_ns;
+	u8 byte;
+
+	(void)ctx;
+	while (!chardev_host_read(&typed, &byte, 1)) {
+		if (clock_ns() >= deadline)
+			return -1;
+		thread_block_until(deadline);
+	}
+	if (count_switch(byte)) {
+		wanted_next = true;
+		return KEY_CTRL_C;
+	}
+	return byte;
+}
+
+static void session_attach(void *ctx, struct vm *vm, u32 port)
+{
+	(void)ctx;
+	vm_get(vm);
+	wanted = vm;
+	wanted_port = port;
+}
+
+static const struct session_ops ops = {
+	.write = session_out,
+	.key = session_key,
+	.attach = session_attach,
+};
+static const struct session session = { .ops = &ops };
+
+/*
+ * Brings the row up to date. Where it is on the screen, `first` goes before; cleared: it empties
+ * the screen.
+ */
+static void show_after(const char *first, bool cleared)
+{
+	char change[LINEEDIT_OUT_MAX + sizeof(CLEAR_SCREEN)], draw[LINEEDIT_OUT_MAX];
+	size_t before = strlen(first), n, len;
+	struct line_view view;
+
+	lineedit_view(&editor, &view);
+	memcpy(change, first, before);
+	n = lineedit_update(cleared ? &empty : &shown, &view, change + before);
+	len = lineedit_update(&empty, &view, draw);
+	console_type(change, before + n, draw, len);
+	shown = view;
+}
+
+static void show(void)
+{
+	show_after("", false);
+}
+
+/* The row stays above what follows. */
+static void leave_row(void)
+{
+	console_type_end(true);
+}
+
+/* Commands leave what they want to be done next. */
+static void follow_up(void)
+{
+	struct vm *vm = wanted;
+
+	wanted = NULL;
+	if (wanted_next) {
+		wanted_next = false;
+		if (vm)
+			vm_put(vm);
+		if (shell_attach_next())
+			return;
+	} else if (vm) {
+		shell_attach(vm, wanted_port);
 		return;
-	print(PROMPT);
-	console_write(line, len);
-	shown = true;
-}
-
-/* The console ends an unfinished line before it prints log lines: then ours has to be shown again. */
-static void look_at_log(void)
-{
-	char text[LOG_LINE_MAX];
-
-	while (log_read(&log_cursor, text))
-		shown = false;
+	}
+	show();
 }
 
 static void run_line(void)
 {
-	print("\n");
-	shown = false;
-	line[len] = '\0';
-	len = 0;
-	command_run(line);
+	char line[LINEEDIT_SIZE];
+
+	leave_row();
+	memcpy(line, editor.text, sizeof(line));
+	lineedit_reset(&editor);
+	(void)command_run(&session, line);
+	follow_up();
 }
 
-static void erase(u32 n)
+static void cancel(void)
 {
-	for (; n && len; n--, len--)
-		print("\b \b");
+	leave_row();
+	console_write(CANCELLED "\n", sizeof(CANCELLED));
+	lineedit_reset(&editor);
+	show();
 }
 
-static void edit(u8 byte)
+static void complete_word(void)
 {
-	switch (byte) {
-	case '\n':
-		if (last == '\r')
-			break;
-		/* fall through */
-	case '\r':
-		run_line();
-		break;
-	case KEY_BACKSPACE:
-	case KEY_DELETE:
-		erase(1);
-		break;
-	case KEY_CTRL_U:
-		erase(len);
-		break;
-	case KEY_CTRL_C:
-		print("^C\n");
-		shown = false;
-		len = 0;
-		break;
-	default:
-		if (byte < ' ' || byte > '~' || len == LINE_SIZE - 1)
-			break;
-		line[len++] = (char)byte;
-		console_write((const char *)&byte, 1);
+	char before[LINEEDIT_SIZE];
+	bool again = tab;
+
+	memcpy(before, editor.text, editor.cursor);
+	before[editor.cursor] = '\0';
+	complete(&found, before);
+	tab = found.count != 1;
+	lineedit_insert(&editor, found.insert);
+	if (found.count && tab && again && !found.insert[0]) {
+		leave_row();
+		complete_list(&found, &session);
 	}
+	show_after(tab ? BELL : "", false);
 }
 
-/* True: the byte belongs to an escape sequence. */
-static bool escaped(u8 byte)
-{
-	if (byte == KEY_ESCAPE)
-		escape = ESC_STARTED;
-	else if (escape == ESC_STARTED)
-		escape = byte == '[' || byte == 'O' ? ESC_SEQUENCE : ESC_NONE;
-	else if (escape == ESC_SEQUENCE && byte >= '@')
-		escape = ESC_NONE;
-	else
-		return escape != ESC_NONE;
-	return true;
-}
-
-static void prompt_byte(u8 byte)
+static void prompt_key(u8 byte)
 {
 	if (!started) {
 		started = true;
+		show();
 		if (byte == '\r' || byte == '\n') {
-			last = byte;
+			editor.last = byte;
 			return;
 		}
 	}
-	shell_show();
-	if (!escaped(byte))
-		edit(byte);
-	last = byte;
-}
-
-void shell_attach(struct serial *s)
-{
-	print("Ctrl-] leaves the console\n");
-	attached = s;
-	full_until = 0;
-	serial_attach(s);
-}
-
-static void detach(void)
-{
-	serial_attach(NULL);
-	attached = NULL;
-	last = 0;
-	print("\n");
-}
-
-/* False: the guest has no room now; the byte is kept. */
-static bool attached_byte(u8 byte)
-{
-	if (byte == KEY_CTRL_BRACKET) {
-		detach();
-		return true;
+	if (count_switch(byte)) {
+		console_type_end(false);
+		if (!shell_attach_next())
+			show();
+		return;
 	}
-	if (serial_input(attached, &byte, 1)) {
-		full_tries = 0;
-		return true;
+	tab &= byte == KEY_TAB;
+	switch (lineedit_key(&editor, byte)) {
+	case LINE_DONE:
+		run_line();
+		break;
+	case LINE_CANCEL:
+		cancel();
+		break;
+	case LINE_TAB:
+		complete_word();
+		break;
+	case LINE_CLEAR:
+		show_after(CLEAR_SCREEN, true);
+		break;
+	case LINE_MORE:
+		show();
 	}
-	if (full_tries == FULL_TRIES)
-		return true;
-	full_tries++;
-	full_until = clock_ns() + FULL_NS;
-	return false;
 }
 
-bool shell_poll(void)
+static void key(u8 byte)
 {
-	static u8 kept; /* a byte that the guest had no room for */
-	static bool have_kept;
-	bool any = false;
-
-	look_at_log();
-	if (full_until && clock_ns() < full_until)
-		return false;
-	full_until = 0;
-	while (have_kept || chardev_host_read(&typed, &kept, 1)) {
-		any = true;
-		have_kept = false;
-		if (!attached)
-			prompt_byte(kept);
-		else if (!attached_byte(kept))
-			have_kept = true;
-		if (have_kept)
-			return false;
+	if (!shell_attached()) {
+		prompt_key(byte);
+		return;
 	}
-	return any;
+	shell_attach_key(byte);
+	if (!shell_attached())
+		show();
 }
 
-u64 shell_deadline(void)
+static void shell_main(void *arg)
 {
-	if (full_until)
-		return full_until;
-	return shown ? clock_ns() + LOOK_NS : ~0ULL;
+	u8 byte;
+
+	(void)arg;
+	if (started)
+		show();
+	for (;;) {
+		while (chardev_host_read(&typed, &byte, 1))
+			key(byte);
+		if (shell_attached()) {
+			shell_attach_idle();
+			if (!shell_attached())
+				show();
+		}
+		thread_block_until(shell_attach_deadline());
+	}
+}
+
+void shell_start(void)
+{
+	static const struct thread_spec spec = {
+		.name = "shell", .fn = shell_main, .cpu = -1, .preemptible = true
+	};
+	char word[8];
+
+	chardev_init(&typed, "shell");
+	typed.host_notify = typed_something;
+	lineedit_init(&editor, PROMPT, &history);
+	/* Where output is followed, the prompt waits for somebody who wants it. */
+	started = !cmdline_get("follow", word, sizeof(word));
+	thread = thread_create(&spec);
+	if (!thread)
+		panic("no memory for the shell");
+	log_info("shell: %s'help' lists the commands", started ? "" : "Enter brings the prompt, ");
+	thread_start(thread);
+	console_set_input(console_input);
 }

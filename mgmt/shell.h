@@ -1,24 +1,8 @@
 /*
- * The shell on the host's console. Everything here is for the manager's thread.
+ * The shell on the host's console: a thread that edits a line, runs it by the command table, and
+ * passes keys on to the guest whose console is attached.
  */
 #pragma once
 
-#include "lib/types.h"
-
-struct serial;
-
-/* Takes the console's input and says how to use it. */
+/* Takes the console's input, starts the shell's thread and says how to use it. Once. */
 void shell_start(void);
-
-/* Handles what was typed; true: there was something. */
-bool shell_poll(void);
-
-/* When shell_poll() wants to be called though nobody woke the manager; ~0: not. */
-u64 shell_deadline(void);
-
-/* Takes the prompt and what was typed off the screen, and shows them again. */
-void shell_hide(void);
-void shell_show(void);
-
-/* From now on input goes to that serial port, until Ctrl-]. For commands. */
-void shell_attach(struct serial *s);

@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "mgmt/xml_out.h"
 
 #define SEEN_BITS    32
 #define DEPTH_MAX    32
@@ -34,8 +35,10 @@ struct xml {
 	const struct xml_element *root; /* a table of one */
 	const char *attr;               /* whose value is being set */
 	u32 elements;
-	u32 depth;   /* open elements that the tables know: the valid entries of stack */
-	u32 skipped; /* open elements in an XML_ANY_CONTENT one */
+	u32 depth;           /* open elements that the tables know: the valid entries of stack */
+	u32 inner;           /* open elements in an XML_ANY_CONTENT one */
+	bool tag_open;       /* the last start tag that was kept lacks its end */
+	struct xml_out kept; /* without a buffer: nobody wants the content */
 	struct frame stack[DEPTH_MAX];
 	size_t text_len;
 	char text[XML_TEXT_MAX + 1];
@@ -132,6 +135,85 @@ int xml_copy(struct xml *x, const char *value, char *dst, size_t size)
 			size - 1);
 }
 
+/* Content that is kept. */
+
+void xml_keep(struct xml *x, char *dst, size_t size)
+{
+	xml_out_start(&x->kept, dst, size);
+}
+
+/* Where text or an element follows in the one that was opened last. */
+static void close_tag(struct xml *x)
+{
+	if (x->tag_open)
+		xml_out_raw(&x->kept, ">", 1);
+	x->tag_open = false;
+}
+
+static void check_kept(struct xml *x)
+{
+	if (!xml_out_fits(&x->kept))
+		xml_fail(x, "the content of <%s> is longer than %zu bytes", top(x)->element->name,
+			 x->kept.size - 1);
+}
+
+static void keep_start(struct xml *x, const char *name, const char *const *atts)
+{
+	struct xml_out *o = &x->kept;
+
+	if (!o->buf)
+		return;
+	close_tag(x);
+	xml_out_fmt(o, "<%s", name);
+	for (; *atts; atts += 2) {
+		xml_out_fmt(o, " %s='", atts[0]);
+		xml_out_value(o, atts[1], strlen(atts[1]));
+		xml_out_raw(o, "'", 1);
+	}
+	x->tag_open = true;
+	check_kept(x);
+}
+
+static void keep_end(struct xml *x, const char *name)
+{
+	if (!x->kept.buf)
+		return;
+	if (x->tag_open)
+		xml_out_raw(&x->kept, "/>", 2);
+	else
+		xml_out_fmt(&x->kept, "</%s>", name);
+	x->tag_open = false;
+	check_kept(x);
+}
+
+/* Blanks at both ends do not count; a carriage return was written as a reference, on purpose. */
+static bool is_outer_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+static void keep_text(struct xml *x, const char *s, size_t n)
+{
+	if (!x->kept.buf)
+		return;
+	while (n && !x->kept.len && is_outer_blank(*s))
+		s++, n--;
+	if (!n)
+		return;
+	close_tag(x);
+	xml_out_text(&x->kept, s, n);
+	check_kept(x);
+}
+
+static void keep_finish(struct xml *x)
+{
+	struct xml_out *o = &x->kept;
+
+	while (o->len && is_outer_blank(o->buf[o->len - 1]))
+		o->buf[--o->len] = '\0';
+	*o = (struct xml_out){ .buf = NULL };
+}
+
 /* Opens an element that the tables know. */
 static int push(struct xml *x, const struct xml_element *e)
 {
@@ -224,6 +306,11 @@ static int set_attrs(struct xml *x, const struct xml_element *e, const char *con
 	return 0;
 }
 
+static bool in_any_content(struct xml *x)
+{
+	return x->depth && (top(x)->element->flags & XML_ANY_CONTENT);
+}
+
 /* After a failure expat may still call a handler or two. */
 static void start_element(void *data, const char *name, const char **atts)
 {
@@ -236,10 +323,12 @@ static void start_element(void *data, const char *name, const char **atts)
 		xml_fail_at(x, current_line(x), "more than %d elements", ELEMENTS_MAX);
 		return;
 	}
-	if (x->skipped || (x->depth && (top(x)->element->flags & XML_ANY_CONTENT))) {
-		if (x->depth + ++x->skipped > DEPTH_MAX)
+	if (in_any_content(x)) {
+		if (x->depth + ++x->inner > DEPTH_MAX)
 			xml_fail_at(x, current_line(x), "more than %d elements in one another",
 				    DEPTH_MAX);
+		else
+			keep_start(x, name, atts);
 		return;
 	}
 	e = enter(x, name);
@@ -258,11 +347,13 @@ static void character_data(void *data, const char *s, int len)
 	struct xml *x = data;
 	const struct xml_element *e;
 
-	if (x->failed || !x->depth || x->skipped)
+	if (x->failed || !x->depth)
 		return;
+	if (in_any_content(x)) {
+		keep_text(x, s, (size_t)len);
+		return;
+	}
 	e = top(x)->element;
-	if (e->flags & (XML_ANY_TEXT | XML_ANY_CONTENT))
-		return;
 	for (int i = 0; i < len; i++) {
 		if (!e->text && !is_blank(s[i])) {
 			xml_fail_at(x, current_line(x), "text in <%s> is not supported", e->name);
@@ -287,9 +378,9 @@ static int finish_text(struct xml *x, const struct xml_element *e)
 	while (x->text_len && is_blank(x->text[x->text_len - 1]))
 		x->text_len--;
 	x->text[x->text_len] = '\0';
-	if (!x->text_len)
-		return xml_fail(x, "<%s> is empty", e->name);
-	return e->text(x, x->text);
+	if (x->text_len)
+		return e->text(x, x->text);
+	return e->flags & XML_MAY_BE_EMPTY ? 0 : xml_fail(x, "<%s> is empty", e->name);
 }
 
 static int check_required(struct xml *x, const struct frame *f)
@@ -306,18 +397,31 @@ static void end_element(void *data, const char *name)
 	struct xml *x = data;
 	const struct xml_element *e;
 
-	(void)name; /* expat has seen that it is the open one's */
 	if (x->failed)
 		return;
-	if (x->skipped) {
-		x->skipped--;
+	if (x->inner) {
+		x->inner--;
+		keep_end(x, name);
 		return;
 	}
 	e = top(x)->element;
+	if (x->kept.buf)
+		keep_finish(x);
 	if (finish_text(x, e) || check_required(x, top(x)) || (e->end && e->end(x)))
 		return;
 	x->depth--;
 	x->text_len = 0;
+}
+
+static void comment(void *data, const char *text)
+{
+	struct xml *x = data;
+
+	if (x->failed || !x->kept.buf)
+		return;
+	close_tag(x);
+	xml_out_fmt(&x->kept, "<!--%s-->", text);
+	check_kept(x);
 }
 
 static void start_doctype(void *data, const char *name, const char *sysid, const char *pubid,
@@ -356,6 +460,7 @@ static int read_with(struct xml *x, const u8 *data, size_t len)
 	XML_SetUserData(x->parser, x);
 	XML_SetElementHandler(x->parser, start_element, end_element);
 	XML_SetCharacterDataHandler(x->parser, character_data);
+	XML_SetCommentHandler(x->parser, comment);
 	XML_SetStartDoctypeDeclHandler(x->parser, start_doctype);
 	XML_SetProcessingInstructionHandler(x->parser, processing_instruction);
 	/* Time is all the chance there is; a document can at worst cost time that its size bounds. */

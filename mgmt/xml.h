@@ -20,10 +20,10 @@ struct xml_attr {
 };
 
 enum xml_flags {
-	XML_REQUIRED = BIT(0),    /* its parent must have one */
-	XML_MANY = BIT(1),        /* may come more than once; else refused */
-	XML_ANY_TEXT = BIT(2),    /* any text, which nobody reads */
-	XML_ANY_CONTENT = BIT(3), /* whatever is in it is skipped */
+	XML_REQUIRED = BIT(0),     /* its parent must have one */
+	XML_MANY = BIT(1),         /* may come more than once; else refused */
+	XML_MAY_BE_EMPTY = BIT(2), /* its text; then it is as if it were not there */
+	XML_ANY_CONTENT = BIT(3),  /* whatever is in it; see xml_keep() */
 };
 
 struct xml_element {
@@ -60,6 +60,12 @@ int xml_bad_value(struct xml *x, const char *value);
 
 /* The index of value among the count names; refuses it and returns -EINVAL when it is none of them. */
 int xml_choice(struct xml *x, const char *value, const char *const *names, u32 count) __must_check;
+
+/*
+ * From begin() of an XML_ANY_CONTENT element: writes what is in it into dst of size bytes, in a form that
+ * stays the same when it is read and kept again; refuses what does not fit. dst lives until end().
+ */
+void xml_keep(struct xml *x, char *dst, size_t size);
 
 /* Copies value into dst of size bytes; refuses what does not fit. */
 int xml_copy(struct xml *x, const char *value, char *dst, size_t size) __must_check;

@@ -10,6 +10,7 @@
 #include "core/panic.h"
 #include "lib/errno.h"
 #include "mm/direct.h"
+#include "mm/fault.h"
 
 static struct granule *table; /* lock, but for the aux of the hypervisor's: page.c's lock */
 static u64 count;             /* const after granule_init() */
@@ -102,6 +103,8 @@ int granule_alloc(owner_t owner, u64 n, u64 align, paddr_t *out)
 
 	if (owner < OWNER_VM || !n || !align || (align & (align - 1)))
 		return -EINVAL;
+	if (fault_hits())
+		return -ENOMEM;
 	spin_lock(&lock);
 	first = find_highest(n, align);
 	if (first != count)

@@ -12,6 +12,7 @@
 #include "lib/bitmap.h"
 #include "lib/list.h"
 #include "lib/string.h"
+#include "mm/fault.h"
 #include "mm/heap_backing.h"
 #include "mm/page.h"
 
@@ -274,7 +275,7 @@ void *heap_alloc(struct heap *h, size_t size, size_t align)
 	void *p;
 
 	ASSERT(align <= PAGE_SIZE && !(align & (align - 1)));
-	if (!size || size > h->limit)
+	if (!size || size > h->limit || fault_hits())
 		return NULL;
 	if (bytes > DATA_PAGES * PAGE_SIZE)
 		return huge_alloc(h, size);
@@ -381,6 +382,11 @@ static struct heap kheap;
 void kheap_init(void)
 {
 	heap_init(&kheap, &kheap_backing, NULL, ~0ULL);
+}
+
+u64 kheap_used(void)
+{
+	return kheap.used;
 }
 
 void *kalloc(size_t size)

@@ -13,6 +13,8 @@ struct heap;
 /* The hypervisor's heap. Blocks of up to 2 MiB. */
 void *kalloc(size_t size) __must_check;
 void kfree(void *p);
+/* Bytes handed out of it now. */
+u64 kheap_used(void);
 
 /*
  * size bytes aligned to align (a power of two, at most 4096; 0: 16) from h; NULL when h is at its

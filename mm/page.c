@@ -11,6 +11,7 @@
 #include "lib/bitmap.h"
 #include "lib/list.h"
 #include "lib/string.h"
+#include "mm/fault.h"
 #include "mm/granule.h"
 #include "mm/memmap.h"
 #include "mm/pagepool.h"
@@ -185,6 +186,8 @@ void *page_alloc(u32 order)
 	void *p;
 
 	ASSERT(order <= PAGE_ORDER_MAX);
+	if (fault_hits())
+		return NULL;
 	if (order == PAGE_ORDER_MAX)
 		return whole_alloc();
 	do {

@@ -48,8 +48,10 @@ struct insn_seen {
 	u64 rip, cr3, cs_base; /* when it did; RIP is all ones: nothing here */
 	const void *where;     /* in the window */
 	u64 bytes, mask;       /* little endian, as many as it has */
+	const void *entry_at;  /* the page's entry in the guest's tables, in the window */
+	u64 entry;
 	u64 len;
-} __aligned(64); /* a shift instead of a multiplication */
+} __aligned(128); /* a shift instead of a multiplication */
 #define INSN_SEEN 8
 
 struct hvm_vm {

@@ -66,6 +66,7 @@ static void exit_npf(struct vcpu *v, struct vm_exit *e)
 	e->s2.write = c->exit_info1 & NPF_WRITE;
 	e->s2.fetch = c->exit_info1 & NPF_FETCH;
 	e->s2.table_walk = c->exit_info1 & NPF_TABLE_WALK;
+	e->s2.delivery = c->exit_int_info & EVENT_VALID;
 }
 
 /*

@@ -1,7 +1,7 @@
 /*
  * Length of the instruction that exits: next-RIP minus RIP where the CPU says so. Elsewhere it must be
- * decoded, and a few are remembered by where they are. What is remembered counts only while the same
- * bytes are still there: the same bytes that exit are the same instruction.
+ * decoded, and a few are remembered by where they are. What is remembered counts only while the page's
+ * entry is the same and the same bytes are still there: the same bytes that exit are the same instruction.
  */
 #pragma once
 
@@ -16,16 +16,19 @@ static __always_inline u8 svm_insn_seen(struct vcpu *v, const struct hvm_vcpu *s
 					const struct vmcb_save *b)
 {
 	const struct insn_seen *i = &s->seen[b->rip % INSN_SEEN];
-	u64 bytes;
-	bool read;
+	u64 bytes, entry;
 
 	if (unlikely(i->rip != b->rip) || unlikely(i->cr3 != b->cr3) ||
 	    unlikely(i->cs_base != b->cs.base))
 		return svm_insn_decode(v);
 	window_open();
-	read = window_load64(i->where, &bytes);
+	if (unlikely(!window_load64(i->where, &bytes)) ||
+	    unlikely(!window_load64(i->entry_at, &entry))) {
+		window_close();
+		return svm_insn_decode(v);
+	}
 	window_close();
-	if (unlikely(!read) || unlikely((bytes & i->mask) != i->bytes))
+	if (unlikely(((bytes & i->mask) ^ i->bytes) | (entry ^ i->entry)))
 		return svm_insn_decode(v);
 	return i->len;
 }

@@ -184,8 +184,13 @@ static void ioapic_state(struct vdev *dev, struct state *s)
 		return;
 	if (io->select > 0xff || (io->id & ~(u32)IOAPIC_ID_MASK) || io->lines >> IOAPIC_PINS)
 		state_reject(s, "register out of range");
-	for (u32 pin = 0; pin < IOAPIC_PINS; pin++)
-		io->rte[pin] &= RTE_WRITABLE | IOAPIC_RTE_REMOTE_IRR;
+	for (u32 pin = 0; pin < IOAPIC_PINS; pin++) {
+		u64 rte = io->rte[pin];
+
+		if ((rte & ~(RTE_WRITABLE | IOAPIC_RTE_REMOTE_IRR)) ||
+		    (rte & (IOAPIC_RTE_REMOTE_IRR | IOAPIC_RTE_LEVEL)) == IOAPIC_RTE_REMOTE_IRR)
+			state_reject(s, "redirection entry");
+	}
 }
 
 static const struct vdev_ops ops = {

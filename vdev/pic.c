@@ -242,14 +242,21 @@ static u8 read_register(const struct chip *c, bool data)
 	return c->read_isr ? c->isr : c->irr;
 }
 
+static u8 elcr_mask(u32 chip)
+{
+	return chip ? ELCR_SLAVE_MASK : ELCR_MASTER_MASK;
+}
+
 static void access_elcr(struct pic *p, struct io_access *a)
 {
 	struct chip *c = &p->chip[a->offset];
 
-	if (!a->write)
+	if (!a->write) {
 		a->value = c->elcr;
-	else
-		c->elcr = (u8)a->value & (a->offset ? ELCR_SLAVE_MASK : ELCR_MASTER_MASK);
+		return;
+	}
+	c->elcr = (u8)a->value & elcr_mask((u32)a->offset);
+	c->irr = (c->irr & ~c->elcr) | (c->lines & c->elcr);
 }
 
 static int pic_access(struct vdev *dev, u32 bank, struct io_access *a)
@@ -301,16 +308,27 @@ static void chip_state(struct chip *c, struct state *s)
 	state_bool(s, "poll", &c->poll);
 	state_bool(s, "special_mask", &c->special_mask);
 	state_bool(s, "auto_rotate", &c->auto_rotate);
-	if (s->loading && !s->error && (c->lowest > 7 || c->init_step > 4 || c->init_step == 1))
+	if (s->loading && !s->error &&
+	    (c->lowest > 7 || c->init_step > 4 || c->init_step == 1 || (c->base & 7)))
 		state_reject(s, "register out of range");
+}
+
+/* Of inputs that were made level-triggered, requests are the lines. */
+static void elcr_check(const struct chip *c, u32 chip, struct state *s)
+{
+	if ((c->elcr & ~elcr_mask(chip)) || ((c->irr ^ c->lines) & c->elcr))
+		state_reject(s, "elcr");
 }
 
 static void pic_state(struct vdev *dev, struct state *s)
 {
 	struct pic *p = pic_of(dev);
 
-	chip_state(&p->chip[0], s);
-	chip_state(&p->chip[1], s);
+	for (u32 i = 0; i < 2; i++) {
+		chip_state(&p->chip[i], s);
+		if (s->loading && !s->error)
+			elcr_check(&p->chip[i], i, s);
+	}
 	if (s->loading && !s->error)
 		update(p);
 }

@@ -13,6 +13,14 @@
 
 /* A guest that programs a shorter period gets its interrupts no faster than this. */
 #define PIT_MIN_PERIOD_NS 50000u
+/*
+ * Edges that came while the vCPU had no CPU are made up for, so many of them at most and this much faster
+ * than the others: guests count them, and Linux refuses a timer of which it sees too few at boot.
+ */
+#define PIT_OWED_MAX      250u
+#define PIT_OWED_SPEED    16u
+/* No period is longer than so many turns of the counter; those of odd BCD digits are longer than one. */
+#define HELD_TURNS        2u
 
 enum pit_bank { BANK_COUNTERS, BANK_PORT61 };
 
@@ -43,9 +51,15 @@ struct pit {
 	struct vdev dev;
 	struct pit_counter counters[PIT_COUNTERS];
 	u8 port61;
+	u64 edges; /* of counter 0 in a periodic mode: how many were signalled since its start */
 	struct vtimer timer;
 	struct irqline line;
 };
+
+static u32 counter_modulus(const struct pit_counter *c)
+{
+	return c->bcd ? 10000 : 0x10000;
+}
 
 static u32 counter_period(const struct pit_counter *c)
 {
@@ -53,9 +67,7 @@ static u32 counter_period(const struct pit_counter *c)
 
 	if (c->bcd)
 		n = (n >> 12) * 1000 + (n >> 8 & 0xf) * 100 + (n >> 4 & 0xf) * 10 + (n & 0xf);
-	if (n == 0)
-		n = c->bcd ? 10000 : 0x10000;
-	return n;
+	return n ? n : counter_modulus(c);
 }
 
 /* In these modes a low gate suspends counting; in the others it does not, or starts anew. */
@@ -83,8 +95,10 @@ static u64 counter_ticks(const struct pit *p, const struct pit_counter *c)
 	return c->held + ns_to_ticks(vm_time_ns(p->dev.vm) - c->start_ns, PIT_HZ);
 }
 
-static void counter_start(const struct pit *p, struct pit_counter *c)
+static void counter_start(struct pit *p, struct pit_counter *c)
 {
+	if (c == &p->counters[0])
+		p->edges = 0;
 	c->loaded = true;
 	c->active = c->initial;
 	c->null_count = false;
@@ -95,7 +109,7 @@ static void counter_start(const struct pit *p, struct pit_counter *c)
 /* The counting element, as a binary number. */
 static u32 counter_value(const struct pit *p, const struct pit_counter *c)
 {
-	u32 n = counter_period(c), modulus = c->bcd ? 10000 : 0x10000;
+	u32 n = counter_period(c), modulus = counter_modulus(c);
 	u64 ticks = counter_ticks(p, c);
 
 	if (!c->loaded || (is_periodic(c) && !c->gate))
@@ -154,9 +168,17 @@ static void irq_update(struct pit *p)
 	vtimer_cancel(&p->timer);
 	if (!c->loaded)
 		return;
-	if (is_periodic(c))
+	if (is_periodic(c)) {
+		u64 due = ticks / n;
+
+		p->edges = MAX(p->edges, due - MIN(due, PIT_OWED_MAX));
+		if (p->edges < due) {
+			vtimer_arm(&p->timer, now + MAX(ticks_to_ns(n, PIT_HZ) / PIT_OWED_SPEED,
+							PIT_MIN_PERIOD_NS));
+			return;
+		}
 		edge = ticks - ticks % n + n;
-	else if (c->mode == PIT_MODE_SOFT_STROBE)
+	} else if (c->mode == PIT_MODE_SOFT_STROBE)
 		edge = n + 1; /* high again after one tick */
 	if (ticks < edge)
 		vtimer_arm(&p->timer, MAX(c->start_ns + ticks_to_ns(edge - c->held, PIT_HZ),
@@ -169,6 +191,7 @@ static void timer_fired(struct vtimer *t)
 
 	irqline_set(p->dev.vm, &p->line, false);
 	irqline_set(p->dev.vm, &p->line, true);
+	p->edges++;
 	irq_update(p);
 }
 
@@ -278,7 +301,10 @@ static void gate_set(struct pit *p, struct pit_counter *c, bool gate)
 	if (gate == c->gate)
 		return;
 	if (gate_suspends(c)) {
-		c->held = counter_ticks(p, c);
+		u64 ticks = counter_ticks(p, c), turn = counter_modulus(c);
+
+		/* Behind its period the count repeats: it need not grow. */
+		c->held = ticks < HELD_TURNS * turn ? ticks : ticks % turn + HELD_TURNS * turn;
 		c->start_ns = vm_time_ns(p->dev.vm);
 	}
 	c->gate = gate;
@@ -365,7 +391,7 @@ static void counter_state(struct pit *p, struct pit_counter *c, struct state *s)
 		state_reject(s, "rw");
 	if (c->latch > LATCH_BOTH)
 		state_reject(s, "latch");
-	if (c->held >> 50)
+	if (c->held >= (HELD_TURNS + 1) * counter_modulus(c))
 		state_reject(s, "held");
 	if (is_periodic(c) && (c->initial == 1 || c->active == 1))
 		state_reject(s, "initial");
@@ -380,6 +406,7 @@ static void pit_state(struct vdev *dev, struct state *s)
 	for (u32 i = 0; i < PIT_COUNTERS; i++)
 		counter_state(p, &p->counters[i], s);
 	state_u8(s, "port61", &p->port61);
+	state_u64(s, "edges", &p->edges);
 	if (p->port61 & ~PORT61_WRITABLE)
 		state_reject(s, "port61");
 	if (s->loading && !state_result(s)) {

@@ -6,6 +6,7 @@
 #include "lib/date.h"
 #include "lib/errno.h"
 #include "lib/hw/rtc.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "vdev/irqline.h"
 #include "vdev/ticks.h"
@@ -319,16 +320,28 @@ static void cmos_set(struct rtc *r, u32 reg, u64 value, u32 bytes)
 		r->cmos[reg + i] = (u8)(v >> 8 * i);
 }
 
+/* Plinth knows no time zone: local time is that of its clock. */
+static s64 seconds_at_start(const struct domain *cfg)
+{
+	switch (cfg->clock) {
+	case CLOCK_ABSOLUTE:
+		return cfg->clock_s;
+	case CLOCK_VARIABLE:
+		return (s64)clock_wall_s() + cfg->clock_s;
+	default:
+		return (s64)clock_wall_s();
+	}
+}
+
 /* What the battery keeps over resets: time and memory. */
-static void cmos_init(struct rtc *r)
+static void cmos_init(struct rtc *r, const struct domain *cfg)
 {
 	u64 low = vm_low_ram(r->dev.vm), high = vm_high_ram(r->dev.vm);
 	u64 ext = low > MIB ? low - MIB : 0;
 
 	r->base_ns = vm_time_ns(r->dev.vm);
 	r->synced_ns = r->base_ns;
-	r->base_s = (s64)
-		clock_wall_s(); /* Plinth knows no time zone: local time is that of its clock */
+	r->base_s = seconds_at_start(cfg);
 	r->cmos[RTC_REG_A] = RTC_A_DV_32K | 6;
 	r->cmos[RTC_REG_B] = RTC_B_24H;
 	r->cmos[RTC_REG_D] = RTC_D_VRT;
@@ -353,29 +366,46 @@ static void rtc_reset(struct vdev *dev)
 	irq_update(r);
 }
 
+/* Register C is what irq_update() makes it, and updates are not announced in A. */
+static bool cmos_valid(const u8 *cmos)
+{
+	u8 flags = cmos[RTC_REG_C];
+	u8 irqf = cmos[RTC_REG_B] & flags & RTC_FLAGS ? RTC_C_IRQF : 0;
+
+	return flags == ((flags & RTC_FLAGS) | irqf) && !(cmos[RTC_REG_A] & RTC_A_UIP);
+}
+
+/* What comes goes to copies first: a reset keeps time and memory. */
 static void rtc_state(struct vdev *dev, struct state *s)
 {
 	struct rtc *r = container_of(dev, struct rtc, dev);
-	u64 base_s = (u64)r->base_s;
+	u8 cmos[RTC_CMOS_SIZE];
+	u64 base_s, base_ns;
 
+	if (!s->loading) {
+		flags_sync(r);
+		irq_update(r);
+	}
+	memcpy(cmos, r->cmos, sizeof(cmos));
+	base_s = (u64)r->base_s;
+	base_ns = r->base_ns;
 	state_u8(s, "index", &r->index);
-	state_bytes(s, "cmos", r->cmos, sizeof(r->cmos));
+	state_bytes(s, "cmos", cmos, sizeof(cmos));
 	state_u64(s, "seconds", &base_s);
-	state_moment(s, dev, "base", &r->base_ns);
-	state_moment(s, dev, "synced", &r->synced_ns);
+	state_moment(s, dev, "base", &base_ns);
 	if (r->index & ~RTC_INDEX_MASK)
 		state_reject(s, "index");
-	if (r->cmos[RTC_REG_A] & RTC_A_UIP)
+	if (!cmos_valid(cmos))
 		state_reject(s, "cmos");
 	if ((s64)base_s < DATE_MIN_SECONDS || (s64)base_s > DATE_MAX_SECONDS)
 		state_reject(s, "seconds");
-	if ((r->synced_ns - r->base_ns) >> 63)
-		state_reject(s, "synced");
 	if (!s->loading || state_result(s))
 		return;
+	memcpy(r->cmos, cmos, sizeof(cmos));
 	r->base_s = (s64)base_s;
+	r->base_ns = base_ns;
+	r->synced_ns = vm_time_ns(dev->vm);
 	irqline_renew(&r->line);
-	flags_sync(r);
 	irq_update(r);
 }
 
@@ -390,12 +420,11 @@ int rtc_create(struct vm *vm, const struct domain *cfg)
 {
 	struct rtc *r = heap_alloc(vm->heap, sizeof(*r), 0);
 
-	(void)cfg;
 	if (!r)
 		return -ENOMEM;
 	vdev_add(vm, &r->dev, &rtc_ops, 0, RANK_VDEV);
 	r->line.gsi = RTC_IRQ;
 	vtimer_init_dev(&r->timer, &r->dev, timer_fired);
-	cmos_init(r);
+	cmos_init(r, cfg);
 	return iobus_claim(vm->bus, IO_PORT, RTC_INDEX_PORT, RTC_PORTS, &r->dev, rtc_io, 0);
 }

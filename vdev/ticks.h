@@ -23,17 +23,20 @@ static inline u64 ticks_to_ns(u64 ticks, u32 hz)
 	return ticks / hz * NS_PER_S + (ticks % hz * NS_PER_S + hz - 1) / hz;
 }
 
+/* 36 years. */
+#define MOMENT_AGE_MAX (BIT(60) - 1)
+
 /*
- * Saves or loads *moment, on vm_time_ns()'s scale and not in the future. Rejects an age over 146
- * years.
+ * Saves or loads *moment, on vm_time_ns()'s scale and not in the future. What is longer ago than
+ * MOMENT_AGE_MAX is saved as that; more is rejected.
  */
 static inline void state_moment(struct state *s, const struct vdev *dev, const char *name,
 				u64 *moment)
 {
-	u64 now = vm_time_ns(dev->vm), age = now - *moment;
+	u64 now = vm_time_ns(dev->vm), age = MIN(now - *moment, MOMENT_AGE_MAX);
 
 	state_u64(s, name, &age);
-	if (age >> 62)
+	if (age > MOMENT_AGE_MAX)
 		state_reject(s, name);
 	else if (s->loading)
 		*moment = now - age;

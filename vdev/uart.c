@@ -1,7 +1,8 @@
 /*
  * Up to four 16550A UARTs, one device: COM1 and COM3, COM2 and COM4 share an interrupt line. Bytes
  * come from and go to the VM's character devices as fast as either side takes them; line speed and
- * format are stored only. What finds no room waits in the transmit FIFO, with THRE low.
+ * format are stored only. What finds no room waits in the transmit FIFO, with THRE low, until the
+ * character device says that there is some.
  */
 #include "core/chardev.h"
 #include "lib/errno.h"
@@ -13,9 +14,6 @@
 #include "vm/iobus.h"
 #include "vm/state.h"
 #include "vm/vm.h"
-#include "vm/vtimer.h"
-
-#define TX_RETRY_NS 1000000u /* how soon a full character device is tried again */
 
 /* The peer is always there: carrier, data set ready, clear to send. */
 #define MSR_CONNECTED (UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)
@@ -50,7 +48,6 @@ struct uart {
 	u32 count; /* const */
 	struct uart_port ports[VM_MAX_SERIALS];
 	struct irqline lines[2];
-	struct vtimer retry; /* runs while a transmit FIFO waits for room */
 };
 
 static u32 fifo_size(const struct uart_port *p)
@@ -127,44 +124,45 @@ static void rx_fill(struct uart_port *p)
 	p->rx.count += (u8)chardev_guest_read(p->chardev, p->rx.data + p->rx.count, room);
 }
 
-static void tx_flush(struct uart *u, struct uart_port *p)
+static void tx_flush(struct uart_port *p)
 {
 	if (p->tx.count == 0)
 		return;
 	fifo_drop(&p->tx, chardev_guest_write(p->chardev, p->tx.data, p->tx.count));
 	if (p->tx.count == 0)
 		p->thre_pending = true;
-	else if (!u->retry.armed)
-		vtimer_arm(&u->retry, vm_time_ns(u->dev.vm) + TX_RETRY_NS);
 }
 
-static void retry_fired(struct vtimer *t)
+/* An overrun loses the new byte where the FIFO is on, else the one before ("Line Status Register"). */
+static void loop_byte(struct uart_port *p, u8 v)
 {
-	struct uart *u = container_of(t, struct uart, retry);
-
-	for (u32 i = 0; i < u->count; i++) {
-		tx_flush(u, &u->ports[i]);
-		irq_update(u, u->ports[i].line);
+	if (p->rx.count < fifo_size(p)) {
+		fifo_push(&p->rx, v);
+		return;
 	}
+	p->lsr |= UART_LSR_OE;
+	if (!(p->fcr & UART_FCR_ENABLE))
+		p->rx.data[0] = v;
 }
 
 static void thr_write(struct uart *u, struct uart_port *p, u8 v)
 {
+	/* The transmitter is busy for a moment: an edge-triggered line must see it. */
+	if (p->thre_pending) {
+		p->thre_pending = false;
+		irq_update(u, p->line);
+	}
 	if (p->mcr & UART_MCR_LOOP) {
-		if (p->rx.count < fifo_size(p))
-			fifo_push(&p->rx, v);
-		else
-			p->lsr |= UART_LSR_OE;
+		loop_byte(p, v);
 		p->thre_pending = true;
 		return;
 	}
-	p->thre_pending = false;
 	if (p->tx.count ==
 	    fifo_size(p)) /* written in spite of THRE: as hardware does, it overwrites */
 		p->tx.data[p->tx.count - 1] = v;
 	else
 		fifo_push(&p->tx, v);
-	tx_flush(u, p);
+	tx_flush(p);
 }
 
 static u8 rbr_read(struct uart_port *p)
@@ -296,14 +294,32 @@ static u8 reg_read(struct uart_port *p, u32 reg)
 	}
 }
 
+/* Wider accesses are so many byte accesses, lowest port first, as the ISA bus makes them. */
+static void wide_io(struct uart *u, struct uart_port *p, struct io_access *a)
+{
+	u64 value = 0;
+
+	for (u32 i = 0; i < a->size; i++) {
+		u32 reg = (u32)a->offset + i, shift = 8 * i;
+
+		if (a->write)
+			reg_write(u, p, reg, (u8)(a->value >> shift));
+		else
+			value |= (u64)reg_read(p, reg) << shift;
+		irq_update(u, p->line);
+	}
+	if (!a->write)
+		a->value = value;
+}
+
 static int uart_io(struct vdev *dev, u32 bank, struct io_access *a)
 {
 	struct uart *u = container_of(dev, struct uart, dev);
 	struct uart_port *p = &u->ports[bank];
 
-	if (a->size != 1)
-		return -ENOTSUP;
-	if (a->write)
+	if (unlikely(a->size != 1))
+		wide_io(u, p, a);
+	else if (a->write)
 		reg_write(u, p, (u32)a->offset, (u8)a->value);
 	else
 		a->value = reg_read(p, (u32)a->offset);
@@ -311,12 +327,14 @@ static int uart_io(struct vdev *dev, u32 bank, struct io_access *a)
 	return 0;
 }
 
+/* The host has put bytes into a character device, or made room in one. */
 static void uart_input(struct vdev *dev)
 {
 	struct uart *u = container_of(dev, struct uart, dev);
 
 	for (u32 i = 0; i < u->count; i++) {
 		rx_fill(&u->ports[i]);
+		tx_flush(&u->ports[i]);
 		irq_update(u, u->ports[i].line);
 	}
 }
@@ -334,7 +352,6 @@ static void uart_reset(struct vdev *dev)
 {
 	struct uart *u = container_of(dev, struct uart, dev);
 
-	vtimer_cancel(&u->retry);
 	for (u32 i = 0; i < u->count; i++)
 		u->ports[i] = (struct uart_port){
 			.dll = 1,
@@ -392,7 +409,7 @@ static void uart_state(struct vdev *dev, struct state *s)
 	if (s->loading && !state_result(s)) {
 		for (u32 i = 0; i < u->count; i++) {
 			rx_fill(&u->ports[i]);
-			tx_flush(u, &u->ports[i]);
+			tx_flush(&u->ports[i]);
 		}
 		irq_renew(u);
 	}
@@ -419,7 +436,6 @@ int uart_create(struct vm *vm, const struct domain *cfg)
 	vdev_add(vm, &u->dev, &uart_ops, 0, RANK_VDEV);
 	u->lines[0].gsi = UART_COM1_IRQ;
 	u->lines[1].gsi = UART_COM2_IRQ;
-	vtimer_init_dev(&u->retry, &u->dev, retry_fired);
 	for (u32 i = 0; i < u->count; i++) {
 		int err = iobus_claim(vm->bus, IO_PORT, places[i].port, UART_PORTS, &u->dev,
 				      uart_io, i);

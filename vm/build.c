@@ -12,6 +12,7 @@
 #include "mm/heap.h"
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
+#include "vm/keeper.h"
 #include "vm/lapic.h"
 #include "vm/lazy.h"
 #include "vm/loader.h"
@@ -27,29 +28,64 @@ static void switch_out(struct thread *t, struct thread *next)
 	(void)next;
 	if (port->vcpu)
 		hvm->put(port->vcpu);
+	/* Release: it has left guest mode. Pairs with the load in kicked(). */
+	atomic_store_release(&port->on_cpu, 0);
 }
 
 static void switch_in(struct thread *t)
 {
 	struct vcpu_port *port = t->data;
 
+	/* Before it looks at the second stage's generation, to enter. Pairs with build_kick_all(). */
+	atomic_xchg(&port->on_cpu, 1);
 	if (port->vcpu) {
 		lazy_load(port->vcpu);
 		hvm->load(port->vcpu);
 	}
 }
 
+static void detach(struct thread *t)
+{
+	(void)t; /* it is bound to this CPU, so what this CPU holds is its */
+	lazy_save();
+}
+
 const struct thread_ops build_vcpu_thread_ops = {
 	.switch_out = switch_out,
 	.switch_in = switch_in,
+	.detach = detach,
 };
+
+/* Whether the vCPU is outside of guest mode, or has entered with that generation. */
+static bool kicked(const struct vcpu_port *port, u64 generation)
+{
+	/* Acquire pairs with switch_out(), and with the run loop's store after its flush. */
+	return !atomic_load_acquire(&port->on_cpu) ||
+	       atomic_load_acquire(&port->s2_generation) == generation;
+}
 
 void build_kick_all(void *ctx)
 {
 	struct vm *vm = ctx;
+	const struct thread *self = thread_current();
+	u64 generation =
+		atomic_load_acquire(&vm->s2.generation); /* pairs with generation_raise() */
 
+	/* A vCPU that waits here is not in guest mode: others need not wait for it. */
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		if (vm->ports[i].thread == self)
+			atomic_store_release(&vm->ports[i].on_cpu, 0); /* pairs with kicked() */
+	}
+	/* The new generation before on_cpu is read; pairs with switch_in(). */
+	smp_mb();
 	for (u32 i = 0; i < vm->vcpu_count; i++)
 		vcpu_request(vm, i, REQ_FLUSH);
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		while (!kicked(&vm->ports[i], generation))
+			cpu_relax();
+		if (vm->ports[i].thread == self)
+			atomic_xchg(&vm->ports[i].on_cpu, 1); /* as in switch_in() */
+	}
 }
 
 /* Gives the vCPU's struct memory, an APIC and the backend's part; not on a CPU yet. */
@@ -137,8 +173,9 @@ void build_vcpu_main(void *arg)
 	} else if (err) {
 		vm_stop(vm, STOP_ERROR, "cannot be built: error %d", err);
 	} else {
-		/* Release: pairs with the acquire of whoever looks at the state. */
-		atomic_store_release(&vm->state, (u8)VM_RUNNING);
+		spin_lock(&vm->lock);
+		vm_set_state(vm, VM_RUNNING);
+		spin_unlock(&vm->lock);
 		log_info("domain %s: running", vm->cfg.name);
 		log_debug("domain %s: its TSC starts it at %llu", vm->cfg.name,
 			  (unsigned long long)(rdtsc() + port->vcpu->tsc_offset));

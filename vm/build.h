@@ -13,8 +13,8 @@ void build_vcpu_main(void *arg);
 /* Puts a vCPU on and off its CPU around thread switches. */
 extern const struct thread_ops build_vcpu_thread_ops;
 
-/* For struct s2: makes every vCPU leave guest mode; ctx is the struct vm. */
+/*
+ * For struct s2: returns when no vCPU is in guest mode with translations from before; ctx is the struct vm.
+ * With no lock held. From a thread of the VM's, or while the VM is known to be there.
+ */
 void build_kick_all(void *ctx);
-
-/* From a vCPU's thread, last of all. vm/vm.c */
-void vm_thread_ended(struct vm *vm);

@@ -1,80 +1,87 @@
 /*
- * Calls on a vCPU's thread: one waits at a time; the caller sleeps until it is done.
+ * Calls on a vCPU's thread: they wait in a list; the callers sleep until they are done.
  */
 #include "vm/call.h"
 
-#include "core/clock.h"
+#include "core/panic.h"
 #include "core/thread.h"
-#include "lib/atomic.h"
 #include "lib/errno.h"
-#include "mm/heap.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define RECHECK_NS 10000000ull
-
 enum { CALL_WAITS, CALL_DONE, CALL_CANCELLED };
 
+/* On the caller's stack. */
+struct vcpu_call {
+	struct list node; /* in the port's calls; lock: the VM's, as for state */
+	void (*fn)(struct vcpu *v, void *arg);
+	void *arg;
+	struct thread *caller;
+	u32 state;
+};
+
+/* The VM's lock is held. c and its caller may be gone as soon as it is released. */
 static void finish(struct vcpu_call *c, u32 how)
 {
-	struct thread *caller = c->caller;
+	c->state = how;
+	thread_wake(c->caller);
+}
 
-	/* Release: pairs with the acquire in vcpu_call(); c may be gone from here on. */
-	atomic_store_release(&c->state, how);
-	thread_wake(caller);
+static struct vcpu_call *take(struct vcpu_port *port)
+{
+	struct vcpu_call *c;
+
+	if (list_empty(&port->calls))
+		return NULL;
+	c = list_entry(port->calls.next, struct vcpu_call, node);
+	list_del(&c->node);
+	return c;
 }
 
 void vcpu_call_serve(struct vcpu *v)
 {
-	struct vcpu_call *c = atomic_xchg(&v->port->call, NULL);
+	struct spinlock *lock = &v->vm->lock;
+	struct vcpu_call *c;
 
-	if (!c)
-		return;
-	c->fn(v, c->arg);
-	finish(c, CALL_DONE);
+	spin_lock(lock);
+	while ((c = take(v->port))) {
+		spin_unlock(lock);
+		c->fn(v, c->arg);
+		spin_lock(lock);
+		finish(c, CALL_DONE);
+	}
+	spin_unlock(lock);
 }
 
 void vcpu_call_cancel(struct vcpu_port *port)
 {
-	struct vcpu_call *c = atomic_xchg(&port->call, NULL);
+	struct vcpu_call *c;
 
-	if (c)
+	spin_lock(&port->vm->lock);
+	port->takes_calls = false;
+	while ((c = take(port)))
 		finish(c, CALL_CANCELLED);
-}
-
-static u32 wait(struct vcpu_call *c, struct vm *vm, struct vcpu_port *port)
-{
-	u32 state;
-
-	/* Acquire pairs with finish(). */
-	while ((state = atomic_load_acquire(&c->state)) == CALL_WAITS) {
-		/* Put in after the run loop had ended: nobody else will turn it away or wake us. */
-		if (atomic_load_acquire(&vm->state) != VM_RUNNING)
-			vcpu_call_cancel(port);
-		else
-			thread_block_until(clock_ns() + RECHECK_NS);
-	}
-	return state;
+	spin_unlock(&port->vm->lock);
 }
 
 int vcpu_call(struct vm *vm, u32 index, void (*fn)(struct vcpu *v, void *arg), void *arg)
 {
 	struct vcpu_port *port = &vm->ports[index];
-	struct vcpu_call *c, *none = NULL;
-	int err;
+	struct vcpu_call c = { .fn = fn, .arg = arg, .caller = thread_current() };
 
-	if (atomic_load_acquire(&vm->state) != VM_RUNNING) /* pairs with vm/build.c */
-		return -ENODEV;
-	c = kalloc(sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	*c = (struct vcpu_call){ .fn = fn, .arg = arg, .caller = thread_current() };
-	if (!atomic_cas(&port->call, &none, c)) {
-		kfree(c);
-		return -EBUSY;
+	ASSERT(!c.caller->aspace);
+	spin_lock(&vm->lock);
+	if (port->takes_calls) {
+		list_add_tail(&port->calls, &c.node);
+		vcpu_request(vm, index, REQ_CALL);
+	} else {
+		c.state = CALL_CANCELLED;
 	}
-	vcpu_request(vm, index, REQ_CALL);
-	err = wait(c, vm, port) == CALL_DONE ? 0 : -ENODEV;
-	kfree(c);
-	return err;
+	while (c.state == CALL_WAITS) {
+		spin_unlock(&vm->lock);
+		thread_block();
+		spin_lock(&vm->lock);
+	}
+	spin_unlock(&vm->lock);
+	return c.state == CALL_DONE ? 0 : -ENODEV;
 }

@@ -7,26 +7,20 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-struct thread;
 struct vcpu;
 struct vcpu_port;
 struct vm;
 
-struct vcpu_call {
-	void (*fn)(struct vcpu *v, void *arg);
-	void *arg;
-	struct thread *caller;
-	u32 state; /* atomic, enum in call.c */
-};
-
 /*
- * Runs fn(v, arg) on the thread of vCPU index and waits for its end. Not from that thread itself, nor
- * with a lock held. arg must not lie on the caller's stack, if that is in another VM's space.
- * -ENODEV: the VM does not run, or ended first; -EBUSY: another call waits there.
+ * Runs fn(v, arg) on the thread of vCPU index, outside of guest mode and also while it is paused, and waits
+ * for its end; several callers get their turns. While the VM starts it waits until that is done. For threads
+ * of the hypervisor's, whose stacks are mapped everywhere; with a reference to the VM and no lock held.
+ * -ENODEV: the VM is off, or its guest ended first.
  */
 int vcpu_call(struct vm *vm, u32 index, void (*fn)(struct vcpu *v, void *arg), void *arg)
 	__must_check;
 
-/* For the run loop: serves the call that waits, or turns it away because the VM ends. */
+/* For the run loop: serves the calls that wait. */
 void vcpu_call_serve(struct vcpu *v);
+/* Turns away those that wait and, until the VM's next start, all others. */
 void vcpu_call_cancel(struct vcpu_port *port);

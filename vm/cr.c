@@ -6,6 +6,7 @@
 #include "arch/msr.h"
 #include "lib/errno.h"
 #include "vm/cpuid.h"
+#include "vm/gmem.h"
 #include "vm/msr.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -18,6 +19,32 @@
 #define XCR0_X87 BIT(0)
 #define XCR0_SSE BIT(1)
 #define XCR0_AVX BIT(2)
+
+#define PDPTE_COUNT 4
+#define PDPTE_P     BIT(0)
+#define PDPTE_TABLE BITS(31, 5)               /* where CR3 has the table */
+#define PDPTE_LOW   (BITS(2, 1) | BITS(8, 5)) /* reserved */
+
+/* Changes after which PAE paging reads its four first entries anew (SDM vol. 3, "PDPTE Registers"). */
+#define CR0_PDPTES (CR0_PG | CR0_CD | CR0_NW)
+#define CR4_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+
+/* Whether PAE paging could begin with these: no present entry has a reserved bit. */
+static bool pdptes_valid(struct vcpu *v, u64 cr0, u64 cr4)
+{
+	u64 reserved = PDPTE_LOW | ~BITS(v->vm->cpuid->phys_bits - 1, 0);
+	u64 pdpte[PDPTE_COUNT];
+
+	if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || (v->regs.efer & EFER_LME))
+		return true;
+	if (gmem_read(v->vm, GPA(v->regs.cr3 & PDPTE_TABLE), pdpte, sizeof(pdpte)))
+		return true; /* outside of RAM nothing is present */
+	for (u32 i = 0; i < PDPTE_COUNT; i++) {
+		if ((pdpte[i] & PDPTE_P) && (pdpte[i] & reserved))
+			return false;
+	}
+	return true;
+}
 
 /* SDM vol. 3, "MOV--Move to/from Control Registers". */
 int cr0_write(struct vcpu *v, u64 value)
@@ -33,6 +60,8 @@ int cr0_write(struct vcpu *v, u64 value)
 		if (!(r->cr4 & CR4_PAE) || (r->seg[SEG_CS].attr & SEG_ATTR_L))
 			return -EINVAL;
 		r->efer |= EFER_LMA;
+	} else if (((value ^ r->cr0) & CR0_PDPTES) && !pdptes_valid(v, value, r->cr4)) {
+		return -EINVAL;
 	} else if (!(value & CR0_PG) && (r->cr0 & CR0_PG)) {
 		if ((r->efer & EFER_LMA) && (r->seg[SEG_CS].attr & SEG_ATTR_L))
 			return -EINVAL;
@@ -70,6 +99,8 @@ int cr4_write(struct vcpu *v, u64 value)
 		return -EINVAL;
 	if ((value & CR4_PCIDE) && !(r->cr4 & CR4_PCIDE) &&
 	    (!(r->efer & EFER_LMA) || (r->cr3 & BITS(11, 0))))
+		return -EINVAL;
+	if (((value ^ r->cr4) & CR4_PDPTES) && !pdptes_valid(v, r->cr0, value))
 		return -EINVAL;
 	r->cr4 = value;
 	vcpu_dirty(v, RG_CR);

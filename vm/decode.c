@@ -20,44 +20,67 @@ enum form {
 	FORM_GROUP3 = BIT(5), /* F6 and F7: an immediate for /0 and /1 alone */
 };
 
-#define ALU(op)                                                                                    \
-	[(op)] = FORM_MODRM, [(op) + 1] = FORM_MODRM, [(op) + 2] = FORM_MODRM,                     \
-	[(op) + 3] = FORM_MODRM
+#define MODRM FORM_MODRM
+#define IMM8  FORM_IMM8
+#define IMM   FORM_IMM
+#define MOFFS FORM_MOFFS
 
-static const u8 forms0[256] = {
-	ALU(0x00),
-	ALU(0x08),
-	ALU(0x10),
-	ALU(0x18),
-	ALU(0x20),
-	ALU(0x28),
-	ALU(0x30),
-	ALU(0x38),
-	[0x63] = FORM_MODRM,
-	[0x6c ... 0x6f] = FORM_NONE,
-	[0x80] = FORM_MODRM | FORM_IMM8,
-	[0x81] = FORM_MODRM | FORM_IMM,
-	[0x83] = FORM_MODRM | FORM_IMM8,
-	[0x84 ... 0x8b] = FORM_MODRM,
-	[0x90] = FORM_NONE,
-	[0xa0 ... 0xa3] = FORM_MOFFS,
-	[0xa4 ... 0xa5] = FORM_NONE,
-	[0xaa ... 0xad] = FORM_NONE,
-	[0xc6] = FORM_MODRM | FORM_IMM8,
-	[0xc7] = FORM_MODRM | FORM_IMM,
-	[0xe4 ... 0xe7] = FORM_IMM8,
-	[0xec ... 0xef] = FORM_NONE,
-	[0xf4] = FORM_NONE,
-	[0xf6] = FORM_MODRM | FORM_GROUP3,
-	[0xf7] = FORM_MODRM | FORM_GROUP3,
+/* What follows, and whom it is for: enum form and enum insn_op. */
+#define ROW(form, op) ((form) | (op) << 8)
+
+/* 00 to 3B: register to memory and memory to register, for each of eight operations. */
+#define ALU(op) [(op)...(op) + 3] = ROW(MODRM, OP_ALU)
+
+/* clang-format off */
+static const u16 forms0[256] = {
+	ALU(0x00), ALU(0x08), ALU(0x10), ALU(0x18), ALU(0x20), ALU(0x28), ALU(0x30), ALU(0x38),
+	[0x63] = ROW(MODRM, OP_LOAD),
+	[0x6c ... 0x6f] = ROW(FORM_NONE, OP_STRING),
+	[0x80] = ROW(MODRM | IMM8, OP_ALU_IMM),
+	[0x81] = ROW(MODRM | IMM, OP_ALU_IMM),
+	[0x82 ... 0x83] = ROW(MODRM | IMM8, OP_ALU_IMM),
+	[0x84 ... 0x85] = ROW(MODRM, OP_TEST),
+	[0x86 ... 0x87] = ROW(MODRM, OP_XCHG),
+	[0x88 ... 0x89] = ROW(MODRM, OP_STORE),
+	[0x8a ... 0x8b] = ROW(MODRM, OP_LOAD),
+	[0x8c] = ROW(MODRM, OP_STORE),
+	[0x8f] = ROW(MODRM, OP_POP),
+	[0x90] = ROW(FORM_NONE, OP_NONE),
+	[0xa0 ... 0xa1] = ROW(MOFFS, OP_LOAD),
+	[0xa2 ... 0xa3] = ROW(MOFFS, OP_STORE),
+	[0xa4 ... 0xa7] = ROW(FORM_NONE, OP_STRING),
+	[0xaa ... 0xaf] = ROW(FORM_NONE, OP_STRING),
+	[0xc6] = ROW(MODRM | IMM8, OP_STORE),
+	[0xc7] = ROW(MODRM | IMM, OP_STORE),
+	[0xe4 ... 0xe7] = ROW(IMM8, OP_NONE),
+	[0xec ... 0xef] = ROW(FORM_NONE, OP_NONE),
+	[0xf4] = ROW(FORM_NONE, OP_NONE),
+	[0xf6 ... 0xf7] = ROW(MODRM | FORM_GROUP3, OP_GROUP3),
+	[0xfe ... 0xff] = ROW(MODRM, OP_GROUP5),
 };
 
-static const u8 forms1[256] = {
-	[0x01] = FORM_MODRM,          [0x06] = FORM_NONE,  [0x08 ... 0x09] = FORM_NONE,
-	[0x0b] = FORM_NONE,           [0x20] = FORM_MODRM, [0x22] = FORM_MODRM,
-	[0x30 ... 0x33] = FORM_NONE,  [0xa2] = FORM_NONE,  [0xb6 ... 0xb7] = FORM_MODRM,
-	[0xbe ... 0xbf] = FORM_MODRM,
+static const u16 forms1[256] = {
+	[0x01] = ROW(MODRM, OP_NONE),
+	[0x06] = ROW(FORM_NONE, OP_NONE),
+	[0x08 ... 0x09] = ROW(FORM_NONE, OP_NONE),
+	[0x0b] = ROW(FORM_NONE, OP_NONE),
+	[0x20] = ROW(MODRM, OP_NONE),
+	[0x22] = ROW(MODRM, OP_NONE),
+	[0x30 ... 0x33] = ROW(FORM_NONE, OP_NONE),
+	[0xa2] = ROW(FORM_NONE, OP_NONE),
+	[0xa3] = ROW(MODRM, OP_BT),
+	[0xab] = ROW(MODRM, OP_BT),
+	[0xb0 ... 0xb1] = ROW(MODRM, OP_CMPXCHG),
+	[0xb3] = ROW(MODRM, OP_BT),
+	[0xb6 ... 0xb7] = ROW(MODRM, OP_LOAD),
+	[0xba] = ROW(MODRM | IMM8, OP_BT),
+	[0xbb] = ROW(MODRM, OP_BT),
+	[0xbe ... 0xbf] = ROW(MODRM, OP_LOAD),
+	[0xc0 ... 0xc1] = ROW(MODRM, OP_XADD),
+	[0xc3] = ROW(MODRM, OP_STORE),
+	[0xc7] = ROW(MODRM, OP_CMPXCHG8B),
 };
+/* clang-format on */
 
 struct cursor {
 	const u8 *bytes;
@@ -102,20 +125,15 @@ static __always_inline int take_u8(struct cursor *c, u8 *value)
 }
 
 /* True when b is a legacy prefix, which is then noted. */
-static bool prefix(struct insn *i, u8 b)
+static bool prefix(struct insn *i, u32 mode, u8 b)
 {
 	switch (b) {
 	case 0x26:
-		i->seg = SEG_ES;
-		return true;
 	case 0x2e:
-		i->seg = SEG_CS;
-		return true;
 	case 0x36:
-		i->seg = SEG_SS;
-		return true;
 	case 0x3e:
-		i->seg = SEG_DS;
+		if (mode != 64) /* 64-bit code has FS and GS alone; an earlier one of them stays */
+			i->seg = b >> 3 & 3;
 		return true;
 	case 0x64:
 		i->seg = SEG_FS;
@@ -148,7 +166,7 @@ static int decode_opcode(struct cursor *c, u32 mode, struct insn *i)
 	while (!err) {
 		bool rex = mode == 64 && (b & 0xf0) == 0x40;
 
-		if (!rex && !prefix(i, b))
+		if (!rex && !prefix(i, mode, b))
 			break;
 		i->rex = rex ? b : 0; /* it counts right before the opcode only */
 		err = take_u8(c, &b);
@@ -156,6 +174,10 @@ static int decode_opcode(struct cursor *c, u32 mode, struct insn *i)
 	if (!err && b == 0x0f) {
 		i->map = 1;
 		err = take_u8(c, &b);
+		if (!err && b == 0x38) {
+			i->map = 2;
+			err = take_u8(c, &b);
+		}
 	}
 	i->opcode = b;
 	return err;
@@ -235,9 +257,50 @@ static int decode_modrm(struct cursor *c, u32 mode, struct insn *i)
 	return i->addrsize == 2 ? address16(c, i) : address32(c, mode, i);
 }
 
+/* The row of an opcode; 0: unknown. */
+static u16 row_of(const struct insn *i, u32 mode)
+{
+	switch (i->map) {
+	case 0:
+		/* MOVSXD, else ARPL; 82 is 80, but not in 64-bit code. */
+		if (i->opcode == (mode == 64 ? 0x82 : 0x63))
+			return 0;
+		return forms0[i->opcode];
+	case 1:
+		return forms1[i->opcode];
+	default: /* with F2 it would be CRC32 */
+		return (i->opcode & 0xfe) == 0xf0 && i->rep != 0xf2 ? ROW(MODRM, OP_MOVBE) : 0;
+	}
+}
+
+/* Bytes of the memory operand. */
+static u8 memory_size(const struct insn *i)
+{
+	u8 size = i->opcode & 1 ? i->opsize : 1;
+
+	switch (i->op) {
+	case OP_LOAD:
+		if (i->map == 1) /* MOVZX, MOVSX */
+			return i->opcode & 1 ? 2 : 1;
+		return i->opcode == 0x63 ? MIN(i->opsize, 4) : size;
+	case OP_STORE:
+		return i->opcode == 0x8c && !i->map ? 2 : size; /* a selector */
+	case OP_BT:
+	case OP_MOVBE:
+		return i->opsize;
+	case OP_CMPXCHG8B:
+		return i->rex & REX_W ? 16 : 8;
+	case OP_STRING:
+		/* There are no ports of 8 bytes. */
+		return i->opcode < 0x70 ? MIN(size, 4) : size;
+	}
+	return size;
+}
+
 int insn_decode(const u8 *bytes, size_t n, u32 mode, struct insn *i)
 {
 	struct cursor c = { bytes, n, 0 };
+	u16 row;
 	u8 form;
 	int err;
 
@@ -246,11 +309,10 @@ int insn_decode(const u8 *bytes, size_t n, u32 mode, struct insn *i)
 	if (err)
 		return err;
 	sizes(mode, i);
-	form = (i->map ? forms1 : forms0)[i->opcode];
+	row = row_of(i, mode);
+	form = (u8)row;
 	if (form == FORM_UNKNOWN)
 		return -EINVAL;
-	if (i->opcode == 0x63 && mode != 64)
-		return -EINVAL; /* ARPL, not MOVSXD */
 	if (form & FORM_MODRM)
 		err = decode_modrm(&c, mode, i);
 	if (!err && (form & FORM_GROUP3) && (i->reg & 7) < 2)
@@ -264,6 +326,9 @@ int insn_decode(const u8 *bytes, size_t n, u32 mode, struct insn *i)
 		err = take(&c, form & FORM_IMM8 ? 1 : i->opsize == 2 ? 2 : 4, &i->imm);
 	}
 	i->len = (u8)c.pos;
+	if (i->memory || row >> 8 == OP_STRING)
+		i->op = row >> 8;
+	i->size = memory_size(i);
 	return err;
 }
 

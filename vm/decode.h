@@ -15,11 +15,34 @@
 
 #define NO_REG 0xff
 
+/* Which of the emulator's functions an instruction with a memory operand is for. */
+enum insn_op {
+	OP_NONE, /* outside its scope */
+	OP_STORE,
+	OP_LOAD,
+	OP_MOVBE,
+	OP_ALU,
+	OP_ALU_IMM,
+	OP_TEST,
+	OP_GROUP3, /* TEST, NOT, NEG and what is outside */
+	OP_GROUP5, /* INC, DEC, CALL, JMP, PUSH and what is outside */
+	OP_POP,
+	OP_XCHG,
+	OP_CMPXCHG,
+	OP_CMPXCHG8B, /* and 16B */
+	OP_XADD,
+	OP_BT,     /* BT, BTS, BTR, BTC */
+	OP_STRING, /* string instructions, those with ports among them */
+	OP_COUNT,
+};
+
 struct insn {
 	u8 len;
-	u8 map; /* 0: one-byte opcodes; 1: behind 0F */
+	u8 map; /* 0: one-byte opcodes; 1: behind 0F; 2: behind 0F 38 */
 	u8 opcode;
-	u8 rex; /* 0: none; else 0x40 | bits */
+	u8 op;   /* enum insn_op */
+	u8 size; /* of the memory operand, in bytes; of those of string instructions, too */
+	u8 rex;  /* 0: none; else 0x40 | bits */
 	bool opsize_prefix, addrsize_prefix, lock;
 	u8 rep;      /* 0, 0xf2 or 0xf3 */
 	u8 seg;      /* enum seg of an override, or NO_REG */

@@ -1,30 +1,67 @@
 /*
- * What a domain is configured to be: libvirt's domain XML after parsing, as plain data.
+ * What a domain is configured to be: libvirt's domain XML after parsing, as plain data. What is 0 or
+ * empty was not said; docs/domain.md has the defaults.
  */
 #pragma once
 
+#include "lib/cpuset.h"
 #include "lib/types.h"
 
-#define DOMAIN_NAME_MAX    64
-#define DOMAIN_CMDLINE_MAX 2048
+#define VM_MAX_VCPUS   64
+#define VM_MAX_SERIALS 4
+
+/* Sizes of texts, their NULs included. */
+#define DOMAIN_NAME_MAX        64
+#define DOMAIN_TITLE_MAX       128
+#define DOMAIN_DESCRIPTION_MAX 1024
+#define DOMAIN_METADATA_MAX    4096
+#define DOMAIN_PATH_MAX        128
+#define DOMAIN_INITRD_MAX      1024
+#define DOMAIN_CMDLINE_MAX     2048
 
 enum domain_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };
-enum domain_clock { CLOCK_UTC, CLOCK_LOCALTIME };
+/* What the guest's real-time clock is set to at a start. */
+enum domain_clock {
+	CLOCK_UTC,
+	CLOCK_LOCALTIME, /* the same, since Plinth knows no time zone */
+	CLOCK_VARIABLE,  /* clock_s seconds later than the host's */
+	CLOCK_ABSOLUTE,  /* clock_s seconds after 1970 */
+};
+enum domain_cpu { CPU_UNSAID, CPU_HOST_PASSTHROUGH, CPU_HOST_MODEL };
 enum domain_loader {
-	LOADER_LINUX, /* bzImage by <kernel> */
+	LOADER_KERNEL, /* <kernel>: what it is, its content says */
 	LOADER_FLAT, /* for tests: <os><loader type='flat'>: raw image at 1 MiB, 64-bit entry at its start */
 };
+
+/* Of <features>: those that say what is so anyway, to be given back. */
+#define FEATURE_PAE    BIT(0)
+#define FEATURE_HAP    BIT(1)
+#define FEATURE_PMU    BIT(2) /* state='off'; so the next two */
+#define FEATURE_VMPORT BIT(3)
+#define FEATURE_SMM    BIT(4)
 
 struct domain {
 	char name[DOMAIN_NAME_MAX];
 	u8 uuid[16];
-	u64 memory; /* bytes */
+	char title[DOMAIN_TITLE_MAX];
+	char description[DOMAIN_DESCRIPTION_MAX];
+	char metadata[DOMAIN_METADATA_MAX]; /* what is in <metadata>, as XML */
+	u64 memory;                         /* bytes */
 	u32 vcpus;
+	struct cpuset cpus;                  /* where all vCPUs may run; empty: everywhere */
+	struct cpuset vcpupin[VM_MAX_VCPUS]; /* where this one may run; empty: cpus */
+	u32 shares;                          /* a vCPU thread's weight; 0: the default, 1024 */
+	u64 period_us;                       /* of quota_us; 0: the default, 100 ms */
+	s64 quota_us;                        /* of each vCPU in each period; 0 or less: no limit */
 	enum domain_loader loader;
-	char kernel[128], initrd[128]; /* boot-set paths; "" none */
+	char kernel[DOMAIN_PATH_MAX];   /* boot-set path */
+	char initrd[DOMAIN_INITRD_MAX]; /* a path, or multiboot's and PVH's "path words,path words" */
 	char cmdline[DOMAIN_CMDLINE_MAX];
 	bool acpi, apic;
+	u32 features;
+	enum domain_cpu cpu;
 	enum domain_clock clock;
+	s64 clock_s;
 	enum domain_action on_poweroff, on_reboot, on_crash;
 	u32 serials; /* 0 to 4 */
 };

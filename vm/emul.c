@@ -1,51 +1,74 @@
 /*
- * Emulation of one instruction: moves between registers and device memory, and port I/O. The
- * bytes are fetched and decoded once; everything after uses that copy.
+ * Emulation of the instruction at which the guest stopped. Its bytes are fetched and decoded once;
+ * everything after uses that copy. What was decoded is remembered by its bytes.
  */
 #include "vm/emul.h"
 
 #include "arch/cpu.h"
-#include "arch/msr.h"
 #include "arch/trap.h"
+#include "arch/window.h"
 #include "lib/errno.h"
-#include "lib/string.h"
+#include "mm/layout.h"
 #include "vm/decode.h"
-#include "vm/gmem.h"
+#include "vm/emul_operand.h"
 #include "vm/hvm.h"
 #include "vm/iobus.h"
-#include "vm/lapic.h"
 #include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vm/walk.h"
 
-#define LAPIC_PAGE   0xfee00000ULL
-#define STRING_BATCH 64 /* iterations of one REP per exit; the rest comes back */
-
 /* What is at RIP: one byte more than an instruction has makes whole words. */
 struct fetched {
 	u32 mode; /* 16, 32 or 64 */
 	u32 n;
-	u8 bytes[INSN_MAX + 1];
+	union {
+		u8 bytes[INSN_MAX + 1];
+		u64 words[2];
+	};
 };
 
-static_assert(INSN_MAX + 1 == 2 * sizeof(u64), "two words");
+static_assert(INSN_MAX + 1 == sizeof(((struct fetched *)0)->words), "the same");
+
+/* All of them from one page. False: they are not, or not RAM. */
+static __always_inline bool fetch_at_once(struct vcpu *v, u64 va, struct fetched *f)
+{
+	const u8 *at;
+	struct walk w;
+	u32 fault;
+	bool ok;
+
+	if (unlikely((va & PAGE_MASK) > PAGE_SIZE - sizeof(f->bytes)) ||
+	    unlikely(walk_guest(v, va, &w, &fault)) || unlikely(w.gpa.v >= v->vm->window_end))
+		return false;
+	at = (const u8 *)(WINDOW_BASE + w.gpa.v); /* window_end is page-aligned */
+	window_open();
+	ok = window_load64(at, &f->words[0]) && window_load64(at + 8, &f->words[1]);
+	window_close();
+	return ok;
+}
 
 /* Fetches as many bytes as are mapped, at most INSN_MAX + 1. */
 static void fetch(struct vcpu *v, struct fetched *f)
 {
-	u64 va = vcpu_rip(v);
+	u64 va;
 	u32 size = sizeof(f->bytes), first;
 
+	vcpu_need(v, RG_RIP | RG_CR | RG_CS);
 	f->mode = vcpu_mode(v);
-	f->n = 0;
+	va = v->regs.rip;
 	if (f->mode != 64)
 		va = (u32)(va + v->regs.seg[SEG_CS].base);
+	f->n = size;
+	if (likely(fetch_at_once(v, va, f)))
+		return;
+	f->n = 0;
 	first = MIN(size, (u32)(PAGE_SIZE - (va & PAGE_MASK)));
 	if (vcpu_fetch(v, va, f->bytes, first))
 		return;
 	f->n = first;
-	if (first < size && !vcpu_fetch(v, va + first, f->bytes + first, size - first))
+	va = f->mode == 64 ? va + first : (u32)(va + first);
+	if (first < size && !vcpu_fetch(v, va, f->bytes + first, size - first))
 		f->n = size;
 }
 
@@ -55,6 +78,58 @@ u32 insn_length(struct vcpu *v)
 
 	fetch(v, &f);
 	return insn_length_bytes(f.bytes, f.n, f.mode);
+}
+
+/* MOV of 4 or 8 bytes between a register and [base + displacement], as drivers have it. */
+static bool is_plain(const struct insn *i, u32 mode)
+{
+	return mode == 64 && !i->map && (i->opcode == 0x89 || i->opcode == 0x8b) && i->memory &&
+	       !i->lock && i->size >= 4 && i->addrsize == 8 && i->seg == NO_REG &&
+	       i->index == NO_REG && i->base != NO_REG && i->base != GPR_RSP && i->reg != GPR_RSP;
+}
+
+/*
+ * Such a one, where it is the access that the CPU translated and stopped at: what emul_load() and
+ * emul_store() do, without the detours.
+ */
+static __always_inline bool move_plain(struct vcpu *v, const struct vm_exit *e,
+				       const struct insn *i)
+{
+	u64 va = v->regs.gpr[i->base] + (u64)i->disp, value = v->regs.gpr[i->reg];
+	bool write = i->opcode == 0x89;
+
+	if (unlikely((va ^ e->s2.gpa.v) & PAGE_MASK) ||
+	    unlikely((va & PAGE_MASK) + i->size > PAGE_SIZE) || unlikely(write != e->s2.write))
+		return false;
+	device_access(v, e->s2.gpa, &value, i->size, write);
+	if (!write)
+		v->regs.gpr[i->reg] = value;
+	return true;
+}
+
+/*
+ * The instruction at RIP, which stays as it is until the next call; NULL: none that the decoder knows.
+ * The bytes and the mode are all that decoding depends on, so what is remembered by them is never stale.
+ */
+static struct insn_known *insn_at_rip(struct vcpu *v, struct fetched *f)
+{
+	struct insn_known *k;
+
+	fetch(v, f);
+	k = &v->insns[v->regs.rip % ARRAY_LEN(v->insns)];
+	if (likely(k->words[0] == f->words[0]) && likely(k->words[1] == f->words[1]) &&
+	    likely(k->mode == f->mode) && likely(f->n == sizeof(f->bytes)))
+		return k;
+	k->mode = 0;
+	if (insn_decode(f->bytes, f->n, f->mode, &k->insn))
+		return NULL;
+	k->plain = is_plain(&k->insn, f->mode);
+	if (f->n == sizeof(f->bytes)) {
+		k->words[0] = f->words[0];
+		k->words[1] = f->words[1];
+		k->mode = f->mode;
+	}
+	return k;
 }
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -74,323 +149,128 @@ static void stop_with_bytes(struct vcpu *v, const char *what, const struct fetch
 		(unsigned long long)vcpu_rip(v), text);
 }
 
-static u64 size_mask(u32 size)
+/* Whether LOCK may stand before it; elsewhere it is #UD (SDM vol. 2, "LOCK"). */
+static bool lockable(const struct insn *i)
 {
-	static const u64 masks[9] = { [1] = 0xff, [2] = 0xffff, [4] = 0xffffffff, [8] = ~0ULL };
+	u32 which = i->reg & 7;
 
-	return masks[size];
-}
-
-static u64 truncate(u64 value, u32 size)
-{
-	return value & size_mask(size);
-}
-
-static u64 gpr_get(struct vcpu *v, u32 r)
-{
-	if (r == GPR_RSP)
-		vcpu_need(v, RG_RSP);
-	return v->regs.gpr[r];
-}
-
-/* Writes size bytes of a register as the CPU does: 4-byte writes clear the upper half. */
-static __always_inline void gpr_set(struct vcpu *v, u32 r, u64 value, u32 size)
-{
-	u64 mask = size_mask(size);
-
-	value &= mask;
-	if (size < 4)
-		value |= gpr_get(v, r) & ~mask;
-	v->regs.gpr[r] = value;
-	if (r == GPR_RSP)
-		vcpu_dirty(v, RG_RSP);
-}
-
-/* Byte registers: without REX, 4 to 7 are AH, CH, DH, BH. */
-static u64 byte_get(struct vcpu *v, const struct insn *i, u32 r)
-{
-	if (!i->rex && r >= 4 && r < 8)
-		return gpr_get(v, r - 4) >> 8 & 0xff;
-	return gpr_get(v, r) & 0xff;
-}
-
-static void byte_set(struct vcpu *v, const struct insn *i, u32 r, u64 value)
-{
-	if (!i->rex && r >= 4 && r < 8)
-		gpr_set(v, r - 4, (gpr_get(v, r - 4) & 0xff) | (value & 0xff) << 8, 2);
-	else
-		gpr_set(v, r, value, 1);
-}
-
-/* The linear address of a segment's offset. */
-static u64 linear(struct vcpu *v, u32 mode, u32 seg, u64 offset)
-{
-	if (mode == 64) {
-		if (seg != SEG_FS && seg != SEG_GS)
-			return offset;
-		vcpu_need(v, RG_SEG);
-		return offset + v->regs.seg[seg].base;
+	switch (i->op) {
+	case OP_ALU:
+		return !(i->opcode & 2) && i->opcode < 0x38;
+	case OP_ALU_IMM:
+		return which < 7;
+	case OP_GROUP3:
+		return which == 2 || which == 3;
+	case OP_GROUP5:
+		return which < 2;
+	case OP_BT:
+		return i->has_imm ? which > 4 : i->opcode != 0xa3;
+	case OP_XCHG:
+	case OP_CMPXCHG:
+	case OP_XADD:
+		return true;
+	case OP_CMPXCHG8B:
+		return which == 1;
 	}
-	vcpu_need(v, RG_SEG | RG_CS);
-	return (u32)(offset + v->regs.seg[seg].base);
+	return false;
 }
 
-static u64 effective_address(struct vcpu *v, u32 mode, const struct insn *i)
-{
-	u64 offset = (u64)i->disp;
-	u32 seg = i->seg;
+static int (*const functions[OP_COUNT])(struct emul *m) = {
+	[OP_STORE] = emul_store,   [OP_LOAD] = emul_load,       [OP_MOVBE] = emul_movbe,
+	[OP_ALU] = emul_alu,       [OP_ALU_IMM] = emul_alu_imm, [OP_TEST] = emul_test,
+	[OP_GROUP3] = emul_group3, [OP_GROUP5] = emul_group5,   [OP_POP] = emul_pop,
+	[OP_XCHG] = emul_xchg,     [OP_CMPXCHG] = emul_cmpxchg, [OP_CMPXCHG8B] = emul_cmpxchg8b,
+	[OP_XADD] = emul_xadd,     [OP_BT] = emul_bt,           [OP_STRING] = emul_string,
+};
 
-	if (i->base != NO_REG)
-		offset += gpr_get(v, i->base);
-	if (i->index != NO_REG)
-		offset += gpr_get(v, i->index) << i->scale;
-	if (i->rip_relative)
-		offset += vcpu_rip(v) + i->len;
-	offset = truncate(offset, i->addrsize);
-	if (seg == NO_REG)
-		seg = i->base == GPR_RBP || i->base == GPR_RSP ? SEG_SS : SEG_DS;
-	return linear(v, mode, seg, offset);
+/* Steps over what was done. It is no longer the instruction that RF was for. */
+static inline void finish(struct vcpu *v, const struct insn *i)
+{
+	struct vm_exit done = { .insn_len = i->len };
+
+	vcpu_skip(v, &done);
+	if (unlikely(v->regs.rflags & RFLAGS_RF))
+		flags_set(v, RFLAGS_RF, 0);
 }
 
-/* One access that does not cross a page, to a device. */
-static int access_device(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
+static void stop(struct vcpu *v, int err, const struct fetched *f)
 {
-	struct io_access a = { .vcpu = v, .value = *value, .size = (u8)size, .write = write };
-
-	if ((gpa.v & ~PAGE_MASK) == LAPIC_PAGE &&
-	    (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE)
-		return vlapic_mmio(v->lapic, (u32)(gpa.v & PAGE_MASK), value, size, write);
-	iobus_access(v->vm->bus, IO_MEM, gpa.v, &a);
-	if (!write)
-		*value = a.value;
-	return 0;
+	stop_with_bytes(v,
+			err == -EIO ? "memory that is not there used" :
+				      "instruction outside the emulator's scope",
+			f);
 }
 
-/* The same to RAM or a device. */
-static int access_gpa(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
+static int emulate(struct vcpu *v, const struct vm_exit *e, const struct insn *i, u32 mode)
 {
-	if (!gmem_is_ram(v->vm, gpa, size))
-		return access_device(v, gpa, value, size, write);
-	if (write)
-		return gmem_write(v->vm, gpa, value, size);
-	*value = 0;
-	return gmem_read(v->vm, gpa, value, size);
-}
+	struct emul m = { .v = v, .e = e, .i = i, .mode = mode };
 
-/* Accesses size bytes at a linear address. -EFAULT: an exception was raised. */
-static int access_linear(struct vcpu *v, u64 va, u64 *value, u32 size, bool write)
-{
-	bool user = vcpu_cpl(v) == 3;
-	u32 error;
-	gpa_t gpa;
-
-	if ((va & PAGE_MASK) + size > PAGE_SIZE) { /* byte by byte across the border */
-		u64 whole = 0;
-
-		for (u32 k = 0; k < size; k++) {
-			u64 byte = *value >> (8 * k) & 0xff;
-
-			if (access_linear(v, va + k, &byte, 1, write))
-				return -EFAULT;
-			whole |= byte << (8 * k);
-		}
-		if (!write)
-			*value = whole;
-		return 0;
-	}
-	if (vcpu_translate(v, va, write, user, &gpa, &error)) {
-		v->regs.cr2 = va;
-		vcpu_dirty(v, RG_CR2);
-		vcpu_raise_error(v, TRAP_PF, error);
-		return -EFAULT;
-	}
-	return access_gpa(v, gpa, value, size, write);
-}
-
-/*
- * Accesses the instruction's operand. The CPU has translated its address, found the access allowed and
- * stopped at e->s2.gpa. Where this is that access (the code may have been replaced since), nothing
- * needs translating again.
- */
-static int access_operand(struct vcpu *v, const struct vm_exit *e, u64 va, u64 *value, u32 size,
-			  bool write)
-{
-	u64 offset = va & PAGE_MASK;
-
-	if (likely(offset == (e->s2.gpa.v & PAGE_MASK)) && likely(offset + size <= PAGE_SIZE) &&
-	    likely(write == e->s2.write))
-		return access_device(v, e->s2.gpa, value, size, write);
-	return access_linear(v, va, value, size, write);
-}
-
-/* Moves between a register or immediate and memory. -ENOTSUP: not a move. */
-static int emul_move(struct vcpu *v, const struct vm_exit *e, u32 mode, const struct insn *i)
-{
-	u32 size = i->opcode & 1 ? i->opsize : 1, from = size;
-	u64 va = effective_address(v, mode, i), value = 0;
-	bool sign = false;
-	int err;
-
-	if (i->map == 0) {
-		switch (i->opcode) {
-		case 0x88:
-		case 0x89:
-			value = size == 1 ? byte_get(v, i, i->reg) : gpr_get(v, i->reg);
-			return access_operand(v, e, va, &value, size, true);
-		case 0xa2:
-		case 0xa3:
-			value = gpr_get(v, GPR_RAX);
-			return access_operand(v, e, va, &value, size, true);
-		case 0xc6:
-		case 0xc7:
-			value = (u64)i->imm;
-			return i->reg & 7 ? -ENOTSUP : access_operand(v, e, va, &value, size, true);
-		case 0x8a:
-		case 0x8b:
-		case 0xa0:
-		case 0xa1:
-			break;
-		case 0x63: /* MOVSXD */
-			size = i->opsize;
-			from = 4;
-			sign = true;
-			break;
-		default:
-			return -ENOTSUP;
-		}
-	} else {
-		if ((i->opcode & 0xf6) != 0xb6) /* MOVZX, MOVSX */
-			return -ENOTSUP;
-		size = i->opsize;
-		from = i->opcode & 1 ? 2 : 1;
-		sign = i->opcode & 8;
-	}
-	err = access_operand(v, e, va, &value, from, false);
-	if (err)
-		return err;
-	if (sign)
-		value = (u64)((s64)(value << (64 - 8 * from)) >> (64 - 8 * from));
-	if (i->opcode == 0xa0 || i->opcode == 0xa1)
-		gpr_set(v, GPR_RAX, value, size);
-	else if (size == 1)
-		byte_set(v, i, i->reg, value);
-	else
-		gpr_set(v, i->reg, value, size);
-	return 0;
+	/* INS and OUTS stop at their port first. */
+	if (!i->op || (i->op == OP_STRING && i->opcode < 0x70))
+		return -ENOTSUP;
+	if (unlikely(i->lock) && !lockable(i))
+		return emul_raise(&m, TRAP_UD);
+	return functions[i->op](&m);
 }
 
 void emul_mmio(struct vcpu *v, const struct vm_exit *e)
 {
-	struct vm_exit done = { .kind = e->kind };
 	struct fetched f;
-	struct insn i;
-	int err;
+	struct insn_known *k = insn_at_rip(v, &f);
+	int err = 0;
 
-	fetch(v, &f);
-	err = insn_decode(f.bytes, f.n, f.mode, &i);
-	if (!err)
-		err = i.memory && !i.lock ? emul_move(v, e, f.mode, &i) : -ENOTSUP;
-	if (err == -EFAULT && v->exception.kind)
-		return;
-	if (err) {
-		stop_with_bytes(v, "instruction outside the emulator's scope", &f);
-		return;
-	}
-	done.insn_len = i.len;
-	vcpu_skip(v, &done);
+	if (unlikely(!k))
+		err = -ENOTSUP;
+	else if (!k->plain || !move_plain(v, e, &k->insn))
+		err = emulate(v, e, &k->insn, f.mode);
+	if (likely(!err))
+		finish(v, &k->insn);
+	else if (err != -EFAULT && err != -EAGAIN)
+		stop(v, err, &f);
 }
 
-/* One IN or OUT of a port. */
-static __always_inline void port_access(struct vcpu *v, const struct vm_exit *e, u64 *value)
+/* The port, size and direction are the exit's; where the code does not agree, it was replaced. */
+static bool is_string_io(const struct insn *i, const struct vm_exit *e)
 {
-	struct io_access a = {
-		.vcpu = v,
-		.value = *value,
-		.size = e->port.size,
-		.write = e->port.write,
-	};
-
-	iobus_access(v->vm->bus, IO_PORT, e->port.port, &a);
-	if (!e->port.write)
-		*value = a.value;
-}
-
-static void string_step(struct vcpu *v, const struct insn *i, u32 r, u32 size)
-{
-	u64 step = v->regs.rflags & RFLAGS_DF ? -(u64)size : size;
-
-	/* Address-size writes: 4 bytes clear the upper half, 2 keep the rest. */
-	gpr_set(v, r, gpr_get(v, r) + step, i->addrsize);
-}
-
-/* INS or OUTS, once. -EFAULT: an exception was raised. */
-static int string_once(struct vcpu *v, const struct vm_exit *e, u32 mode, const struct insn *i)
-{
-	u32 r = e->port.write ? GPR_RSI : GPR_RDI;
-	u32 seg = !e->port.write ? SEG_ES : i->seg == NO_REG ? SEG_DS : i->seg;
-	u64 va = linear(v, mode, seg, truncate(gpr_get(v, r), i->addrsize)), value = 0;
-	int err;
-
-	if (e->port.write) {
-		err = access_linear(v, va, &value, e->port.size, false);
-		if (err)
-			return err;
-		port_access(v, e, &value);
-	} else {
-		gpa_t gpa;
-		u32 error;
-
-		/* What cannot be stored is not read from the device. */
-		if (vcpu_translate(v, va, true, vcpu_cpl(v) == 3, &gpa, &error))
-			return access_linear(v, va, &value, e->port.size, true);
-		port_access(v, e, &value);
-		err = access_linear(v, va, &value, e->port.size, true);
-		if (err)
-			return err;
-	}
-	string_step(v, i, r, e->port.size);
-	return 0;
+	return i->op == OP_STRING && i->opcode < 0x70 && i->size == e->port.size &&
+	       (i->opcode >= 0x6e) == e->port.write;
 }
 
 static void port_string(struct vcpu *v, const struct vm_exit *e)
 {
-	struct vm_exit done = *e;
 	struct fetched f;
-	struct insn i;
+	struct insn_known *k = insn_at_rip(v, &f);
+	struct emul m = { .v = v, .e = e, .mode = f.mode };
+	int err;
 
-	fetch(v, &f);
-	if (insn_decode(f.bytes, f.n, f.mode, &i) || i.map || i.opcode < 0x6c || i.opcode > 0x6f) {
+	if (!k || !is_string_io(&k->insn, e)) {
 		stop_with_bytes(v, "string I/O that cannot be decoded", &f);
 		return;
 	}
-	vcpu_need(v, RG_RFLAGS);
-	for (u32 k = 0; k < STRING_BATCH; k++) {
-		u64 count = truncate(gpr_get(v, GPR_RCX), i.addrsize);
-
-		if (i.rep && !count)
-			break;
-		if (string_once(v, e, f.mode, &i))
-			return;
-		if (!i.rep)
-			break;
-		gpr_set(v, GPR_RCX, count - 1, i.addrsize);
-	}
-	if (i.rep && truncate(gpr_get(v, GPR_RCX), i.addrsize))
-		return; /* the guest executes it again for the rest */
-	done.insn_len = i.len;
-	vcpu_skip(v, &done);
+	m.i = &k->insn;
+	err = emul_string(&m);
+	if (!err)
+		finish(v, m.i);
+	else if (err != -EFAULT && err != -EAGAIN)
+		stop(v, err, &f);
 }
 
 void emul_port(struct vcpu *v, const struct vm_exit *e)
 {
 	u64 value = v->regs.gpr[GPR_RAX];
+	struct io_access a = {
+		.vcpu = v,
+		.value = value,
+		.size = e->port.size,
+		.write = e->port.write,
+	};
 
 	if (unlikely(e->port.string)) {
 		port_string(v, e);
 		return;
 	}
-	port_access(v, e, &value);
+	iobus_access(v->vm->bus, IO_PORT, e->port.port, &a);
 	if (!e->port.write)
-		gpr_set(v, GPR_RAX, value, e->port.size);
+		gpr_set(v, GPR_RAX, a.value, e->port.size);
 	vcpu_skip(v, e);
 }

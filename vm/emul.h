@@ -1,6 +1,6 @@
 /*
- * Instruction decode and emulation for accesses to memory that is a device (docs/emulation.md
- * states the scope). What is outside it stops that VM with the bytes shown.
+ * Emulation of the instructions that access memory which is a device, and of port I/O. docs/emulation.md states
+ * the scope; what is outside it stops that VM with the bytes shown.
  */
 #pragma once
 

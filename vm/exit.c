@@ -59,7 +59,7 @@ static void exit_s2(struct vcpu *v, const struct vm_exit *e)
 			(unsigned long long)e->s2.gpa.v);
 		return;
 	}
-	if (v->event.kind) {
+	if (e->s2.delivery) {
 		/* Not the instruction at RIP touched it, but the delivery of an event: IDT, GDT, TSS or stack. */
 		vm_stop(v->vm, STOP_EMULATION,
 			"vector %u delivered through %#llx, outside RAM (rip %#llx)",
@@ -133,6 +133,12 @@ static void exit_xsetbv(struct vcpu *v, const struct vm_exit *e)
 	u64 *g = v->regs.gpr;
 	u64 value = g[GPR_RDX] << 32 | (u32)g[GPR_RAX];
 
+	/* Some CPUs exit before they look at this. */
+	vcpu_need(v, RG_CR);
+	if (!(v->regs.cr4 & CR4_OSXSAVE)) {
+		vcpu_raise(v, TRAP_UD);
+		return;
+	}
 	if (vcpu_cpl(v) || xcr0_write(v, (u32)g[GPR_RCX], value)) {
 		vcpu_raise_error(v, TRAP_GP, 0);
 		return;

@@ -55,6 +55,7 @@ struct vm_exit {
 			gpa_t gpa;
 			bool write, fetch;
 			bool table_walk; /* while reading the guest's page tables */
+			bool delivery;   /* of v->event.vector: not the instruction touched it */
 		} s2;
 		struct {
 			u8 cr; /* 0, 3, 4 or 8 */

@@ -1,6 +1,6 @@
 /*
  * The virtual local APIC: registers, priorities, acceptance and sending of interrupts. The timer is in
- * vm/lapic_timer.c.
+ * vm/lapic_timer.c, the state stream in vm/lapic_state.c.
  */
 #include "vm/lapic.h"
 
@@ -12,7 +12,6 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vm/lapic_timer.h"
-#include "vm/state.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -145,6 +144,9 @@ static bool match_logical(const struct vlapic *l, u32 dest)
 bool vlapic_match(const struct vlapic *l, const struct irq_msg *msg)
 {
 	if (!hw_enabled(l))
+		return false;
+	/* Switched off by software it takes NMIs and their like, but no interrupts. */
+	if (msg->delivery <= DELIVER_LOWEST && !sw_enabled(l))
 		return false;
 	if (msg->logical)
 		return match_logical(l, msg->dest);
@@ -319,8 +321,7 @@ static u32 read_reg(struct vlapic *l, u32 offset)
 	return reg(l, offset);
 }
 
-/* The writable bits of each LVT entry. */
-static u32 lvt_mask(u32 offset)
+u32 vlapic_lvt_mask(u32 offset)
 {
 	const u32 base = LAPIC_LVT_VECTOR | LAPIC_LVT_MASKED;
 
@@ -341,7 +342,7 @@ static void write_lvt(struct vlapic *l, u32 offset, u32 value)
 {
 	u32 old = reg(l, offset);
 
-	value &= lvt_mask(offset);
+	value &= vlapic_lvt_mask(offset);
 	if (!(reg(l, LAPIC_SVR) & LAPIC_SVR_ENABLE))
 		value |= LAPIC_LVT_MASKED;
 	set_reg(l, offset, value);
@@ -539,14 +540,4 @@ int vlapic_create(struct vcpu *v)
 	vlapic_timer_init(l);
 	vlapic_reset(l);
 	return 0;
-}
-
-void vlapic_state(struct vlapic *l, struct state *s)
-{
-	state_begin(s, "lapic", l->vcpu->index, 1);
-	state_bytes(s, "page", l->page, PAGE_SIZE);
-	state_u32(s, "esr_pending", &l->esr_pending);
-	vlapic_timer_state(l, s);
-	state_end(s);
-	l->vcpu->recheck = true;
 }

@@ -18,13 +18,13 @@ struct vlapic {
 	u8 *page;          /* const: 4 KiB, page-aligned, in the VM's heap */
 	struct vcpu *vcpu; /* const */
 	struct vtimer timer;
-	u64 timer_start_ns; /* when the counter was loaded */
 	u64 tsc_deadline;
 	u32 esr_pending; /* errors that the next write to ESR shows */
 };
 
 int vlapic_create(struct vcpu *v) __must_check;
 void vlapic_reset(struct vlapic *l);
+/* Saves or loads; what is refused leaves the APIC as after a reset. */
 void vlapic_state(struct vlapic *l, struct state *s);
 
 /* MMIO of the xAPIC page and x2APIC MSRs. -EINVAL: raise #GP. */
@@ -51,3 +51,6 @@ u8 vlapic_ppr(const struct vlapic *l);
 
 u8 vlapic_get_cr8(const struct vlapic *l);
 void vlapic_set_cr8(struct vlapic *l, u8 cr8);
+
+/* The bits that software can write of the LVT entry at offset. */
+u32 vlapic_lvt_mask(u32 offset);

@@ -63,7 +63,6 @@ static void fire(struct vtimer *t)
 
 		if (next <= now) /* ticks that were missed while descheduled are dropped */
 			next = now + period - (now - t->deadline_ns) % period;
-		l->timer_start_ns = next - period;
 		vtimer_arm(t, next);
 	}
 }
@@ -88,8 +87,7 @@ void vlapic_timer_set_initial(struct vlapic *l, u32 value)
 		vtimer_cancel(&l->timer);
 		return;
 	}
-	l->timer_start_ns = vm_time_ns(l->vcpu->vm);
-	vtimer_arm(&l->timer, l->timer_start_ns + period_ns(l));
+	vtimer_arm(&l->timer, vm_time_ns(l->vcpu->vm) + period_ns(l));
 }
 
 void vlapic_timer_set_divide(struct vlapic *l, u32 value)
@@ -98,11 +96,9 @@ void vlapic_timer_set_divide(struct vlapic *l, u32 value)
 
 	set(l, LAPIC_TIMER_DIVIDE, value);
 	if (l->timer.armed && mode(l) != LAPIC_TIMER_DEADLINE) {
-		u64 now = vm_time_ns(l->vcpu->vm);
-		u64 end = now + (((u64)left * VLAPIC_TICK_NS) << divide_shift(l));
+		u64 wait = ((u64)left * VLAPIC_TICK_NS) << divide_shift(l);
 
-		l->timer_start_ns = end - period_ns(l);
-		vtimer_arm(&l->timer, end);
+		vtimer_arm(&l->timer, vm_time_ns(l->vcpu->vm) + wait);
 	}
 }
 
@@ -159,18 +155,22 @@ void vlapic_timer_lvt_changed(struct vlapic *l, u32 old)
 	}
 }
 
+/* The wait that is left, not the moment: a VM may go on at another time of another machine. */
 void vlapic_timer_state(struct vlapic *l, struct state *s)
 {
-	u64 deadline = l->timer.deadline_ns;
+	u64 now = vm_time_ns(l->vcpu->vm), left = 0;
 	bool armed = l->timer.armed;
 
-	state_u64(s, "timer_start", &l->timer_start_ns);
+	if (armed && l->timer.deadline_ns > now)
+		left = l->timer.deadline_ns - now;
 	state_u64(s, "tsc_deadline", &l->tsc_deadline);
-	state_u64(s, "deadline", &deadline);
 	state_bool(s, "armed", &armed);
+	state_u64(s, "left", &left);
 	if (!s->loading || s->error)
 		return;
 	vtimer_cancel(&l->timer);
-	if (armed)
-		vtimer_arm(&l->timer, deadline);
+	if (left > (armed ? WAIT_MAX_NS : 0))
+		state_reject(s, "left");
+	else if (armed)
+		vtimer_arm(&l->timer, now + left);
 }

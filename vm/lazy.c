@@ -10,6 +10,8 @@
 #include "arch/msr.h"
 #include "arch/percpu.h"
 #include "arch/spacecall.h"
+#include "core/thread.h"
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/aspace.h"
@@ -38,8 +40,9 @@ static_assert(offsetof(struct xsave_area, xstate_bv) == 512, "SDM vol. 1, XSAVE 
 
 /* Whose state this CPU holds, and in which space its save area is. Owner: this CPU, irqs off. */
 struct live {
-	struct vcpu *vcpu;
+	struct vcpu *vcpu; /* NULL: nobody's */
 	struct aspace *aspace;
+	struct thread *thread; /* its thread, which is bound to this CPU */
 };
 static PERCPU struct live live;
 
@@ -52,9 +55,12 @@ static size_t area_size(const struct vcpu *v)
 /* The state after reset, as XRSTOR takes it: all components in their initial configuration. */
 void lazy_reset(struct vcpu *v)
 {
+	u32 mask = v->xsave->mxcsr_mask; /* the CPU's, once it was saved there */
+
 	memset(v->xsave, 0, area_size(v));
 	v->xsave->fcw = FCW_DEFAULT;
 	v->xsave->mxcsr = MXCSR_DEFAULT;
+	v->xsave->mxcsr_mask = mask;
 }
 
 int lazy_create(struct vcpu *v)
@@ -157,22 +163,52 @@ static void load(struct vcpu *v)
 	v->state_live = true;
 }
 
+static void set_live(struct live *l, struct vcpu *v)
+{
+	*l = (struct live){ v, v->vm->aspace, thread_current() };
+	l->thread->bound = true;
+}
+
+static void clear_live(struct live *l)
+{
+	l->vcpu = NULL;
+	/* What was saved is seen by the CPU that runs it next. Pairs with runq_movable(). */
+	atomic_store_release(&l->thread->bound, false);
+}
+
+/* Saves what is there, if anything. Interrupts off. */
+static void evict(struct live *l)
+{
+	struct aspace *here = aspace_current();
+
+	if (!l->vcpu)
+		return;
+	if (l->aspace == here) {
+		save(l->vcpu);
+	} else {
+		/* In this order, so that the CPU's current space is the right one in the end. */
+		u64 there = aspace_enter_cr3(l->aspace);
+		u64 back = aspace_enter_cr3(here);
+
+		space_call(there, save, l->vcpu, back);
+	}
+	clear_live(l);
+}
+
 void lazy_load(struct vcpu *v)
 {
 	struct live *l = this_cpu(live);
 
 	if (l->vcpu == v && l->aspace == v->vm->aspace)
 		return;
-	if (l->vcpu) {
-		/* In this order, so that the CPU's current space is the right one in the end. */
-		u64 there = aspace_enter_cr3(l->aspace);
-		u64 back = aspace_enter_cr3(v->vm->aspace);
-
-		space_call(there, save, l->vcpu, back);
-	}
+	evict(l);
 	load(v);
-	l->vcpu = v;
-	l->aspace = v->vm->aspace;
+	set_live(l, v);
+}
+
+void lazy_save(void)
+{
+	evict(this_cpu(live));
 }
 
 void lazy_drop(struct vcpu *v)
@@ -181,7 +217,7 @@ void lazy_drop(struct vcpu *v)
 	struct live *l = this_cpu(live);
 
 	if (l->vcpu == v && l->aspace == v->vm->aspace)
-		l->vcpu = NULL;
+		clear_live(l);
 	irq_restore(flags);
 }
 
@@ -221,14 +257,15 @@ void lazy_vector_state(struct vcpu *v, struct state *s)
 	struct xsave_area *x = v->xsave;
 	u32 mask = x->mxcsr_mask ? x->mxcsr_mask : MXCSR_MASK_DEFAULT;
 
+	x->mxcsr_mask = 0; /* not the guest's but this CPU's: none in the stream */
 	state_bytes(s, "vector", x, area_size(v));
-	if (!s->loading || s->error)
-		return;
+	if (s->loading && !s->error) {
+		if (x->mxcsr_mask || (x->mxcsr & ~mask))
+			state_reject(s, "MXCSR");
+		else if (cpu_has(CPU_XSAVE) && !header_valid(v))
+			state_reject(s, "XSAVE header");
+		if (s->error)
+			lazy_reset(v); /* nothing that XRSTOR would refuse stays */
+	}
 	x->mxcsr_mask = mask;
-	if (x->mxcsr & ~mask)
-		state_reject(s, "MXCSR");
-	else if (cpu_has(CPU_XSAVE) && !header_valid(v))
-		state_reject(s, "XSAVE header");
-	if (s->error)
-		lazy_reset(v); /* nothing that XRSTOR would refuse stays */
 }

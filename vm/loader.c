@@ -1,6 +1,6 @@
 /*
- * Which loader a domain uses, and what all share: finding files, and 64-bit mode with the first 4 GiB
- * mapped one to one.
+ * Which loader a domain uses, and what all share: finding files, the memory map, and the modes that
+ * guests are entered in: 64-bit with the first 4 GiB mapped one to one, and 32-bit without paging.
  */
 #include "vm/loader.h"
 
@@ -9,12 +9,28 @@
 #include "core/bootfs.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
+#include "lib/gzip.h"
+#include "lib/hw/linux_boot.h"
 #include "vm/gmem.h"
+#include "vm/loader_elf.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
+#define GDT_CODE32 0x00cf9b000000ffffULL
 #define GDT_CODE64 0x00af9b000000ffffULL
 #define GDT_DATA   0x00cf93000000ffffULL
+
+/* Where those are in the GDT. */
+#define SELECTOR_CODE 0x10
+#define SELECTOR_DATA 0x18
+
+#define SEG_ATTR_CODE (SEG_ATTR_G | SEG_ATTR_P | SEG_ATTR_S | 0xb)
+#define SEG_ATTR_DATA (SEG_ATTR_G | SEG_ATTR_DB | SEG_ATTR_P | SEG_ATTR_S | 3)
+#define SEG_ATTR_TSS  (SEG_ATTR_P | 0xb) /* 32 bits, busy */
+#define TSS_LIMIT     0x67
+
+#define VGA_START  0xa0000ULL
+#define HIGH_START 0x100000ULL
 
 #define PTE_PRESENT_WRITE 3ULL
 #define PDE_LARGE         BIT(7)
@@ -61,25 +77,32 @@ static void set_segment(struct vcpu *v, enum seg seg, u16 selector, u16 attr)
 		(struct segment){ .limit = 0xffffffff, .selector = selector, .attr = attr };
 }
 
+/* A GDT with that code segment, and all segments flat. */
+static int set_segments(struct vm *vm, struct vcpu *v, u64 code, u16 code_attr)
+{
+	const u64 gdt[4] = { 0, 0, code, GDT_DATA };
+	struct vcpu_regs *r = &v->regs;
+	int err = gmem_write(vm, GPA(GUEST_BOOT_GDT), gdt, sizeof(gdt));
+
+	if (err)
+		return err;
+	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
+		set_segment(v, s, SELECTOR_DATA, SEG_ATTR_DATA);
+	set_segment(v, SEG_CS, SELECTOR_CODE, code_attr);
+	r->gdt = (struct dtable){ GUEST_BOOT_GDT, sizeof(gdt) - 1 };
+	r->idt = (struct dtable){ 0, 0 };
+	return 0;
+}
+
 int loader_enter64(struct vm *vm, struct vcpu *v, u64 rip)
 {
-	const u64 gdt[4] = { 0, 0, GDT_CODE64, GDT_DATA };
-	const u16 data = SEG_ATTR_G | SEG_ATTR_DB | SEG_ATTR_P | SEG_ATTR_S | 3;
 	struct vcpu_regs *r = &v->regs;
 	int err = identity_map(vm);
 
 	if (!err)
-		err = gmem_write(vm, GPA(GUEST_BOOT_GDT), gdt, sizeof(gdt));
+		err = set_segments(vm, v, GDT_CODE64, SEG_ATTR_CODE | SEG_ATTR_L);
 	if (err)
 		return loader_fail(vm, err, "not enough memory for boot tables");
-	set_segment(v, SEG_CS, 0x10, SEG_ATTR_G | SEG_ATTR_L | SEG_ATTR_P | SEG_ATTR_S | 0xb);
-	set_segment(v, SEG_SS, 0x18, data);
-	set_segment(v, SEG_DS, 0x18, data);
-	set_segment(v, SEG_ES, 0x18, data);
-	set_segment(v, SEG_FS, 0x18, data);
-	set_segment(v, SEG_GS, 0x18, data);
-	r->gdt = (struct dtable){ GUEST_BOOT_GDT, sizeof(gdt) - 1 };
-	r->idt = (struct dtable){ 0, 0 };
 	r->cr0 = CR0_PG | CR0_PE | CR0_ET | CR0_NE;
 	r->cr3 = GUEST_BOOT_TABLES;
 	r->cr4 = CR4_PAE;
@@ -89,11 +112,77 @@ int loader_enter64(struct vm *vm, struct vcpu *v, u64 rip)
 	return 0;
 }
 
+int loader_enter32(struct vm *vm, struct vcpu *v, u32 eip)
+{
+	struct vcpu_regs *r = &v->regs;
+	int err = set_segments(vm, v, GDT_CODE32, SEG_ATTR_CODE | SEG_ATTR_DB);
+
+	if (err)
+		return loader_fail(vm, err, "not enough memory for boot tables");
+	r->seg[SEG_TR] = (struct segment){ .limit = TSS_LIMIT, .attr = SEG_ATTR_TSS };
+	r->cr0 = CR0_PE | CR0_ET;
+	r->cr3 = r->cr4 = r->efer = 0;
+	r->rip = eip;
+	vcpu_dirty(v, RG_ALL);
+	return 0;
+}
+
+static u32 e820_add(struct linux_e820 *map, u32 n, u64 base, u64 end, u32 type)
+{
+	if (end <= base)
+		return n;
+	map[n] = (struct linux_e820){ base, end - base, type };
+	return n + 1;
+}
+
+u32 loader_memory_map(const struct vm *vm, struct linux_e820 *map)
+{
+	u64 low = vm_low_ram(vm), high = vm_high_ram(vm);
+	u32 n = 0;
+
+	n = e820_add(map, n, 0, MIN(low, GUEST_EBDA), E820_RAM);
+	n = e820_add(map, n, GUEST_EBDA, VGA_START, E820_RESERVED);
+	n = e820_add(map, n, GUEST_RSDP, GUEST_RSDP_END, E820_RESERVED);
+	n = e820_add(map, n, HIGH_START, low, E820_RAM);
+	return e820_add(map, n, GUEST_HIGH_RAM, GUEST_HIGH_RAM + high, E820_RAM);
+}
+
+/* What a file is that is no kernel, for people. */
+static const char *what_else(const struct bootfs_file *f)
+{
+	if (gzip_is(f->data, f->size))
+		return "is compressed with gzip: unpack it first";
+	if (elf_is(f))
+		return "is an ELF file with neither a multiboot header nor a PVH entry";
+	return "is neither a bzImage nor a multiboot kernel nor an ELF file with a PVH entry";
+}
+
+static int load_kernel(struct vm *vm, struct vcpu *v)
+{
+	static const struct {
+		bool (*is)(const struct bootfs_file *f);
+		int (*load)(struct vm *vm, struct vcpu *v, const struct bootfs_file *f);
+	} kinds[] = {
+		{ loader_is_linux, loader_linux },
+		{ loader_is_multiboot, loader_multiboot },
+		{ loader_is_pvh, loader_pvh },
+	};
+	const struct bootfs_file *f = loader_file(vm, "kernel", vm->cfg.kernel);
+
+	if (!f)
+		return -ENOENT;
+	for (u32 i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (kinds[i].is(f))
+			return kinds[i].load(vm, v, f);
+	}
+	return loader_fail(vm, -EINVAL, "kernel '%s' %s", f->path, what_else(f));
+}
+
 int loader_load(struct vm *vm, struct vcpu *v)
 {
 	switch (vm->cfg.loader) {
-	case LOADER_LINUX:
-		return loader_linux(vm, v);
+	case LOADER_KERNEL:
+		return load_kernel(vm, v);
 	case LOADER_FLAT:
 		return loader_flat(vm, v);
 	}

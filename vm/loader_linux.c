@@ -14,12 +14,8 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-#define EBDA_START 0x9fc00ULL /* the top KiB of low memory, as firmware reserves it */
-#define VGA_START  0xa0000ULL
-#define HIGH_START 0x100000ULL
-
 /*
- * The file ends in the CRC of what is before it, so that the CRC over all, without the final inversion,
+ * A compressed kernel's file ends in the CRC of what is before it, so that the CRC over all, without the final inversion,
  * is 0. A signature put into the PE header later changed two fields, which count as zeroes.
  */
 #define CRC_RESIDUE 0u
@@ -58,6 +54,20 @@ static bool crc_good(const u8 *data, size_t size)
 	return crc32_update(crc, data + pos, size - pos) == CRC_RESIDUE;
 }
 
+bool loader_is_linux(const struct bootfs_file *f)
+{
+	u16 flag;
+	u32 magic;
+
+	if (f->size < LINUX_SETUP_OFFSET + offsetof(struct linux_setup, version))
+		return false;
+	memcpy(&flag, f->data + LINUX_SETUP_OFFSET + offsetof(struct linux_setup, boot_flag),
+	       sizeof(flag));
+	memcpy(&magic, f->data + LINUX_SETUP_OFFSET + offsetof(struct linux_setup, header),
+	       sizeof(magic));
+	return flag == LINUX_BOOT_FLAG && magic == LINUX_MAGIC;
+}
+
 /* Finds the setup header and checks what does not depend on memory. */
 static int image_parse(struct vm *vm, struct image *img)
 {
@@ -68,17 +78,18 @@ static int image_parse(struct vm *vm, struct image *img)
 	if (f->size < LINUX_SETUP_OFFSET + sizeof(*s))
 		return loader_fail(vm, -EINVAL, "kernel '%s' is too short for a bzImage", f->path);
 	memcpy(s, f->data + LINUX_SETUP_OFFSET, sizeof(*s));
-	if (s->boot_flag != LINUX_BOOT_FLAG || s->header != LINUX_MAGIC)
-		return loader_fail(vm, -EINVAL, "kernel '%s' is not a bzImage", f->path);
 	if (s->version < LINUX_VERSION_MIN || !(s->xloadflags & LINUX_XLF_KERNEL_64) ||
 	    !(s->loadflags & LINUX_LOADED_HIGH))
 		return loader_fail(vm, -EINVAL, "kernel '%s' has no 64-bit entry", f->path);
 	img->payload_offset = ((s->setup_sects ? s->setup_sects : 4u) + 1u) * LINUX_SECTOR;
-	need = img->payload_offset + (size_t)s->syssize * 16;
+	need = img->payload_offset + (size_t)s->syssize * LINUX_PARAGRAPH;
+	/* What is not compressed may end within its last paragraph. */
+	if (!s->payload_length && f->size < need && need - f->size < LINUX_PARAGRAPH)
+		need = f->size;
 	if (img->payload_offset >= f->size || f->size < need)
 		return loader_fail(vm, -EINVAL, "kernel '%s' is truncated: %zu of %zu bytes",
 				   f->path, f->size, need);
-	if (!crc_good(f->data, need))
+	if (s->payload_length && !crc_good(f->data, need))
 		return loader_fail(vm, -EINVAL, "kernel '%s' is corrupted: its checksum is wrong",
 				   f->path);
 	return 0;
@@ -93,8 +104,8 @@ static int image_place(struct vm *vm, struct image *img)
 
 	img->base = s->pref_address;
 	if (s->relocatable_kernel && (img->base > low || span > low - img->base))
-		img->base = ALIGN_UP(HIGH_START, MAX((u64)s->kernel_alignment, PAGE_SIZE));
-	if (img->base < HIGH_START || img->base > low || span > low - img->base)
+		img->base = ALIGN_UP(GUEST_KERNEL_MIN, MAX((u64)s->kernel_alignment, PAGE_SIZE));
+	if (img->base < GUEST_KERNEL_MIN || img->base > low || span > low - img->base)
 		return loader_fail(vm, -ENOSPC,
 				   "kernel '%s' needs %llu MiB at %#llx, more than there is",
 				   img->file->path, (unsigned long long)(span / MIB),
@@ -131,23 +142,6 @@ static int initrd_place(struct vm *vm, const struct image *img, struct linux_par
 	return 0;
 }
 
-static void e820_add(struct linux_params *p, u64 base, u64 end, u32 type)
-{
-	if (end > base)
-		p->e820[p->e820_entries++] = (struct linux_e820){ base, end - base, type };
-}
-
-static void memory_map(const struct vm *vm, struct linux_params *p)
-{
-	u64 low = vm_low_ram(vm);
-
-	e820_add(p, 0, MIN(low, EBDA_START), E820_RAM);
-	e820_add(p, EBDA_START, VGA_START, E820_RESERVED);
-	e820_add(p, GUEST_RSDP, GUEST_RSDP_END, E820_RESERVED);
-	e820_add(p, HIGH_START, low, E820_RAM);
-	e820_add(p, GUEST_HIGH_RAM, GUEST_HIGH_RAM + vm_high_ram(vm), E820_RAM);
-}
-
 static int cmdline_place(struct vm *vm, const struct image *img, struct linux_params *p)
 {
 	size_t len = strlen(vm->cfg.cmdline);
@@ -155,19 +149,16 @@ static int cmdline_place(struct vm *vm, const struct image *img, struct linux_pa
 	if (len > img->setup.cmdline_size)
 		return loader_fail(vm, -EINVAL, "command line: %zu bytes, the kernel takes %u", len,
 				   img->setup.cmdline_size);
-	p->setup.cmd_line_ptr = GUEST_BOOT_CMDLINE;
-	return gmem_write(vm, GPA(GUEST_BOOT_CMDLINE), vm->cfg.cmdline, len + 1);
+	p->setup.cmd_line_ptr = GUEST_BOOT_AREA;
+	return gmem_write(vm, GPA(GUEST_BOOT_AREA), vm->cfg.cmdline, len + 1);
 }
 
-int loader_linux(struct vm *vm, struct vcpu *v)
+int loader_linux(struct vm *vm, struct vcpu *v, const struct bootfs_file *f)
 {
-	struct image img = { .file = loader_file(vm, "kernel", vm->cfg.kernel) };
+	struct image img = { .file = f };
 	struct linux_params *p;
-	int err;
+	int err = image_parse(vm, &img);
 
-	if (!img.file)
-		return -ENOENT;
-	err = image_parse(vm, &img);
 	if (!err)
 		err = image_place(vm, &img);
 	if (err)
@@ -182,7 +173,7 @@ int loader_linux(struct vm *vm, struct vcpu *v)
 	p->setup.setup_data = 0;
 	if (vm->cfg.acpi)
 		p->acpi_rsdp_addr = GUEST_RSDP;
-	memory_map(vm, p);
+	p->e820_entries = (u8)loader_memory_map(vm, p->e820);
 	err = initrd_place(vm, &img, p);
 	if (!err)
 		err = cmdline_place(vm, &img, p);

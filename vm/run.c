@@ -11,6 +11,7 @@
 #include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/hvm.h"
+#include "vm/keeper.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
@@ -29,12 +30,49 @@ static void chardev_input(struct vm *vm)
 	}
 }
 
+static u32 take_requests(struct vcpu *v)
+{
+	/* Acquire pairs with the release in vcpu_request(): what was done before it is visible. */
+	return __atomic_exchange_n(&v->port->requests, 0, __ATOMIC_ACQUIRE);
+}
+
+/* Who looks at the VM sees that it is paused, or runs. */
+static void show_paused(struct vm *vm, bool paused)
+{
+	spin_lock(&vm->lock);
+	vm_set_state(vm, paused ? VM_PAUSED : VM_RUNNING);
+	spin_unlock(&vm->lock);
+}
+
+/*
+ * Sleeps, the guest's time standing still, until the pause is over or the VM stops. Calls are served; all
+ * other requests wait, those in req too. Returns what is to be served now.
+ */
+static u32 stay_paused(struct vcpu *v, u32 req)
+{
+	vtimer_stop_time(v);
+	show_paused(v->vm, true);
+	/* vm_resume() clears pause before its request: with the one taken the other is seen. */
+	while (atomic_load_relaxed(&v->vm->pause) && !(req & REQ_STOP)) {
+		if (req & REQ_CALL)
+			vcpu_call_serve(v);
+		req &= ~(u32)REQ_CALL;
+		if (!atomic_load_relaxed(&v->port->requests))
+			thread_block();
+		req |= take_requests(v);
+	}
+	show_paused(v->vm, false);
+	vtimer_start_time(v);
+	return req;
+}
+
 /* True when the vCPU shall leave the loop. */
 static bool serve_requests(struct vcpu *v)
 {
-	/* Acquire pairs with the release in vcpu_request(): what was done before it is visible. */
-	u32 req = __atomic_exchange_n(&v->port->requests, 0, __ATOMIC_ACQUIRE);
+	u32 req = take_requests(v);
 
+	if ((req & REQ_PAUSE) && atomic_load_relaxed(&v->vm->pause))
+		req = stay_paused(v, req);
 	if (req & REQ_STOP) {
 		vcpu_call_cancel(v->port);
 		return true;
@@ -61,6 +99,8 @@ static void flush_if_stale(struct vcpu *v)
 	if (unlikely(generation != v->s2_generation)) {
 		hvm->flush(v);
 		v->s2_generation = generation;
+		/* Release: nothing old is in use any more. Pairs with kicked() in vm/build.c. */
+		atomic_store_release(&v->port->s2_generation, generation);
 	}
 }
 

@@ -18,6 +18,7 @@
 struct vm *flat_vm(const char *name, const char *image)
 {
 	static struct domain cfg;
+	struct vm *vm;
 
 	memset(&cfg, 0, sizeof(cfg));
 	if (str_copy(cfg.name, sizeof(cfg.name), name) ||
@@ -28,14 +29,12 @@ struct vm *flat_vm(const char *name, const char *image)
 	cfg.loader = LOADER_FLAT;
 	cfg.acpi = cfg.apic = true;
 	cfg.serials = 1;
-	return vm_create(&cfg);
+	return vm_create(&cfg, &vm) ? NULL : vm;
 }
 
 static bool ended(const struct vm *vm)
 {
-	u8 state = atomic_load_acquire(&vm->state); /* pairs with set_state() in vm.c */
-
-	return state == VM_STOPPED || state == VM_CRASHED || state == VM_DEFINED;
+	return !vm_active(vm);
 }
 
 static void log_exits(const struct vm *vm)
@@ -99,8 +98,13 @@ int flat_end(struct vm *vm)
 	int err = 0;
 
 	if (!ended(vm)) {
-		vm_stop(vm, STOP_DESTROYED, "destroyed");
-		err = flat_wait(vm);
+		err = vm_destroy(vm);
+		if (!err || err == -ENODEV) /* it has just ended by itself */
+			err = flat_wait(vm);
 	}
-	return err ? err : vm_undefine(vm);
+	if (!err)
+		err = vm_undefine(vm);
+	if (!err)
+		vm_put(vm);
+	return err;
 }

@@ -173,8 +173,7 @@ void vcpu_reset(struct vcpu *v)
 	r->xcr0 = 1;
 	if (v->xsave)
 		lazy_reset(v);
-	v->event.kind = EVENT_NONE;
-	v->exception.kind = EVENT_NONE;
+	v->event = v->exception = (struct vm_event){ .kind = EVENT_NONE };
 	v->nmi_pending = false;
 	v->halted = false;
 	v->recheck = true;

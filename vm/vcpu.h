@@ -13,6 +13,7 @@
 #include "lib/compiler.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#include "vm/decode.h"
 #include "vm/iobus.h"
 
 struct vm;
@@ -127,9 +128,19 @@ enum vcpu_request {
 	REQ_CHARDEV = BIT(2), /* input for a serial port */
 	REQ_STOP = BIT(3),    /* leave the run loop: see vm->stop_reason */
 	REQ_NMI = BIT(4),
-	REQ_RESET = BIT(5),
+	REQ_PAUSE = BIT(5), /* vm->pause has changed */
 	REQ_FLUSH = BIT(6), /* second-stage translations were removed */
 	REQ_CALL = BIT(7),  /* vm/call.h */
+};
+
+#define INSNS_KNOWN 16
+
+/* An instruction that was decoded, by what it was decoded from. */
+struct insn_known {
+	u64 words[2]; /* the bytes */
+	u32 mode;     /* 0: none */
+	bool plain;   /* see vm/emul.c */
+	struct insn insn;
 };
 
 struct vcpu {
@@ -155,6 +166,7 @@ struct vcpu {
 	u64 misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 tsc_adjust;
 	const struct io_range *io_last[IO_SPACES]; /* that the last access went to; vm/iobus.c */
+	struct insn_known insns[INSNS_KNOWN];      /* by RIP's low bits; vm/emul.c */
 };
 
 /* Makes sure that groups are valid, reading them from the hardware as needed. */

@@ -63,6 +63,8 @@ void vdev_state_all(struct vm *vm, struct state *s)
 		spin_unlock(&dev->lock);
 		state_end(s);
 	}
+	if (s->loading && state_result(s))
+		vdev_reset_all(vm); /* nothing stays that was not checked */
 }
 
 void vdev_power_button(struct vm *vm)

@@ -52,7 +52,10 @@ void vdev_set_table(const struct vdev_row *rows, size_t count);
 /* Makes all devices of the table. On an error those already made stay until vdev_destroy_all(). */
 int vdev_create_all(struct vm *vm) __must_check;
 void vdev_reset_all(struct vm *vm);
-/* Saves or loads, each device a section of its own; the result is state_result()'s. */
+/*
+ * Saves or loads, each device a section of its own; the result is state_result()'s. After an error in loading
+ * all devices are as after a reset.
+ */
 void vdev_state_all(struct vm *vm, struct state *s);
 void vdev_power_button(struct vm *vm);
 /* Calls destroy in reverse order and empties the list. */

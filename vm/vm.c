@@ -1,32 +1,24 @@
 /*
- * VMs: the list of them, starting, stopping and cleaning up. A VM's devices and vCPUs are built and
- * torn down on its first vCPU's thread, in its own address space; the keeper, a thread of the
- * hypervisor's, takes back memory and threads when that has ended.
+ * VMs: the list of them, references, and what other threads may ask of one: pause, resume, the power
+ * and reset buttons, the plug. Starting, and what follows when a guest has ended, is in vm/keeper.c.
  */
 #include "vm/vm.h"
 
-#include "core/clock.h"
-#include "core/log.h"
+#include "core/panic.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
-#include "mm/aspace.h"
 #include "mm/heap.h"
-#include "vm/build.h"
-#include "vm/hvm.h"
-#include "vm/memory.h"
-#include "vm/report.h"
+#include "vm/call.h"
+#include "vm/keeper.h"
 #include "vm/vcpu.h"
-
-#define VM_HEAP_LIMIT (64 * MIB)
+#include "vm/vdev.h"
 
 static struct spinlock vm_list_lock = SPINLOCK_INIT(RANK_VM, "vm_list");
-static struct list vm_list = LIST_INIT(vm_list);
-static struct thread *keeper;
-static struct vm *kept; /* atomic: what the keeper cleans up after; never freed meanwhile */
-static void (*stopped_hook)(struct vm *vm);
+static struct list vm_list = LIST_INIT(vm_list); /* by number */
+static u64 last_number;                          /* lock: vm_list_lock */
 
 const char *vm_state_name(enum vm_state s)
 {
@@ -48,7 +40,23 @@ u64 vm_high_ram(const struct vm *vm)
 	return vm->cfg.memory - vm_low_ram(vm);
 }
 
-/* The lowest number that no VM has. The list's lock is held. */
+bool vm_active(const struct vm *vm)
+{
+	/* Pairs with vm_set_state(): what led to the state is seen, too. */
+	u8 state = atomic_load_acquire(&vm->state);
+
+	return state == VM_STARTING || state == VM_RUNNING || state == VM_PAUSED;
+}
+
+void vm_set_state(struct vm *vm, enum vm_state state)
+{
+	/* Release: who sees the new state sees what led to it. Pairs with readers' acquire. */
+	atomic_store_release(&vm->state, (u8)state);
+}
+
+/* --- the list ----------------------------------------------------------------------------------- */
+
+/* The lowest number that no VM has as its id. The list's lock is held. */
 static u32 free_id(void)
 {
 	u32 id = 1;
@@ -67,6 +75,22 @@ static u32 free_id(void)
 	return id;
 }
 
+/* Whether a VM has that name or UUID. The list's lock is held. */
+static bool has_twin(const struct domain *cfg)
+{
+	static const u8 none[sizeof(cfg->uuid)];
+
+	list_for_each(node, &vm_list) {
+		const struct domain *other = &list_entry(node, struct vm, node)->cfg;
+
+		if (!strcmp(other->name, cfg->name) ||
+		    (memcmp(cfg->uuid, none, sizeof(none)) &&
+		     !memcmp(other->uuid, cfg->uuid, sizeof(none))))
+			return true;
+	}
+	return false;
+}
+
 static void port_timer_fired(struct timer *t)
 {
 	struct vcpu_port *port = container_of(t, struct vcpu_port, timer);
@@ -74,7 +98,7 @@ static void port_timer_fired(struct timer *t)
 	vcpu_request(port->vm, port->index, REQ_TIMER);
 }
 
-struct vm *vm_create(const struct domain *cfg)
+static struct vm *vm_make(const struct domain *cfg)
 {
 	struct vm *vm = kalloc(sizeof(*vm));
 
@@ -82,7 +106,9 @@ struct vm *vm_create(const struct domain *cfg)
 		return NULL;
 	vm->cfg = *cfg;
 	vm->cfg.memory = ALIGN_UP(cfg->memory, GRANULE_SIZE);
+	vm->log.name = vm->cfg.name;
 	vm->vcpu_count = cfg->vcpus;
+	vm->refs = 2; /* the list's and the caller's */
 	spin_init(&vm->lock, RANK_VM_STATE, "vm");
 	list_init(&vm->devices);
 	for (u32 i = 0; i < cfg->serials; i++) {
@@ -94,127 +120,109 @@ struct vm *vm_create(const struct domain *cfg)
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		vm->ports[i].vm = vm;
 		vm->ports[i].index = i;
+		list_init(&vm->ports[i].calls);
 		timer_init(&vm->ports[i].timer, port_timer_fired);
 	}
-	spin_lock(&vm_list_lock);
-	vm->id = free_id();
-	vm->owner = (owner_t)(OWNER_VM + vm->id);
-	list_add_tail(&vm_list, &vm->node);
-	spin_unlock(&vm_list_lock);
 	return vm;
 }
 
-static void set_state(struct vm *vm, enum vm_state state)
+int vm_create(const struct domain *cfg, struct vm **out)
 {
-	/* Release: who sees the new state sees what led to it. Pairs with readers' acquire. */
-	atomic_store_release(&vm->state, (u8)state);
-}
+	struct vm *vm = vm_make(cfg);
+	bool twin;
 
-static int start_threads(struct vm *vm)
-{
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu_port *port = &vm->ports[i];
-		struct thread_spec spec = {
-			.fn = build_vcpu_main,
-			.arg = port,
-			.aspace = vm->aspace,
-			.ops = &build_vcpu_thread_ops,
-			.data = port,
-			.cpu = -1,
-		};
-		char name[32];
-
-		snprintf(name, sizeof(name), "%.24s/%u", vm->cfg.name, i);
-		spec.name = name;
-		port->thread = thread_create(&spec);
-		if (!port->thread)
-			return -ENOMEM;
+	if (!vm)
+		return -ENOMEM;
+	spin_lock(&vm_list_lock);
+	twin = has_twin(cfg);
+	if (!twin) {
+		vm->number = ++last_number;
+		vm->id = free_id();
+		vm->owner = (owner_t)(OWNER_VM + vm->id);
+		list_add_tail(&vm_list, &vm->node);
 	}
-	for (u32 i = 0; i < vm->vcpu_count; i++)
-		thread_start(vm->ports[i].thread);
+	spin_unlock(&vm_list_lock);
+	if (twin) {
+		kfree(vm);
+		return -EEXIST;
+	}
+	*out = vm;
 	return 0;
 }
 
-/* Gives back what vm_start() took. No thread of the VM's runs. */
-static void release(struct vm *vm)
+int vm_undefine(struct vm *vm)
 {
-	if (vm->s2.pt.root)
-		s2_destroy(&vm->s2);
-	if (vm->aspace) {
-		memory_release(vm);
-		aspace_destroy(vm->aspace);
-	}
-	memset(&vm->s2, 0, sizeof(vm->s2));
-	vm->aspace = NULL;
-	vm->heap = NULL;
-}
+	int err = 0;
 
-int vm_start(struct vm *vm)
-{
-	int err;
-
-	if (!hvm)
-		return -ENODEV;
 	spin_lock(&vm->lock);
-	if (vm->state == VM_STARTING || vm->state == VM_RUNNING || vm->state == VM_PAUSED) {
-		spin_unlock(&vm->lock);
-		return -EBUSY;
-	}
-	vm->stop_reason = STOP_NONE;
-	vm->stop_text[0] = 0;
-	/* From the new state on it may be stopped: the keeper waits for threads that are still to come. */
-	for (u32 i = 0; i < vm->vcpu_count; i++)
-		vm->ports[i].requests = 0;
-	vm->live_threads = vm->vcpu_count;
-	set_state(vm, VM_STARTING);
+	if (vm_active(vm) || vm->preserved)
+		err = -EBUSY;
+	else if (vm->undefined)
+		err = -ENOENT;
+	else
+		vm->undefined = true;
 	spin_unlock(&vm->lock);
-
-	list_init(&vm->devices);
-	vm->aspace = aspace_create(vm->owner, VM_HEAP_LIMIT);
-	if (!vm->aspace) {
-		err = -ENOMEM;
-		goto fail;
-	}
-	vm->heap = aspace_heap(vm->aspace);
-	err = s2_init(&vm->s2, hvm->s2_format, build_kick_all, vm);
 	if (err)
-		goto fail;
-	err = memory_take(vm);
-	if (err)
-		goto fail;
-	vm->start_ns = clock_ns();
-	vm->paused_ns = 0;
-	err = start_threads(vm);
-	if (err)
-		goto fail;
+		return err;
+	spin_lock(&vm_list_lock);
+	list_del(&vm->node);
+	spin_unlock(&vm_list_lock);
+	vm_put(vm);
 	return 0;
-fail:
-	release(vm);
-	if (!vm->stop_text[0])
-		snprintf(vm->stop_text, sizeof(vm->stop_text), "not enough memory to start");
-	set_state(vm, VM_STOPPED);
-	return err;
 }
 
-void vm_stop(struct vm *vm, enum stop_reason why, const char *fmt, ...)
+void vm_get(struct vm *vm)
 {
-	bool first = false;
-	va_list ap;
+	/* Who gets one has one already, or holds the list's lock: nothing to order. */
+	__atomic_fetch_add(&vm->refs, 1, __ATOMIC_RELAXED);
+}
 
-	spin_lock(&vm->lock);
-	if (vm->stop_reason == STOP_NONE) {
-		vm->stop_reason = (u8)why;
-		va_start(ap, fmt);
-		vsnprintf(vm->stop_text, sizeof(vm->stop_text), fmt, ap);
-		va_end(ap);
-		first = true;
-	}
-	spin_unlock(&vm->lock);
-	if (!first)
+void vm_put(struct vm *vm)
+{
+	/* Full order: what others did before they let go is done before it is freed. */
+	if (atomic_fetch_sub(&vm->refs, 1) != 1)
 		return;
-	for (u32 i = 0; i < vm->vcpu_count; i++)
-		vm_request(vm, i, REQ_STOP);
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		const struct vcpu_port *port = &vm->ports[i];
+
+		ASSERT(!port->thread && list_empty(&port->calls) && !timer_armed(&port->timer));
+	}
+	kfree(vm);
 }
+
+struct vm *vm_next(struct vm *prev)
+{
+	u64 after = prev ? prev->number : 0;
+	struct vm *next = NULL;
+
+	spin_lock(&vm_list_lock);
+	list_for_each(node, &vm_list) {
+		struct vm *vm = list_entry(node, struct vm, node);
+
+		if (vm->number > after) {
+			next = vm;
+			vm_get(vm);
+			break;
+		}
+	}
+	spin_unlock(&vm_list_lock);
+	if (prev)
+		vm_put(prev);
+	return next;
+}
+
+struct vm *vm_find(const char *name)
+{
+	struct vm *vm = NULL;
+
+	while ((vm = vm_next(vm))) {
+		if (!strcmp(vm->cfg.name, name))
+			break;
+	}
+	return vm;
+}
+
+/* --- requests ----------------------------------------------------------------------------------- */
 
 void vcpu_request(struct vm *vm, u32 index, u32 requests)
 {
@@ -228,158 +236,147 @@ void vcpu_request(struct vm *vm, u32 index, u32 requests)
 
 void vm_request(struct vm *vm, u32 index, u32 requests)
 {
-	/* Holding it keeps clean_up() from freeing the thread. */
+	/* Holding it keeps the keeper from freeing the thread. */
 	spin_lock(&vm->lock);
 	vcpu_request(vm, index, requests);
 	spin_unlock(&vm->lock);
 }
 
-void vm_thread_ended(struct vm *vm)
+u64 vm_cpu_time(struct vm *vm, u32 index)
 {
-	/* Full order: the last to end has seen the others end. Pairs with the keeper's load. */
-	atomic_fetch_sub(&vm->live_threads, 1);
-	thread_wake(keeper);
+	struct vcpu_port *port = &vm->ports[index];
+	u64 ns;
+
+	spin_lock(&vm->lock);
+	ns = port->thread ? thread_runtime(port->thread) : port->runtime_ns;
+	spin_unlock(&vm->lock);
+	return ns;
 }
 
-static bool ended(const struct vm *vm)
+/* To all vCPUs. The VM's lock is held. */
+static void request_all(struct vm *vm, u32 requests)
 {
-	u8 state = atomic_load_acquire(&vm->state); /* pairs with set_state() */
-
-	return (state == VM_STARTING || state == VM_RUNNING || state == VM_PAUSED) &&
-	       vm->stop_reason != STOP_NONE && atomic_load_acquire(&vm->live_threads) == 0;
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		vcpu_request(vm, i, requests);
 }
 
-struct ended_search {
-	u32 last;      /* number of the VM that was served last */
-	struct vm *vm; /* the next one in turn that has ended */
-};
+/* --- buttons ------------------------------------------------------------------------------------ */
 
-/* They take turns by number: one that ends again and again does not keep the others waiting. */
-static int find_ended(struct vm *vm, void *ctx)
+/* The first reason counts. The VM's lock is held, the VM is active. */
+static __printf(3, 0) void end(struct vm *vm, enum stop_reason why, const char *fmt, va_list ap)
 {
-	struct ended_search *s = ctx;
-
-	if (ended(vm) && (!s->vm || vm->id - s->last - 1 < s->vm->id - s->last - 1))
-		s->vm = vm;
-	return 0;
+	if (vm->stop_reason != STOP_NONE)
+		return;
+	vm->stop_reason = (u8)why;
+	vsnprintf(vm->stop_text, sizeof(vm->stop_text), fmt, ap);
+	request_all(vm, REQ_STOP);
 }
 
-static void clean_up(struct vm *vm)
+static __printf(3, 4) void end_for(struct vm *vm, enum stop_reason why, const char *fmt, ...)
 {
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		struct thread *t = vm->ports[i].thread;
+	va_list ap;
 
-		spin_lock(&vm->lock); /* nobody in vm_request() wakes what is freed now */
-		vm->ports[i].thread = NULL;
-		spin_unlock(&vm->lock);
-		thread_join(t);
-		timer_cancel(&vm->ports[i].timer);
-	}
-	report_vm(vm);
-	release(vm);
-	set_state(vm, vm->stop_reason >= STOP_TRIPLE_FAULT ? VM_CRASHED : VM_STOPPED);
-	if (vm->stop_reason >= STOP_TRIPLE_FAULT)
-		log_error("domain %s: stopped: %s", vm->cfg.name, vm->stop_text);
+	va_start(ap, fmt);
+	end(vm, why, fmt, ap);
+	va_end(ap);
+}
+
+void vm_stop(struct vm *vm, enum stop_reason why, const char *fmt, ...)
+{
+	va_list ap;
+
+	spin_lock(&vm->lock);
+	va_start(ap, fmt);
+	end(vm, why, fmt, ap);
+	va_end(ap);
+	spin_unlock(&vm->lock);
+}
+
+int vm_destroy(struct vm *vm)
+{
+	int err = 0;
+
+	spin_lock(&vm->lock);
+	if (!vm_active(vm) && !vm->preserved)
+		err = -ENODEV;
 	else
-		log_info("domain %s: %s", vm->cfg.name, vm->stop_text);
-	stopped_hook(vm);
+		vm->destroyed = true;
+	if (vm_active(vm))
+		end_for(vm, STOP_DESTROYED, "destroyed");
+	spin_unlock(&vm->lock);
+	keeper_wake(); /* no thread of the VM's may be there to do it */
+	return err;
 }
 
-static void keeper_main(void *arg)
+int vm_reset(struct vm *vm)
 {
-	struct ended_search s = { 0 };
+	int err = 0;
 
+	spin_lock(&vm->lock);
+	if (!vm_active(vm) || vm->destroyed) {
+		err = -ENODEV;
+	} else if (vm->restart_ns) {
+		vm->restart_ns = 1; /* it waits no more */
+	} else {
+		vm->reset = true;
+		end_for(vm, STOP_RESET, "reset by the reset button");
+	}
+	spin_unlock(&vm->lock);
+	keeper_wake();
+	return err;
+}
+
+static void nothing(struct vcpu *v, void *arg)
+{
+	(void)v;
 	(void)arg;
-	for (;;) {
-		s.vm = NULL;
-		vm_for_each(find_ended, &s);
-		if (s.vm) {
-			s.last = s.vm->id;
-			/* Pairs with vm_undefine(), which waits till it is out of our hands. */
-			atomic_store_release(&kept, s.vm);
-			clean_up(s.vm);
-			atomic_store_release(&kept, NULL);
-		} else {
-			thread_block();
-		}
+}
+
+/* Returns when all vCPUs have looked at their requests. */
+static int sync_all(struct vm *vm)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < vm->vcpu_count && !err; i++)
+		err = vcpu_call(vm, i, nothing, NULL);
+	return err;
+}
+
+static int set_pause(struct vm *vm, u32 pause)
+{
+	int err = 0;
+
+	spin_lock(&vm->lock);
+	if (!vm_active(vm) || vm->stop_reason != STOP_NONE) {
+		err = -ENODEV;
+	} else if (vm->pause == pause) {
+		err = -EALREADY;
+	} else {
+		/* Before the request, whose release makes it visible to the run loop. */
+		atomic_store_relaxed(&vm->pause, pause);
+		request_all(vm, REQ_PAUSE);
 	}
+	spin_unlock(&vm->lock);
+	return err ? err : sync_all(vm);
 }
 
-int vm_init(void (*on_stop)(struct vm *vm))
+int vm_pause(struct vm *vm)
 {
-	struct thread_spec spec = { .name = "vm-keeper", .fn = keeper_main, .cpu = -1 };
-
-	stopped_hook = on_stop;
-	keeper = thread_create(&spec);
-	if (!keeper)
-		return -ENOMEM;
-	thread_start(keeper);
-	return 0;
+	return set_pause(vm, 1);
 }
 
-int vm_undefine(struct vm *vm)
+int vm_resume(struct vm *vm)
 {
-	u8 state = atomic_load_acquire(&vm->state); /* pairs with set_state() */
-
-	if (state == VM_STARTING || state == VM_RUNNING || state == VM_PAUSED)
-		return -EBUSY;
-	while (atomic_load_acquire(&kept) == vm) /* the keeper has not let go of it */
-		thread_yield();
-	spin_lock(&vm_list_lock);
-	list_del(&vm->node);
-	spin_unlock(&vm_list_lock);
-	kfree(vm);
-	return 0;
+	return set_pause(vm, 0);
 }
 
-int vm_for_each(int (*fn)(struct vm *vm, void *ctx), void *ctx)
+static void press(struct vcpu *v, void *arg)
 {
-	int ret = 0;
-
-	spin_lock(&vm_list_lock);
-	list_for_each(node, &vm_list) {
-		ret = fn(list_entry(node, struct vm, node), ctx);
-		if (ret)
-			break;
-	}
-	spin_unlock(&vm_list_lock);
-	return ret;
+	(void)arg;
+	vdev_power_button(v->vm);
 }
 
-struct name_search {
-	const char *name;
-	struct vm *vm;
-};
-
-static int match_name(struct vm *vm, void *ctx)
+int vm_shutdown(struct vm *vm)
 {
-	struct name_search *s = ctx;
-
-	if (strcmp(vm->cfg.name, s->name))
-		return 0;
-	s->vm = vm;
-	return 1;
-}
-
-struct vm *vm_find(const char *name)
-{
-	struct name_search s = { name, NULL };
-
-	vm_for_each(match_name, &s);
-	return s.vm;
-}
-
-static int count_active(struct vm *vm, void *ctx)
-{
-	if (vm->state == VM_STARTING || vm->state == VM_RUNNING || vm->state == VM_PAUSED)
-		(*(u32 *)ctx)++;
-	return 0;
-}
-
-u32 vm_active_count(void)
-{
-	u32 n = 0;
-
-	vm_for_each(count_active, &n);
-	return n;
+	return vm->cfg.acpi ? vcpu_call(vm, 0, press, NULL) : -ENOTSUP;
 }

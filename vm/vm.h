@@ -1,11 +1,16 @@
 /*
  * A virtual machine. struct vm and its ports lie in the hypervisor's heap and hold no guest
  * secrets: anyone may look at them. Devices, vCPUs and registers lie in the VM's own heap.
+ *
+ * struct vm is counted: the list of VMs has a reference, each run of it has one, and so has whoever
+ * got it by vm_create(), vm_find() or vm_next(); the last vm_put() frees it. docs/lifecycle.md has the
+ * states and who may do what when.
  */
 #pragma once
 
 #include "arch/lock.h"
 #include "core/chardev.h"
+#include "core/log.h"
 #include "core/timer.h"
 #include "ept/s2.h"
 #include "lib/addr.h"
@@ -21,14 +26,12 @@ struct heap;
 struct hvm_vm;
 struct thread;
 struct vcpu;
-struct vcpu_call;
+struct vm;
 
 /* RAM is one stretch from 0, at most up to the PCI hole, and one from 4 GiB up. */
 #define GUEST_LOW_RAM_MAX 0xc0000000ULL
 #define GUEST_HIGH_RAM    0x100000000ULL
 
-#define VM_MAX_VCPUS   64
-#define VM_MAX_SERIALS 4
 #define VM_MAX_EXTENTS 512
 
 enum vm_state { VM_DEFINED, VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPED, VM_CRASHED };
@@ -49,11 +52,15 @@ struct vcpu_port {
 	struct vm *vm; /* const */
 	u32 index;     /* const */
 	u32 requests; /* atomic, enum vcpu_request; set with release before the kick, taken with acquire */
-	struct thread *thread;  /* const while the VM exists */
-	struct timer timer;     /* wakes the vCPU for its earliest vtimer */
-	struct vcpu_call *call; /* atomic: what REQ_CALL asks for */
-	struct vcpu *vcpu;      /* an address in the VM's heap: for its own thread only */
-	u64 exits[32]; /* by enum exit_kind; written by the vCPU's thread, read by anyone */
+	struct thread *thread; /* NULL while the VM is off; lock: the VM's, but for its own threads */
+	u64 runtime_ns;     /* of the thread that was the last, once it has ended; lock: the VM's */
+	struct timer timer; /* wakes the vCPU for its earliest vtimer */
+	struct list calls;  /* what REQ_CALL asks for: vm/call.c; lock: the VM's */
+	bool takes_calls;   /* lock: the VM's */
+	struct vcpu *vcpu;  /* an address in the VM's heap: for its own thread only */
+	u32 on_cpu; /* atomic: its thread runs, so that it may be in guest mode; vm/build.c */
+	u64 s2_generation; /* atomic: the second stage's at the last entry */
+	u64 exits[32];     /* by enum exit_kind; written by the vCPU's thread, read by anyone */
 };
 
 /* A run of RAM: guest physical, host physical, bytes; granule-sized. */
@@ -63,14 +70,46 @@ struct vm_extent {
 	u64 len;
 };
 
+/* What becomes of a VM whose guest has ended. */
+enum vm_fate {
+	FATE_OFF,
+	FATE_RESTART,  /* it starts again; a second after its last start at the earliest */
+	FATE_PRESERVE, /* off, but its memory stays as it is until vm_destroy() */
+};
+
+/* What the owner of a VM is asked and told. On the keeper's thread; the VM is not freed meanwhile. */
+struct vm_hooks {
+	/*
+	 * The guest has ended, and nothing of it runs any more: stop_reason and stop_text say why. Called
+	 * before the end is logged. Not for a VM that waits to start again.
+	 */
+	enum vm_fate (*ended)(struct vm *vm);
+	/* It is off: once for each vm_start() that gave 0, whatever restarts were between. */
+	void (*off)(struct vm *vm);
+	/* It holds no memory any more: after off(), or when a preserved one was destroyed. */
+	void (*gone)(struct vm *vm);
+};
+
 struct vm {
-	struct list node;      /* all VMs; lock: vm_list_lock */
-	u32 id;                /* const; from 1 */
-	owner_t owner;         /* const */
-	struct domain cfg;     /* const once started */
-	struct spinlock lock;  /* RANK_VM_STATE: state, stop_reason */
-	u8 state;              /* enum vm_state */
-	u8 stop_reason;        /* enum stop_reason */
+	struct list node; /* all VMs; lock: vm_list_lock */
+	u64 number;       /* const; in the order of making, never used again */
+	u32 id;           /* const; from 1; the lowest that is free */
+	u32 refs;         /* atomic */
+	owner_t owner;    /* const */
+	const struct vm_hooks
+		*hooks; /* atomic, const once set; NULL: it stays off when its guest ends */
+	struct domain
+		cfg; /* const, but for what vm_pin() and vm_set_sched() change; lock for these */
+	struct spinlock lock; /* RANK_VM_STATE: what says so */
+	u8 state;             /* enum vm_state; written with the lock held */
+	u8 stop_reason;       /* enum stop_reason; lock */
+	bool destroyed;       /* this run's end is final; lock */
+	bool reset; /* vm_reset(): this end is followed by a start, whatever is configured; lock */
+	bool undefined;        /* off the list: never starts again; lock */
+	bool preserved;        /* off, but its memory is still there; lock */
+	u32 pause;             /* atomic: it shall not run; written with the lock held */
+	u32 reboot;            /* atomic: for the owner: the next power-off is to be a reboot */
+	u64 restart_ns;        /* it waits to start again until then; 0: it does not; lock */
 	char stop_text[160];   /* why, for people */
 	u32 live_threads;      /* atomic: vCPU threads that have not ended */
 	struct aspace *aspace; /* const while started */
@@ -82,8 +121,9 @@ struct vm {
 	u32 vcpu_count;
 	struct vcpu_port ports[VM_MAX_VCPUS];
 	struct chardev serial[VM_MAX_SERIALS];
-	u64 start_ns, paused_ns;
-	u64 start_tsc;
+	struct log_limit log;    /* of lines that the guest causes */
+	u64 start_ns, paused_ns; /* of this run; owner: vCPU 0's thread */
+	u64 pause_ns, pause_tsc; /* when its time was stopped; 0: it goes on; same owner */
 
 	/* In the VM's heap, for its own threads only: */
 	struct iobus *bus;
@@ -93,22 +133,58 @@ struct vm {
 	struct vm_irqs *irqs; /* routing: vm/irq.c */
 };
 
-/* Starts the thread that cleans up after VMs; on_stop is then called there for each VM that ended. */
-int vm_init(void (*on_stop)(struct vm *vm)) __must_check;
+/* Starts the keeper, the thread that cleans up after VMs and starts them again. -ENOMEM. */
+int vm_init(void) __must_check;
 
-/* A VM from cfg, not started. NULL: memory is short. */
-struct vm *vm_create(const struct domain *cfg) __must_check;
+/*
+ * A VM from cfg, not started; *out is a reference of the caller's, who may set its hooks before the first
+ * start. -EEXIST: a VM has the name or (where it is not all zero) the UUID; -ENOMEM.
+ */
+int vm_create(const struct domain *cfg, struct vm **out) __must_check;
+
+/* Takes a VM that is off off the list and gives back the list's reference. -EBUSY; -ENOENT: twice. */
+int vm_undefine(struct vm *vm) __must_check;
+
+/* References. The last vm_put() frees the VM; not from interrupt context. */
+void vm_get(struct vm *vm);
+void vm_put(struct vm *vm);
+
+/*
+ * The next VM after prev in the order of making, or the first; a reference, while prev's (if not NULL)
+ * is given back. NULL: there is none. So a loop may stop anywhere by vm_put().
+ */
+struct vm *vm_next(struct vm *prev) __must_check;
+/* A reference, or NULL. */
+struct vm *vm_find(const char *name) __must_check;
 
 /*
  * Takes memory, makes the address space and the vCPU threads and lets them run; devices and loaded
- * images are made on vCPU 0's thread. Errors after this point end in vm->stop_text. -EBUSY (runs), -ENOMEM.
+ * images are made on vCPU 0's thread. Errors after this point end in vm->stop_text. -EBUSY: it runs, waits
+ * to start again or is preserved; -ENOENT: undefined; -ENODEV: no VT-x or AMD-V; -ENOMEM, and -EINVAL for
+ * its configuration: see stop_text.
  */
 int vm_start(struct vm *vm) __must_check;
 
-/* Takes a VM that does not run off the list and frees it. Not from vm_init()'s on_stop. -EBUSY: it runs. */
-int vm_undefine(struct vm *vm) __must_check;
+/*
+ * The guest's time stands still from the return of vm_pause() to vm_resume(): no vCPU is in guest mode.
+ * While a VM starts it waits until that is done. -ENODEV: it is off, or ended meanwhile; -EALREADY.
+ */
+int vm_pause(struct vm *vm) __must_check;
+int vm_resume(struct vm *vm) __must_check;
 
-/* Ends the VM (or restarts it, as its configuration says); from a vCPU's thread or a device. */
+/* Presses the power button. -ENODEV: it is off; -ENOTSUP: it has none (no ACPI). */
+int vm_shutdown(struct vm *vm) __must_check;
+
+/* Ends the guest and starts it anew, as by the reset button. -ENODEV: it is off. */
+int vm_reset(struct vm *vm) __must_check;
+
+/*
+ * Ends the guest at once and for good, also one that waits to start again; a preserved one's memory
+ * goes. Does not wait for the end. -ENODEV: it is off.
+ */
+int vm_destroy(struct vm *vm) __must_check;
+
+/* Ends the guest (then its hooks decide); from a vCPU's thread or a device. The first reason counts. */
 void vm_stop(struct vm *vm, enum stop_reason why, const char *fmt, ...) __printf(3, 4);
 
 /*
@@ -119,11 +195,11 @@ void vcpu_request(struct vm *vm, u32 index, u32 requests);
 /* The same for other threads, whatever state the VM is in. Takes the VM's lock. */
 void vm_request(struct vm *vm, u32 index, u32 requests);
 
-/* Walks all VMs under the list's lock. */
-int vm_for_each(int (*fn)(struct vm *vm, void *ctx), void *ctx);
-struct vm *vm_find(const char *name);
-/* VMs that are starting, running or paused. */
-u32 vm_active_count(void);
+/* ns that the vCPU's thread has run since the VM's last start, also after its end. index < vcpu_count. */
+u64 vm_cpu_time(struct vm *vm, u32 index);
+
+/* True while the VM starts, runs, is paused or waits to start again. */
+bool vm_active(const struct vm *vm);
 const char *vm_state_name(enum vm_state s);
 
 /* Bytes of RAM below the PCI hole and above 4 GiB. */

@@ -3,14 +3,18 @@
  */
 #include "vm/vtimer.h"
 
+#include "arch/cpu.h"
 #include "core/clock.h"
+#include "vm/hvm.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
 
 u64 vm_time_ns(const struct vm *vm)
 {
-	return clock_ns() - vm->start_ns - vm->paused_ns;
+	u64 now = vm->pause_ns ? vm->pause_ns : clock_ns();
+
+	return now - vm->start_ns - vm->paused_ns;
 }
 
 static void vtimer_init(struct vtimer *t, struct vcpu *vcpu, struct vdev *dev,
@@ -97,5 +101,28 @@ void vtimer_run(struct vcpu *v)
 		if (t->dev)
 			spin_unlock(&t->dev->lock);
 	}
+	rearm(v);
+}
+
+void vtimer_stop_time(struct vcpu *v)
+{
+	u64 flags = irq_save(); /* the two clocks are read together */
+
+	v->vm->pause_tsc = rdtsc();
+	v->vm->pause_ns = clock_ns();
+	irq_restore(flags);
+	timer_cancel(&v->port->timer);
+}
+
+void vtimer_start_time(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	u64 flags = irq_save();
+
+	v->tsc_offset -= rdtsc() - vm->pause_tsc;
+	vm->paused_ns += clock_ns() - vm->pause_ns;
+	vm->pause_ns = 0;
+	irq_restore(flags);
+	hvm->tsc_changed(v);
 	rearm(v);
 }

@@ -33,3 +33,10 @@ void vtimer_run(struct vcpu *v);
 
 /* Nanoseconds of the VM's time: clock_ns() less its start and its pauses. Monotonic. */
 u64 vm_time_ns(const struct vm *vm);
+
+/*
+ * Between the two the VM's time, its TSC included, stands still and no timer of its fires. On the thread
+ * of v, which is the VM's only vCPU, outside of guest mode.
+ */
+void vtimer_stop_time(struct vcpu *v);
+void vtimer_start_time(struct vcpu *v);

@@ -17,6 +17,8 @@
 #define PTE_P      BIT(0)
 #define PTE_W      BIT(1)
 #define PTE_U      BIT(2)
+#define PTE_A      BIT(5)
+#define PTE_D      BIT(6) /* in a leaf */
 #define PTE_PS     BIT(7)
 #define PTE_NX     BIT(63)
 #define PTE_ADDR   BITS(51, 12)
@@ -63,7 +65,7 @@ static __always_inline bool load_entry(const struct vm *vm, u64 at, u32 size, u6
 
 /* Goes down to the leaf, whose level comes back; -1 with *error. Collects the rights on the way. */
 static __always_inline int descend(struct vcpu *v, const struct mode *m, u64 va, u64 *leaf,
-				   u64 *granted, u64 *denied, u32 *error)
+				   u64 *leaf_at, u64 *granted, u64 *denied, u32 *error)
 {
 	u64 table = v->regs.cr3 & (m == &mode_pae ? BITS(31, 5) : PTE_ADDR);
 	u64 reserved = m->nx && !(v->regs.efer & EFER_NXE) ? PTE_NX : 0, entry;
@@ -89,6 +91,7 @@ static __always_inline int descend(struct vcpu *v, const struct mode *m, u64 va,
 			*denied |= entry;
 		}
 		*leaf = entry;
+		*leaf_at = table + index * m->entry_size;
 		if (level == 0 || ((entry & PTE_PS) && leaf_allowed(m, v, level)))
 			return (int)level;
 		table = entry & (m == &mode_32 ? PTE32_ADDR : PTE_ADDR);
@@ -96,29 +99,59 @@ static __always_inline int descend(struct vcpu *v, const struct mode *m, u64 va,
 	return -1; /* not reached: level 0 returns */
 }
 
+/* Sets the accessed bits, and the dirty bit, of a translation that is allowed. -EFAULT: it has changed. */
+static int mark(struct vcpu *v, const struct mode *m, u64 va, bool write)
+{
+	u64 table = v->regs.cr3 & (m == &mode_pae ? BITS(31, 5) : PTE_ADDR);
+
+	for (u32 level = m->levels; level-- > 0;) {
+		u64 at, entry = 0, marked;
+		bool leaf, pdpte = m == &mode_pae && level == 2;
+
+		at = va >> (PAGE_SHIFT + m->index_bits * level) & ((1ULL << m->index_bits) - 1);
+		at = table + (pdpte ? at & 3 : at) * m->entry_size;
+		if (gmem_load(v->vm, GPA(at), &entry, m->entry_size) || !(entry & PTE_P))
+			return -EFAULT;
+		leaf = level == 0 || ((entry & PTE_PS) && leaf_allowed(m, v, level));
+		marked = entry | PTE_A | (leaf && write ? PTE_D : 0);
+		if (!pdpte && marked != entry &&
+		    gmem_cas(v->vm, GPA(at), &entry, marked, m->entry_size))
+			return -EFAULT;
+		if (leaf)
+			return 0;
+		table = entry & (m == &mode_32 ? PTE32_ADDR : PTE_ADDR);
+	}
+	return 0; /* not reached */
+}
+
 /* Inlined once for each mode. */
 static __always_inline int walk_mode(struct vcpu *v, const struct mode *m, u64 va, struct walk *w,
 				     u32 *error)
 {
-	u64 leaf = 0, granted = ~0ULL, denied = 0;
+	u64 leaf = 0, leaf_at = 0, granted = ~0ULL, denied = 0;
 	int level;
 
 	window_open();
-	level = descend(v, m, va, &leaf, &granted, &denied, error);
+	level = descend(v, m, va, &leaf, &leaf_at, &granted, &denied, error);
 	window_close();
 	if (level < 0)
 		return -EFAULT;
 	w->page_size = 1ULL << (PAGE_SHIFT + m->index_bits * (u32)level);
+	w->entry = leaf;
+	w->entry_at = leaf_at;
 	w->gpa = leaf_address(m, leaf, va, w->page_size);
 	w->writable = granted & PTE_W;
 	w->user = granted & PTE_U;
 	w->executable = !m->nx || !(denied & PTE_NX);
+	w->accessed = granted & PTE_A;
+	w->dirty = leaf & PTE_D;
 	return 0;
 }
 
 int walk_guest(struct vcpu *v, u64 va, struct walk *w, u32 *error)
 {
-	vcpu_need(v, RG_CR);
+	if (unlikely(!(v->valid & RG_CR)))
+		vcpu_need(v, RG_CR);
 	if (!(v->regs.cr0 & CR0_PG)) {
 		*w = (struct walk){ .gpa = GPA((u32)va),
 				    .page_size = PAGE_SIZE,
@@ -132,6 +165,13 @@ int walk_guest(struct vcpu *v, u64 va, struct walk *w, u32 *error)
 	if (v->regs.cr4 & CR4_PAE)
 		return walk_mode(v, &mode_pae, (u32)va, w, error);
 	return walk_mode(v, &mode_32, (u32)va, w, error);
+}
+
+static int mark_guest(struct vcpu *v, u64 va, bool write)
+{
+	if (v->regs.efer & EFER_LMA)
+		return mark(v, &mode_64, va, write);
+	return mark(v, v->regs.cr4 & CR4_PAE ? &mode_pae : &mode_32, (u32)va, write);
 }
 
 int vcpu_translate(struct vcpu *v, u64 va, bool write, bool user, gpa_t *out, u32 *error)
@@ -158,6 +198,12 @@ int vcpu_translate(struct vcpu *v, u64 va, bool write, bool user, gpa_t *out, u3
 	}
 	if (!ok) {
 		*error = err | PF_PRESENT;
+		return -EFAULT;
+	}
+	if (unlikely(!w.accessed || (write && !w.dirty)) && mark_guest(v, va, write)) {
+		*error =
+			err |
+			PF_PRESENT; /* changed by another CPU: faults by old translations are spurious */
 		return -EFAULT;
 	}
 	*out = w.gpa;

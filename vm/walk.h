@@ -1,5 +1,6 @@
 /*
- * The guest's own page tables, read by software. Accessed and dirty bits are never written.
+ * The guest's own page tables, read by software. Only vcpu_translate() (vm/vcpu.h) sets accessed and
+ * dirty bits, as the access that it stands for would.
  */
 #pragma once
 
@@ -17,8 +18,11 @@ struct vcpu;
 
 struct walk {
 	gpa_t gpa;
-	u64 page_size;                   /* of the leaf */
+	u64 entry_at, entry; /* the leaf: where it lies, and what it is; 0 without paging */
+	u64 page_size;       /* of the leaf */
 	bool writable, user, executable; /* all levels together */
+	bool accessed;                   /* A is set on all levels */
+	bool dirty;                      /* D is set in the leaf */
 };
 
 /*

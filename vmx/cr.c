@@ -17,6 +17,10 @@
 /* The page-directory-pointer table lies at CR3's bits 31:5. */
 #define PAE_CR3_TABLE BITS(31, 5)
 
+/* Changes of these, and of CR3, load them (SDM vol. 3, "PDPTE Registers"). */
+#define CR0_PDPTES (CR0_PG | CR0_CD | CR0_NW)
+#define CR4_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+
 /* Changes of these make a guest's cached linear translations wrong. */
 #define CR0_TRANSLATION (CR0_PG | CR0_WP | CR0_PE)
 #define CR4_TRANSLATION (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
@@ -54,10 +58,11 @@ void vmx_write_cr(struct vcpu *v)
 	/* Machine checks reach the host whatever the guest thinks of them. */
 	u64 cr4 = r->cr4 | caps->cr4_fixed0 | CR4_MCE;
 	u64 cr0_diff = vmcs_read(GUEST_CR0) ^ cr0, cr4_diff = vmcs_read(GUEST_CR4) ^ cr4;
+	u64 shadow_diff = vmcs_read(CR0_SHADOW) ^ r->cr0;
+	bool new_cr3 = vmcs_read(GUEST_CR3) != r->cr3;
 	u32 entry = h->controls.entry & ~(u32)ENTRY_IA32E;
 
-	if ((cr0_diff & CR0_TRANSLATION) || (cr4_diff & CR4_TRANSLATION) ||
-	    vmcs_read(GUEST_CR3) != r->cr3)
+	if ((cr0_diff & CR0_TRANSLATION) || (cr4_diff & CR4_TRANSLATION) || new_cr3)
 		h->pending |= VMX_FLUSH_VPID;
 	vmcs_write(GUEST_CR0, cr0);
 	vmcs_write(CR0_SHADOW, r->cr0);
@@ -70,7 +75,8 @@ void vmx_write_cr(struct vcpu *v)
 	/* The control follows the guest's own changes of LMA too: it is written, not compared. */
 	h->controls.entry = entry;
 	vmcs_write(ENTRY_CONTROLS, entry);
-	if ((r->cr0 & CR0_PG) && (r->cr4 & CR4_PAE) && !(r->efer & EFER_LMA))
+	if ((r->cr0 & CR0_PG) && (r->cr4 & CR4_PAE) && !(r->efer & EFER_LMA) &&
+	    (((cr0_diff | shadow_diff) & CR0_PDPTES) || (cr4_diff & CR4_PDPTES) || new_cr3))
 		write_pdptes(v);
 }
 

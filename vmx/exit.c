@@ -105,6 +105,13 @@ static void decode_rdmsr(struct vcpu *v, struct vm_exit *e)
 	e->msr.write = false;
 }
 
+/* There are no counters: each index is out of range. */
+static void decode_rdpmc(struct vcpu *v, struct vm_exit *e)
+{
+	(void)e;
+	vcpu_raise_error(v, TRAP_GP, 0);
+}
+
 static void decode_wrmsr(struct vcpu *v, struct vm_exit *e)
 {
 	(void)v;
@@ -125,6 +132,7 @@ static void decode_s2(struct vcpu *v, struct vm_exit *e)
 
 	vmx_s2_decode(e, q);
 	e->s2.gpa = GPA(vmcs_read(GUEST_PHYSICAL_ADDRESS));
+	e->s2.delivery = v->event.kind;
 	if ((q & INTR_IRET_UNBLOCKED_NMI) && !v->event.kind)
 		vmx_block_nmi();
 }
@@ -158,7 +166,7 @@ const struct exit_row exit_rows[REASON_COUNT] = {
 	[REASON_GETSEC] = INSN(EXIT_INSN),
 	[REASON_HLT] = INSN(EXIT_HLT),
 	[REASON_INVD] = INSN(EXIT_CACHE),
-	[REASON_RDPMC] = INSN(EXIT_INSN),
+	[REASON_RDPMC] = INSN_FN(EXIT_NONE, decode_rdpmc),
 	[REASON_RSM] = INSN(EXIT_INSN),
 	[REASON_VMCALL] = INSN(EXIT_HYPERCALL),
 	[REASON_VMCLEAR] = INSN(EXIT_INSN),

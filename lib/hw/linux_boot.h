@@ -9,6 +9,7 @@
 
 #define LINUX_SETUP_OFFSET 0x1f1 /* of the setup header, in the image and in boot_params */
 #define LINUX_SECTOR       512
+#define LINUX_PARAGRAPH    16 /* the unit of syssize */
 #define LINUX_BOOT_FLAG    0xaa55
 #define LINUX_MAGIC        0x53726448 /* "HdrS" */
 #define LINUX_VERSION_MIN  0x020c     /* 2.12: 64-bit entry described by xloadflags */
@@ -17,7 +18,7 @@
 struct linux_setup {
 	u8 setup_sects;
 	u16 root_flags;
-	u32 syssize; /* in 16-byte units */
+	u32 syssize; /* in paragraphs */
 	u16 ram_size;
 	u16 vid_mode;
 	u16 root_dev;

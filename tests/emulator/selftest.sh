@@ -1,4 +1,5 @@
-# For tests that run self-tests of the hypervisor in an emulator. Sourced; wants TEST_DIR and CPU.
+# For tests that run self-tests of the hypervisor in an emulator. Sourced; wants TEST_DIR and CPU. LIMIT is
+# each run's, in seconds; WORDS come behind selftest=, instead of loglevel=debug.
 
 bootset=$TEST_DIR/empty
 mkdir -p "$bootset"
@@ -8,15 +9,15 @@ boot() {
 	local console=$1 words=$2
 	shift 2
 	echo "--- $words $*"
-	timeout 130 tools/run --cpu "${CPU:-amd}" --append "$words" --timeout 120 \
-		--bootset "$bootset" "$@" </dev/null >"$console" 2>&1
+	timeout $((${LIMIT:-120} + 10)) tools/run --cpu "${CPU:-amd}" --append "$words" \
+		--timeout "${LIMIT:-120}" --bootset "$bootset" "$@" </dev/null >"$console" 2>&1
 }
 
 # selftest NAME [tools/run arguments]: all tests of that name must pass, and there must be some.
 selftest() {
 	local name=$1 console=$TEST_DIR/console status=0
 	shift
-	boot "$console" "selftest=$name loglevel=debug" "$@" || status=$?
+	boot "$console" "selftest=$name ${WORDS:-loglevel=debug}" "$@" || status=$?
 	if [ "$status" != 0 ] || ! grep -q 'selftest: [1-9][0-9]* ok, 0 failed' "$console"; then
 		cat "$console"
 		echo "FAIL: selftest=$name $*: status $status"

@@ -62,7 +62,7 @@ again:
 	step	db 0xf1			; INT1
 	step	int 0x80
 	step	int 2
-	step	int 8
+	step	int 9
 	step	sti
 	step	cli
 	step	pause
@@ -106,7 +106,7 @@ again:
 	cmp	r15d, DR7_OFF
 	mov	r15d, DR7_OFF | 2	; the same with a breakpoint
 	je	again
-	jmp	power_off
+	jmp	pass
 
 registers:
 	mov	rbx, cr0

@@ -94,6 +94,11 @@ static void backend_tsc_changed(struct vcpu *v)
 	fake_backend.tsc_changes++;
 }
 
+static void backend_flush(struct vcpu *v)
+{
+	fake_backend.flushes++;
+}
+
 static void backend_read(struct vcpu *v, u32 groups)
 {
 	fake_backend.read_groups |= groups;
@@ -105,6 +110,7 @@ static const struct hvm_ops backend = {
 	.window = backend_window,
 	.tsc_changed = backend_tsc_changed,
 	.read_regs = backend_read,
+	.flush = backend_flush,
 };
 const struct hvm_ops *hvm = &backend;
 
@@ -151,12 +157,27 @@ int gmem_load(struct vm *v, gpa_t gpa, u64 *value, size_t size)
 	return gmem_read(v, gpa, value, size);
 }
 
+__weak int gmem_cas(struct vm *v, gpa_t gpa, u64 *expected, u64 value, size_t size)
+{
+	u64 now = 0;
+
+	if (gpa.v % size)
+		abort();
+	if (gmem_read(v, gpa, &now, size))
+		return -EFAULT;
+	if (now != *expected) {
+		*expected = now;
+		return -EAGAIN;
+	}
+	return gmem_write(v, gpa, &value, size);
+}
+
 bool fake_window_load64(const void *p, u64 *value)
 {
 	u64 gpa = (u64)p - WINDOW_BASE;
 
-	if (gpa % 8)
-		abort(); /* it might reach into the next page */
+	if (gpa % 4096 > 4096 - 8)
+		abort(); /* it would reach into the next page */
 	return !gmem_read(fake_vm, GPA(gpa), value, 8);
 }
 

@@ -18,6 +18,7 @@ struct fake_backend {
 	bool window[2]; /* by enum hvm_window: the last call's value */
 	u32 window_calls[2];
 	u32 tsc_changes;
+	u32 flushes;
 	u32 read_groups; /* all that were read */
 };
 

@@ -35,6 +35,8 @@ void fake_out(u32 port, u32 size, u64 value);
 
 /* Moves the clock, calling timers at their deadlines; how many were called. */
 u32 fake_advance(u64 ns);
+/* As when the vCPU did not run meanwhile: moves the clock first, then calls what has expired. */
+u32 fake_late(u64 ns);
 /* The earliest armed deadline; ~0: none. */
 u64 fake_deadline(void);
 

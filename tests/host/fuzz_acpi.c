@@ -1,18 +1,19 @@
 /*
- * Fuzz target for drivers/acpi's parsers, in libFuzzer's form. The first byte chooses the parser
- * and whether the checksum is put right first. tests/host/test_fuzz_acpi.c runs it on mutated
- * tables; with libFuzzer:
+ * drivers/acpi's parsers of the host's tables. An input's first byte chooses the parser, and whether the
+ * header's length and checksum are put right first: most mutations would break those.
  *
- *   clang -g -fsanitize=fuzzer,address,undefined -DPLINTH_HOST_TEST -I. tests/host/fuzz_acpi.c \
- *       drivers/acpi/{table,madt,fadt,devices}.c core/host.c lib/string.c
+ * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
+ * sources: core/host.c lib/string.c
+ * runs: 100000
+ * max_len: 1024
  */
-#include "tests/host/fuzz_acpi.h"
-
 #include <stdlib.h>
 
 #include "core/host.h"
 #include "drivers/acpi/parse.h"
 #include "lib/string.h"
+#include "tests/host/acpi_build.h"
+#include "tests/host/fuzzing.h"
 
 #define FIX_CHECKSUM 0x80
 #define ENTRIES_MAX  16
@@ -22,19 +23,6 @@ typedef const char *parser(const void *table, size_t len, struct host *h);
 static parser *const parsers[] = {
 	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet, acpi_parse_s5,
 };
-
-void log_printf(int level, const char *fmt, ...);
-void log_printf(int level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
-}
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Makes the header's length and checksum agree with what is there. */
 static void fix(u8 *p, size_t len)
@@ -54,24 +42,24 @@ static void fix(u8 *p, size_t len)
 /* What the rest of Plinth relies on, whatever the firmware says. */
 static void check_host(const struct host *h)
 {
-	require(h->cpu_count <= HOST_MAX_CPUS && h->ioapic_count <= HOST_MAX_IOAPICS);
-	require(h->mcfg_count <= HOST_MAX_MCFG && h->override_count <= ARRAY_LEN(h->overrides));
+	CHECK(h->cpu_count <= HOST_MAX_CPUS && h->ioapic_count <= HOST_MAX_IOAPICS);
+	CHECK(h->mcfg_count <= HOST_MAX_MCFG && h->override_count <= ARRAY_LEN(h->overrides));
 	for (u32 i = 0; i < h->cpu_count; i++) {
 		for (u32 j = 0; j < i; j++)
-			require(h->apic_ids[i] != h->apic_ids[j]);
+			CHECK(h->apic_ids[i] != h->apic_ids[j]);
 	}
 	for (u32 i = 0; i < h->override_count; i++)
-		require(h->overrides[i].isa_irq < 16);
+		CHECK(h->overrides[i].isa_irq < 16);
 	for (u32 i = 0; i < h->mcfg_count; i++) {
 		const struct host_mcfg *m = &h->mcfg[i];
 
-		require(m->bus_first <= m->bus_last && m->base.v && m->base.v % MIB == 0);
-		require(m->base.v + (m->bus_last + 1) * MIB <= BIT(52));
+		CHECK(m->bus_first <= m->bus_last && m->base.v && m->base.v % MIB == 0);
+		CHECK(m->base.v + (m->bus_last + 1) * MIB <= BIT(52));
 	}
-	require(h->hpet.v < BIT(52));
-	require(h->s5_typ_a < 8 && h->s5_typ_b < 8);
-	require(h->reset_space != 0 || h->reset_address < BIT(52));
-	require(h->reset_space != 1 || h->reset_address < 0x10000);
+	CHECK(h->hpet.v < BIT(52));
+	CHECK(h->s5_typ_a < 8 && h->s5_typ_b < 8);
+	CHECK(h->reset_space != 0 || h->reset_address < BIT(52));
+	CHECK(h->reset_space != 1 || h->reset_address < 0x10000);
 }
 
 static void fuzz_table(parser *fn, const u8 *p, size_t len)
@@ -81,10 +69,10 @@ static void fuzz_table(parser *fn, const u8 *p, size_t len)
 	memset(&h, 0, sizeof(h));
 	before = h;
 	if (fn(p, len, &h))
-		require(!memcmp(&h, &before, sizeof(h)));
+		CHECK(!memcmp(&h, &before, sizeof(h)));
 	check_host(&h);
 	host_set_boot_cpu(&h, 5);
-	require(h.cpu_count && h.apic_ids[0] == 5);
+	CHECK(h.cpu_count && h.apic_ids[0] == 5);
 	check_host(&h);
 	acpi_fadt_dsdt(p, len);
 }
@@ -95,22 +83,60 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	size_t count, kind;
 	u8 *p;
 
-	if (!size)
+	if (!size--)
 		return 0;
-	/* A block of exactly that size: the sanitizer sees any byte too many. */
-	p = malloc(size);
-	memcpy(p, data + 1, size - 1);
-	p = realloc(p, size - 1 + (size == 1));
+	p = fuzz_copy(data + 1, size);
 	if (data[0] & FIX_CHECKSUM)
-		fix(p, size - 1);
+		fix(p, size);
 	kind = (data[0] & 0x7f) % (ARRAY_LEN(parsers) + 2);
 	if (kind < ARRAY_LEN(parsers))
-		fuzz_table(parsers[kind], p, size - 1);
+		fuzz_table(parsers[kind], p, size);
 	else if (kind == ARRAY_LEN(parsers))
-		require(acpi_parse_root(p, size - 1, entries, ENTRIES_MAX, &count) ||
-			count <= size / 4);
-	else if (!acpi_parse_rsdp(p, size - 1, &xsdt, &rsdt))
-		require(size - 1 >= 20 && rsdt <= 0xffffffff);
+		CHECK(acpi_parse_root(p, size, entries, ENTRIES_MAX, &count) || count <= size / 4);
+	else if (!acpi_parse_rsdp(p, size, &xsdt, &rsdt))
+		CHECK(size >= 20 && rsdt <= 0xffffffff);
 	free(p);
 	return 0;
+}
+
+static void build_xsdt(struct table *t)
+{
+	table_open(t, "XSDT", 1, 36 + 5 * 8);
+	table_close(t);
+}
+
+static void build_rsdt(struct table *t)
+{
+	table_open(t, "RSDT", 1, 36 + 5 * 4);
+	table_close(t);
+}
+
+/* 5.2.5.3, with its first checksum. */
+static void build_rsdp(struct table *t)
+{
+	table_open(t, "RSD ", 0, 36);
+	memcpy(t->b, "RSD PTR ", 8);
+	t->b[15] = 2;
+	t->b[8] = 0;
+	for (u32 i = 0; i < 20; i++)
+		t->b[8] -= i == 8 ? 0 : t->b[i];
+}
+
+void fuzz_seeds(void)
+{
+	/* In the order of the parsers. */
+	static void (*const builders[])(struct table * t) = {
+		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt, build_xsdt, build_rsdp,
+	};
+	u8 input[TABLE_SIZE_MAX + 1];
+	struct table t;
+
+	for (u32 i = 0; i <= ARRAY_LEN(builders); i++) {
+		bool rsdt = i == ARRAY_LEN(builders);
+
+		(rsdt ? build_rsdt : builders[i])(&t);
+		input[0] = (u8)(rsdt ? 5 | FIX_CHECKSUM : i == 6 ? i : i | FIX_CHECKSUM);
+		memcpy(input + 1, t.b, t.len);
+		fuzz_seed(input, t.len + 1);
+	}
 }

@@ -97,6 +97,7 @@ int harness_child_panicked(void)
  */
 void panic(const char *fmt, ...) __attribute__((weak, noreturn, format(printf, 1, 2)));
 void log_printf(int level, const char *fmt, ...) __attribute__((weak));
+void log_limited(void *limit, int level, const char *fmt, ...) __attribute__((weak));
 
 void panic(const char *fmt, ...)
 {
@@ -117,6 +118,18 @@ void log_printf(int level, const char *fmt, ...)
 {
 	va_list ap;
 
+	va_start(ap, fmt);
+	printf("log %d: ", level);
+	vprintf(fmt, ap);
+	printf("\n");
+	va_end(ap);
+}
+
+void log_limited(void *limit, int level, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)limit;
 	va_start(ap, fmt);
 	printf("log %d: ", level);
 	vprintf(fmt, ap);

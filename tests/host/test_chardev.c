@@ -81,6 +81,25 @@ TEST(the_other_side_is_notified_when_bytes_came)
 	CHECK(!guest.held && !host.held);
 }
 
+TEST(the_guest_hears_of_room_that_it_had_not_found)
+{
+	char buf[CHARDEV_RING_SIZE];
+
+	setup();
+	memset(buf, 'x', sizeof(buf));
+	CHECK_EQ(chardev_guest_write(&dev, buf, sizeof(buf)), sizeof(buf));
+	CHECK_EQ(chardev_host_read(&dev, buf, 1), 1);
+	CHECK_EQ(guest.calls, 0); /* it did not ask for more */
+	CHECK_EQ(chardev_guest_write(&dev, "ab", 2), 1);
+	CHECK_EQ(chardev_host_read(&dev, buf, 0), 0);
+	CHECK_EQ(guest.calls, 0);
+	CHECK_EQ(chardev_host_read(&dev, buf, 1), 1);
+	CHECK_EQ(guest.calls, 1);
+	CHECK_EQ(chardev_host_read(&dev, buf, 1), 1);
+	CHECK_EQ(guest.calls, 1); /* once */
+	CHECK(!guest.held);
+}
+
 TEST(nobody_listens)
 {
 	chardev_init(&dev, "x");

@@ -9,6 +9,7 @@
 #include "lib/errno.h"
 #include "tests/host/fake_vcpu.h"
 #include "tests/host/harness.h"
+#include "vm/gmem.h"
 #include "vm/msr.h"
 
 static struct vcpu *v;
@@ -109,6 +110,39 @@ TEST(cr4)
 	start();
 	CHECK_EQ(cr4_write(v, CR4_PAE | CR4_PCIDE), -EINVAL); /* outside long mode */
 	CHECK_EQ(cr4_write(v, 0), 0);
+}
+
+/* SDM vol. 3, "PDPTE Registers": what loads them, and that reserved bits in a present one are #GP. */
+TEST(pae_entries)
+{
+	const u64 good[4] = { 0x2001, 0, 0xffff0000000000f6, 0x3001 };
+	const u64 reserved[] = { BIT(1), BIT(2), BIT(5), BIT(8), BIT(40), BIT(63) };
+
+	start();
+	v->regs.cr4 = CR4_PAE;
+	v->regs.cr3 = 0x1000 | 0x20;
+	CHECK_EQ(gmem_write(v->vm, GPA(0x1020), good, sizeof(good)), 0);
+	CHECK_EQ(cr0_write(v, CR0_PE | CR0_PG), 0);
+	for (u32 i = 0; i < ARRAY_LEN(reserved); i++) {
+		u64 bad = 0x3001 | reserved[i];
+
+		CHECK_EQ(gmem_write(v->vm, GPA(0x1038), &bad, sizeof(bad)), 0);
+		CHECK_EQ(cr0_write(v, CR0_PE | CR0_PG | CR0_CD), -EINVAL);
+		CHECK_EQ(cr4_write(v, CR4_PAE | CR4_PGE), -EINVAL);
+		CHECK_EQ(cr4_write(v, CR4_PAE | CR4_PSE), -EINVAL);
+		CHECK_EQ(v->regs.cr0, CR0_PE | CR0_PG | CR0_ET);
+		CHECK_EQ(v->regs.cr4, CR4_PAE);
+		/* These look at none of them. */
+		CHECK_EQ(cr0_write(v, CR0_PE | CR0_PG | CR0_TS), 0);
+		CHECK_EQ(cr4_write(v, CR4_PAE | CR4_OSXSAVE), 0);
+		v->regs.cr0 = CR0_PE | CR0_ET;
+		v->regs.cr4 = CR4_PAE;
+		CHECK_EQ(cr0_write(v, CR0_PE | CR0_PG), -EINVAL);
+		CHECK_EQ(cr0_write(v, CR0_PE), 0);
+		v->regs.cr0 |= CR0_PG;
+	}
+	v->regs.cr3 = 0x7fffffe0; /* outside of RAM none is present */
+	CHECK_EQ(cr0_write(v, CR0_PE | CR0_PG | CR0_CD), 0);
 }
 
 TEST(efer)

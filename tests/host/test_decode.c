@@ -43,7 +43,7 @@ static const struct row rows[] = {
 	{ "xsetbv", 64, 3, { 0x0f, 0x01, 0xd1 }, { NOMEM, NOSEG, SIZES(4, 8), .map = 1, .reg = 2, .rm = 1 } },
 	{ "clts", 64, 2, { 0x0f, 0x06 }, { NOMEM, NOSEG, SIZES(4, 8), .map = 1 } },
 	{ "66 66 cpuid", 64, 4, { 0x66, 0x66, 0x0f, 0xa2 }, { NOMEM, NOSEG, SIZES(2, 8), .map = 1 } },
-	{ "cs rep cpuid", 64, 4, { 0x2e, 0xf3, 0x0f, 0xa2 }, { NOMEM, .seg = SEG_CS, .rep = 0xf3, SIZES(4, 8), .map = 1 } },
+	{ "cs rep cpuid", 64, 4, { 0x2e, 0xf3, 0x0f, 0xa2 }, { NOMEM, NOSEG, .rep = 0xf3, SIZES(4, 8), .map = 1 } },
 	{ "rex.w cpuid", 64, 3, { 0x48, 0x0f, 0xa2 }, { NOMEM, NOSEG, SIZES(8, 8), .map = 1, .rex = 0x48 } },
 	{ "rex.w, 16-bit prefix, cpuid", 64, 4, { 0x48, 0x66, 0x0f, 0xa2 }, { NOMEM, NOSEG, SIZES(2, 8), .map = 1 } },
 	{ "two REX, mov eax, [rbx]", 64, 4, { 0x4d, 0x40, 0x8b, 0x03 }, { MEM(R(RBX), NONE, 0, 0), NOSEG, SIZES(4, 8), .rex = 0x40 } },
@@ -97,7 +97,25 @@ static const struct row rows[] = {
 	{ "lock or dword [rax], 1", 64, 4, { 0xf0, 0x83, 0x08, 0x01 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .lock = true, .reg = 1, IMM(1) } },
 	{ "xchg eax, [rax]", 64, 2, { 0x87, 0x00 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8) } },
 
+	{ "inc byte [rax]", 64, 2, { 0xfe, 0x00 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8) } },
+	{ "push qword [rax]", 64, 2, { 0xff, 0x30 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .reg = 6 } },
+	{ "mov [rax], ds", 64, 2, { 0x8c, 0x18 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .reg = 3 } },
+	{ "pop qword [rax]", 64, 2, { 0x8f, 0x00 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8) } },
+	{ "bt [rax], ecx", 64, 3, { 0x0f, 0xa3, 0x08 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .map = 1, .reg = 1 } },
+	{ "btc qword [rax], 63", 64, 5, { 0x48, 0x0f, 0xba, 0x38, 0x3f }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(8, 8), .map = 1, .rex = 0x48, .reg = 7, IMM(63) } },
+	{ "cmpxchg [rax], cl", 64, 3, { 0x0f, 0xb0, 0x08 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .map = 1, .reg = 1 } },
+	{ "xadd [rax], ecx", 64, 3, { 0x0f, 0xc1, 0x08 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .map = 1, .reg = 1 } },
+	{ "movnti [rax], ecx", 64, 3, { 0x0f, 0xc3, 0x08 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .map = 1, .reg = 1 } },
+	{ "cmpxchg16b [rax]", 64, 4, { 0x48, 0x0f, 0xc7, 0x08 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(8, 8), .map = 1, .rex = 0x48, .reg = 1 } },
+	{ "movbe eax, [rax]", 64, 4, { 0x0f, 0x38, 0xf0, 0x00 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 8), .map = 2 } },
+	{ "add byte [eax], 1 (82)", 32, 3, { 0x82, 0x00, 0x01 }, { MEM(R(RAX), NONE, 0, 0), NOSEG, SIZES(4, 4), IMM(1) } },
+	/* 64-bit code ignores other overrides, even behind FS */
+	{ "fs cs mov eax, [rbx]", 64, 4, { 0x64, 0x2e, 0x8b, 0x03 }, { MEM(R(RBX), NONE, 0, 0), .seg = SEG_FS, SIZES(4, 8) } },
+	{ "fs cs mov eax, [ebx]", 32, 4, { 0x64, 0x2e, 0x8b, 0x03 }, { MEM(R(RBX), NONE, 0, 0), .seg = SEG_CS, SIZES(4, 4) } },
+
 	/* port and string I/O */
+	{ "cmpsb", 64, 1, { 0xa6 }, { NOMEM, NOSEG, SIZES(4, 8) } },
+	{ "repne scasw", 64, 3, { 0xf2, 0x66, 0xaf }, { NOMEM, NOSEG, .rep = 0xf2, SIZES(2, 8) } },
 	{ "rep insb", 64, 2, { 0xf3, 0x6c }, { NOMEM, NOSEG, .rep = 0xf3, SIZES(4, 8) } },
 	{ "outsw", 64, 2, { 0x66, 0x6f }, { NOMEM, NOSEG, SIZES(2, 8) } },
 	{ "in al, 0x21", 64, 2, { 0xe4, 0x21 }, { NOMEM, NOSEG, SIZES(4, 8), IMM(0x21) } },
@@ -140,7 +158,9 @@ static const struct row rows[] = {
 	{ "ud2's neighbour", 64, 0, { 0x0f, 0xff, 0x00 }, { 0 } },
 	{ "vex", 64, 0, { 0xc5, 0xf8, 0x28, 0x00 }, { 0 } },
 	{ "evex", 64, 0, { 0x62, 0xf1, 0x7c, 0x48, 0x28, 0x00 }, { 0 } },
-	{ "three-byte opcodes", 64, 0, { 0x0f, 0x38, 0xf0, 0x00 }, { 0 } },
+	{ "pshufb: other three-byte opcodes", 64, 0, { 0x0f, 0x38, 0x00, 0x00 }, { 0 } },
+	{ "crc32 eax, byte [rax]", 64, 0, { 0xf2, 0x0f, 0x38, 0xf0, 0x00 }, { 0 } },
+	{ "82 in 64-bit code", 64, 0, { 0x82, 0x00, 0x01 }, { 0 } },
 };
 /* clang-format on */
 
@@ -196,6 +216,39 @@ TEST(operands_and_lengths)
 		same(r, "error", err, 0);
 		CHECK_EQ(insn_length_bytes(r->bytes, INSN_MAX, r->mode), r->len);
 		compare(r, &i);
+	}
+}
+
+/* The memory operand's size, and whom it is for. */
+TEST(memory_sizes)
+{
+	static const struct {
+		u8 bytes[6], mode, op, size;
+	} sizes[] = {
+		{ { 0x88, 0x03 }, 64, OP_STORE, 1 },
+		{ { 0x48, 0x89, 0x03 }, 64, OP_STORE, 8 },
+		{ { 0x48, 0x8c, 0x03 }, 64, OP_STORE, 2 },
+		{ { 0x48, 0x0f, 0xc3, 0x03 }, 64, OP_STORE, 8 },
+		{ { 0x48, 0x63, 0x03 }, 64, OP_LOAD, 4 },
+		{ { 0x48, 0x0f, 0xb6, 0x03 }, 64, OP_LOAD, 1 },
+		{ { 0x48, 0x0f, 0xbf, 0x03 }, 64, OP_LOAD, 2 },
+		{ { 0x0f, 0x38, 0xf0, 0x03 }, 64, OP_MOVBE, 4 },
+		{ { 0x66, 0x0f, 0xba, 0x23, 0x01 }, 64, OP_BT, 2 },
+		{ { 0x48, 0x0f, 0xc7, 0x0b }, 64, OP_CMPXCHG8B, 16 },
+		{ { 0x0f, 0xc7, 0x0b }, 32, OP_CMPXCHG8B, 8 },
+		{ { 0x48, 0xa5 }, 64, OP_STRING, 8 },
+		{ { 0x48, 0x6d }, 64, OP_STRING, 4 }, /* there are no ports of 8 bytes */
+		{ { 0xa4 }, 16, OP_STRING, 1 },
+		{ { 0x89, 0xc3 }, 64, OP_NONE, 4 }, /* no memory */
+		{ { 0x0f, 0xa2 }, 64, OP_NONE, 1 },
+	};
+
+	for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+		struct insn i;
+
+		CHECK_EQ(insn_decode(sizes[k].bytes, 6, sizes[k].mode, &i), 0);
+		CHECK_EQ(i.op, sizes[k].op);
+		CHECK_EQ(i.size, sizes[k].size);
 	}
 }
 

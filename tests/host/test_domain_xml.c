@@ -2,7 +2,8 @@
  * mgmt/domain_xml.h: libvirt's domain XML. Meanings and defaults are those of libvirt's "Domain XML
  * format"; each bad document is the good one with one piece replaced.
  *
- * sources: mgmt/domain_xml.c mgmt/xml.c mgmt/units.c mgmt/uuid.c lib/string.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
+ * sources: lib/string.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c
  * flags: -Imgmt/port -isystem build/deps/expat/lib
@@ -102,7 +103,7 @@ TEST(good_document)
 	CHECK_STR(d.name, "web-1");
 	CHECK_EQ(d.memory, 256 * MIB);
 	CHECK_EQ(d.vcpus, 1);
-	CHECK_EQ(d.loader, LOADER_LINUX);
+	CHECK_EQ(d.loader, LOADER_KERNEL);
 	CHECK_STR(d.kernel, "vmlinuz");
 	CHECK_STR(d.initrd, "dir/initrd.gz");
 	CHECK_STR(d.cmdline, "console=ttyS0 quiet");
@@ -149,6 +150,13 @@ static const struct {
 	{ "machine='q35'", "machine='pc-q35-9.2'" },
 	{ " arch='x86_64' machine='q35'", "" },
 	{ "<apic/>", "<apic/><pae/>" },
+	{ "<apic/>", "<hap/><pmu state='off'/><vmport state='off'/><smm state='off'/>" },
+	{ "<apic/>", "<hap state='on'/>" },
+	{ "<vcpu>", "<vcpu placement='static' cpuset='0-63'>" },
+	{ "<os>", "<cputune/><os>" },
+	{ "<os>", "<cputune><period>0</period><quota>0</quota></cputune><os>" },
+	{ "'utc'", "'variable'" },
+	{ "'utc'", "'variable' basis='localtime' adjustment='0'" },
 	{ "<clock", "<cpu mode='host-passthrough'/><clock" },
 	{ "<clock", "<cpu mode='host-model' check='partial'/><clock" },
 	{ "<clock", "<cpu mode='host-model' check='none'></cpu><clock" },
@@ -202,8 +210,12 @@ static const struct {
 	{ "type='plinth'", "", "web.xml:2: <domain> lacks the attribute 'type'" },
 	{ "unit='MiB'", "unit='MiB' dumpCore='off'",
 	  "web.xml:4: attribute 'dumpCore' of <memory> is not supported" },
-	{ "<vcpu>", "<vcpu cpuset='0-3'>",
-	  "web.xml:5: attribute 'cpuset' of <vcpu> is not supported" },
+	{ "<vcpu>", "<vcpu cpuset='0-'>",
+	  "web.xml:5: value '0-' of attribute 'cpuset' of <vcpu> is not supported" },
+	{ "<vcpu>", "<vcpu cpuset='64'>",
+	  "web.xml:5: value '64' of attribute 'cpuset' of <vcpu> is not supported" },
+	{ "<vcpu>", "<vcpu cpuset='2,^2'>",
+	  "web.xml:5: value '2,^2' of attribute 'cpuset' of <vcpu> is not supported" },
 	{ "<vcpu>", "<vcpu current='1'>",
 	  "web.xml:5: attribute 'current' of <vcpu> is not supported" },
 	{ "<os>", "<os firmware='efi'>",
@@ -243,8 +255,71 @@ static const struct {
 	  "web.xml:6: value 'custom' of attribute 'mode' of <cpu> is not supported" },
 	{ "<os>", "<cpu mode='host-model' check='full'/><os>",
 	  "web.xml:6: value 'full' of attribute 'check' of <cpu> is not supported" },
-	{ "'utc'", "'variable'",
-	  "web.xml:16: value 'variable' of attribute 'offset' of <clock> is not supported" },
+	{ "'utc'", "'timezone'",
+	  "web.xml:16: value 'timezone' of attribute 'offset' of <clock> is not supported" },
+	{ "'utc'", "'utc' adjustment='5'",
+	  "web.xml:16: attribute 'adjustment' of <clock> with offset 'utc' is not supported" },
+	{ "'utc'", "'absolute' start='5' adjustment='5'",
+	  "web.xml:16: attribute 'adjustment' of <clock> with offset 'absolute' is not supported" },
+	{ "'utc'", "'localtime' basis='utc'",
+	  "web.xml:16: attribute 'basis' of <clock> with offset 'localtime' is not supported" },
+	{ "'utc'", "'variable' start='5'",
+	  "web.xml:16: attribute 'start' of <clock> with offset 'variable' is not supported" },
+	{ "'utc'", "'variable' basis='variable'",
+	  "web.xml:16: value 'variable' of attribute 'basis' of <clock> is not supported" },
+	{ "'utc'", "'variable' adjustment='reset'",
+	  "web.xml:16: value 'reset' of attribute 'adjustment' of <clock> is not supported" },
+	{ "'utc'", "'variable' adjustment='3155760001'",
+	  "web.xml:16: value '3155760001' of attribute 'adjustment' of <clock> is not supported" },
+	{ "'utc'", "'absolute' start='-1'",
+	  "web.xml:16: value '-1' of attribute 'start' of <clock> is not supported" },
+	{ "'utc'", "'absolute'", "web.xml:16: <clock> lacks the attribute 'start'" },
+	/* Tuning. */
+	{ "<os>", "<cputune><emulatorpin cpuset='1'/></cputune><os>",
+	  "web.xml:6: element <emulatorpin> is not supported" },
+	{ "<os>", "<cputune>\n<vcpupin vcpu='1' cpuset='0'/></cputune><os>",
+	  "web.xml:7: <vcpupin> of vCPU 1, where there are 1" },
+	{ "<os>", "<cputune><vcpupin vcpu='64' cpuset='0'/></cputune><os>",
+	  "web.xml:6: value '64' of attribute 'vcpu' of <vcpupin> is not supported" },
+	{ "<os>", "<cputune><vcpupin vcpu='0' cpuset='x'/></cputune><os>",
+	  "web.xml:6: value 'x' of attribute 'cpuset' of <vcpupin> is not supported" },
+	{ "<os>", "<cputune><vcpupin vcpu='0'/></cputune><os>",
+	  "web.xml:6: <vcpupin> lacks the attribute 'cpuset'" },
+	{ "<os>", "<cputune><vcpupin cpuset='0'/></cputune><os>",
+	  "web.xml:6: <vcpupin> lacks the attribute 'vcpu'" },
+	{ "<os>",
+	  "<cputune><vcpupin vcpu='0' cpuset='0'/>\n<vcpupin vcpu='0' cpuset='1'/></cputune><os>",
+	  "web.xml:7: a second <vcpupin> of vCPU 0 is not supported" },
+	{ "<os>", "<cputune><shares>1</shares></cputune><os>",
+	  "web.xml:6: value '1' of <shares> is not supported" },
+	{ "<os>", "<cputune><shares>262145</shares></cputune><os>",
+	  "web.xml:6: value '262145' of <shares> is not supported" },
+	{ "<os>", "<cputune><period>999</period></cputune><os>",
+	  "web.xml:6: value '999' of <period> is not supported" },
+	{ "<os>", "<cputune><period>1000001</period></cputune><os>",
+	  "web.xml:6: value '1000001' of <period> is not supported" },
+	{ "<os>", "<cputune><quota>999</quota></cputune><os>",
+	  "web.xml:6: value '999' of <quota> is not supported" },
+	{ "<os>", "<cputune><quota>17592186044416</quota></cputune><os>",
+	  "web.xml:6: value '17592186044416' of <quota> is not supported" },
+	{ "<os>", "<cputune><quota>--1</quota></cputune><os>",
+	  "web.xml:6: value '--1' of <quota> is not supported" },
+	{ "<os>", "<cputune><quota>-</quota></cputune><os>",
+	  "web.xml:6: value '-' of <quota> is not supported" },
+	/* Features that there are not. */
+	{ "<apic/>", "<pmu state='on'/>",
+	  "web.xml:14: value 'on' of attribute 'state' of <pmu> is not supported" },
+	{ "<apic/>", "<hap state='off'/>",
+	  "web.xml:14: value 'off' of attribute 'state' of <hap> is not supported" },
+	{ "<apic/>", "<smm/>", "web.xml:14: <smm> lacks the attribute 'state'" },
+	{ "<apic/>", "<vmport state='on'/>",
+	  "web.xml:14: value 'on' of attribute 'state' of <vmport> is not supported" },
+	/* What people and tools wrote. */
+	{ "<os>", "<title>a\nb</title><os>", "web.xml:6: value 'a?b' of <title> is not supported" },
+	{ "<os>", "<title lang='x'>a</title><os>",
+	  "web.xml:6: attribute 'lang' of <title> is not supported" },
+	{ "<os>", "<metadata a='b'/><os>",
+	  "web.xml:6: attribute 'a' of <metadata> is not supported" },
 	{ ">restart<", ">rename-restart<",
 	  "web.xml:18: value 'rename-restart' of <on_reboot> is not supported" },
 	{ "<on_crash>destroy", "<on_crash>coredump-destroy",
@@ -410,6 +485,110 @@ TEST(actions_and_clock)
 	CHECK_EQ(d.clock, CLOCK_LOCALTIME);
 }
 
+TEST(clocks)
+{
+	CHECK_EQ(parse_with("'utc'", "'variable' adjustment='-3600' basis='utc'"), 0);
+	CHECK_EQ(d.clock, CLOCK_VARIABLE);
+	CHECK_EQ(d.clock_s, -3600);
+	CHECK_EQ(parse_with("'utc'", "'variable' adjustment='3155760000'"), 0);
+	CHECK_EQ(d.clock_s, 3155760000);
+	CHECK_EQ(parse_with("'utc'", "'absolute' start='1700000000'"), 0);
+	CHECK_EQ(d.clock, CLOCK_ABSOLUTE);
+	CHECK_EQ(d.clock_s, 1700000000);
+}
+
+TEST(tuning)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK_EQ(d.shares, 0);
+	CHECK_EQ(d.period_us, 0);
+	CHECK_EQ(d.quota_us, 0);
+	CHECK(cpuset_empty(&d.cpus));
+	CHECK(cpuset_empty(&d.vcpupin[0]));
+	CHECK_EQ(parse_with("<vcpu>1</vcpu>",
+			    "<vcpu cpuset='0-3,^2'>1</vcpu><cputune><shares>2048</shares>"
+			    "<period>10000</period><quota>2500</quota>"
+			    "<vcpupin cpuset='1,3' vcpu='0'/></cputune>"),
+		 0);
+	CHECK_EQ(d.cpus.word[0], 0xb);
+	CHECK_EQ(d.vcpupin[0].word[0], 0xa);
+	CHECK_EQ(d.shares, 2048);
+	CHECK_EQ(d.period_us, 10000);
+	CHECK_EQ(d.quota_us, 2500);
+	CHECK_EQ(parse_with("<os>", "<cputune><quota>-1</quota></cputune><os>"), 0);
+	CHECK(d.quota_us < 0);
+	CHECK_EQ(parse_with("<os>", "<cputune><quota>-17592186044415</quota></cputune><os>"), 0);
+	CHECK(d.quota_us < 0);
+}
+
+TEST(words_of_people)
+{
+	CHECK_EQ(parse_with("<os>", "<title> Web &lt;1&gt; </title><description>Two\n"
+				    "lines &amp; more\n</description><os>"),
+		 0);
+	CHECK_STR(d.title, "Web <1>");
+	CHECK_STR(d.description, "Two\nlines & more");
+	CHECK_EQ(parse_with("<os>", "<title/><description></description><metadata/><os>"), 0);
+	CHECK_STR(d.title, "");
+	CHECK_STR(d.description, "");
+	CHECK_STR(d.metadata, "");
+}
+
+/* What is in it comes back as XML of the same meaning. */
+static const struct {
+	const char *written, *kept;
+} metadata[] = {
+	{ "<a/>", "<a/>" },
+	{ "\n <a></a>\t", "<a/>" },
+	{ "x", "x" },
+	{ "<a:b xmlns:a='http://x/'>text<a:c d='e'/></a:b>",
+	  "<a:b xmlns:a='http://x/'>text<a:c d='e'/></a:b>" },
+	{ "<a b=\"it's\"/>", "<a b='it&apos;s'/>" },
+	{ "<a b='&lt;&amp;&#10;&#9;&#13;'/>", "<a b='&lt;&amp;&#10;&#9;&#13;'/>" },
+	{ "<a b='x\ny'/>", "<a b='x y'/>" }, /* attribute values are normalised */
+	{ "<a>&lt;b/&gt; &amp;amp;</a>", "<a>&lt;b/&gt; &amp;amp;</a>" },
+	{ "<a><![CDATA[<b>]]></a>", "<a>&lt;b&gt;</a>" },
+	{ "<a> <b/> </a>", "<a> <b/> </a>" },
+	{ "<a>\r\n</a>&#13;", "<a>\n</a>&#13;" },
+	{ "<a/>\n  <b/>", "<a/>\n  <b/>" },
+	{ "<!-- <x> --><a><!-- y --></a>", "<!-- <x> --><a><!-- y --></a>" },
+	{ "<disk/><name>x</name>", "<disk/><name>x</name>" },
+	{ "<a>\xc3\xa4</a>", "<a>\xc3\xa4</a>" },
+};
+
+TEST(metadata_is_kept)
+{
+	static char text[512];
+
+	for (u32 i = 0; i < ARRAY_LEN(metadata); i++) {
+		snprintf(text, sizeof(text), "<metadata>%s</metadata><os>", metadata[i].written);
+		CHECK_EQ(parse_with("<os>", text), 0);
+		CHECK_STR(d.metadata, metadata[i].kept);
+		CHECK_STR(d.name, "web-1");
+		snprintf(text, sizeof(text), "<metadata>%s</metadata><os>", metadata[i].kept);
+		CHECK_EQ(parse_with("<os>", text), 0);
+		CHECK_STR(d.metadata, metadata[i].kept);
+	}
+}
+
+/* What is longer than there is room for is refused: nothing is cut. */
+TEST(metadata_too_long)
+{
+	static char text[DOMAIN_METADATA_MAX + 64];
+
+	for (u32 n = DOMAIN_METADATA_MAX - 9; n < DOMAIN_METADATA_MAX + 1; n++) {
+		int fits = n + strlen("<a></a>") < DOMAIN_METADATA_MAX;
+
+		snprintf(text, sizeof(text), "<metadata><a>%*s</a></metadata><os>", (int)n, "x");
+		CHECK_EQ(parse_with("<os>", text), fits ? 0 : -EINVAL);
+		if (fits)
+			CHECK_EQ(strlen(d.metadata), n + strlen("<a></a>"));
+		else
+			CHECK_STR(err,
+				  "web.xml:6: the content of <metadata> is longer than 4095 bytes");
+	}
+}
+
 TEST(uuids)
 {
 	static const u8 uuid[16] = { 0x4d, 0xea, 0x22, 0xb3, 0x1d, 0x52, 0xd8, 0xf3,
@@ -503,10 +682,6 @@ TEST(bounds)
 	static const char open[] = "<domain type='kvm'><metadata>";
 	static const char close[] = "</metadata></domain>";
 
-	CHECK_EQ(parse_big(open, "<a/>", 4094, close), -EINVAL);
-	CHECK_STR(err, "web.xml:1: <domain> lacks <name>"); /* all of it was read */
-	CHECK_EQ(parse_big(open, "<a/>", 4095, close), -EINVAL);
-	CHECK_STR(err, "web.xml:1: more than 4096 elements");
 	CHECK_EQ(parse_big(open, "<a>", 31, close), -EINVAL);
 	CHECK_STR(err, "web.xml:1: more than 32 elements in one another");
 	CHECK_EQ(parse_big(open, "<a>", 30, close), -EINVAL);
@@ -516,6 +691,22 @@ TEST(bounds)
 	CHECK_EQ(strlen(big), XML_DOCUMENT_MAX);
 	CHECK_EQ(parse_big(open, " ", XML_DOCUMENT_MAX - 48, close), -EINVAL);
 	CHECK_STR(err, "web.xml:1: larger than 256 KiB");
+}
+
+/* An element whose content nobody wants: of other documents than domains. */
+TEST(elements)
+{
+	static const struct xml_element root = { .name = "x", .flags = XML_ANY_CONTENT };
+	size_t n;
+
+	memcpy(big, "<x>", 3);
+	for (n = 3; n < 3 + 4 * 4096; n += 4)
+		memcpy(big + n, "<a/>", 4);
+	memcpy(big + n, "</x>", 4);
+	CHECK_EQ(xml_read("x.xml", (u8 *)big, n + 4, &root, NULL, err, sizeof(err)), -EINVAL);
+	CHECK_STR(err, "x.xml:1: more than 4096 elements");
+	memcpy(big + n - 4, "    ", 4); /* the last one of them */
+	CHECK_EQ(xml_read("x.xml", (u8 *)big, n + 4, &root, NULL, err, sizeof(err)), 0);
 }
 
 static void put16(u8 *out, size_t *n, bool big_endian, u16 c)

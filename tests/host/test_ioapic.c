@@ -317,4 +317,13 @@ TEST(state)
 	chip.eoi(chip.dev, 0x51);
 	expect(1); /* the line is still up */
 	fake_state_torture();
+	/* What no entry can hold: delivery status, and remote IRR of an edge-triggered one. */
+	start();
+	n = fake_save(buf, sizeof(buf));
+	buf[n - 8 * 24 + 1] = 0x10;
+	CHECK(fake_load(buf, (size_t)n) < 0);
+	buf[n - 8 * 24 + 1] = 0x40;
+	CHECK(fake_load(buf, (size_t)n) < 0);
+	buf[n - 8 * 24 + 1] = 0xc0;
+	CHECK_EQ(fake_load(buf, (size_t)n), 0);
 }

@@ -2,11 +2,11 @@
  * Loading of Linux kernels (Linux documentation, "The Linux/x86 Boot Protocol") and flat images: where things
  * go and what the guest is told; headers that lie about size, place, alignment and version.
  *
- * sources: vm/loader.c vm/loader_linux.c lib/crc32.c core/bootfs.c
+ * sources: vm/loader.c vm/loader_linux.c vm/loader_multiboot.c vm/loader_pvh.c vm/loader_elf.c
+ * sources: vm/loader_modules.c lib/crc32.c core/bootfs.c tests/host/fake_loader.c
  */
 #include "vm/loader.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/cpu.h"
@@ -14,84 +14,15 @@
 #include "lib/crc32.h"
 #include "lib/errno.h"
 #include "lib/hw/linux_boot.h"
-#include "mm/heap.h"
+#include "tests/host/fake_loader.h"
 #include "tests/host/harness.h"
-#include "vm/archive.h"
-#include "vm/gmem.h"
-#include "vm/vcpu.h"
-#include "vm/vm.h"
 
-#define RAM      (64 * MIB)
 #define SETUP    (5 * LINUX_SECTOR) /* boot sector and four of setup */
 #define PAYLOAD  0x30000u
 #define KERNEL   (SETUP + PAYLOAD)
 #define FILE_MAX (KERNEL + 4096)
 
-static struct vm vm;
-static struct vcpu v;
-static u8 *ram;
 static u8 kernel[FILE_MAX], initrd[0x5123], flat[0x3000];
-static int archive_result;
-static u32 allocations;
-
-/* --- what the loader calls -------------------------------------------------------------------------- */
-
-void *heap_alloc(struct heap *h, size_t size, size_t align)
-{
-	allocations++;
-	return calloc(1, size);
-}
-
-void heap_free(struct heap *h, void *p)
-{
-	allocations--;
-	free(p);
-}
-
-u64 vm_low_ram(const struct vm *m)
-{
-	return MIN(m->cfg.memory, GUEST_LOW_RAM_MAX);
-}
-
-u64 vm_high_ram(const struct vm *m)
-{
-	return m->cfg.memory - vm_low_ram(m);
-}
-
-int archive_check(const u8 *data, size_t size)
-{
-	CHECK_EQ(data[0], 0x42);
-	return archive_result;
-}
-
-/* RAM as far as there is some; what the loader writes above it is only counted. */
-static bool bad(gpa_t gpa, size_t n)
-{
-	u64 end = vm_low_ram(&vm);
-
-	return gpa.v > end || n > end - gpa.v || gpa.v + n > RAM;
-}
-
-int gmem_write(struct vm *m, gpa_t gpa, const void *src, size_t n)
-{
-	if (bad(gpa, n))
-		return -EFAULT;
-	memcpy(ram + gpa.v, src, n);
-	return 0;
-}
-
-int gmem_store(struct vm *m, gpa_t gpa, u64 value, size_t size)
-{
-	return gmem_write(m, gpa, &value, size);
-}
-
-int gmem_zero(struct vm *m, gpa_t gpa, size_t n)
-{
-	if (bad(gpa, n))
-		return -EFAULT;
-	memset(ram + gpa.v, 0, n);
-	return 0;
-}
 
 /* --- images ------------------------------------------------------------------------------------------- */
 
@@ -113,7 +44,6 @@ static void start(void)
 	static bool added;
 
 	if (!added) {
-		ram = malloc(RAM);
 		CHECK_EQ(bootfs_add("vmlinuz", kernel, KERNEL), 0);
 		CHECK_EQ(bootfs_add("short", kernel, 600), 0);
 		CHECK_EQ(bootfs_add("half", kernel, KERNEL / 2), 0);
@@ -123,9 +53,8 @@ static void start(void)
 		CHECK_EQ(bootfs_add("flat", flat, sizeof(flat)), 0);
 		added = true;
 	}
+	fake_loader_start();
 	memset(ram, 0xee, RAM);
-	memset(&vm, 0, sizeof(vm));
-	memset(&v, 0, sizeof(v));
 	for (u32 i = 0; i < FILE_MAX; i++)
 		kernel[i] = (u8)(i * 31 >> 3);
 	memset(kernel, 0, SETUP);
@@ -146,26 +75,14 @@ static void start(void)
 		.pref_address = 0x1000000,
 		.init_size = 0x800000,
 		.setup_data = 0x1234567812345678,
+		.payload_length = 0x1000,
 		.ramdisk_image = 0x11111111,
 		.ramdisk_size = 0x22222222,
 	};
 	seal();
 	strcpy(vm.cfg.kernel, "vmlinuz");
 	strcpy(vm.cfg.cmdline, "console=ttyS0 quiet");
-	vm.cfg.memory = RAM;
 	vm.cfg.acpi = true;
-	vm.cfg.loader = LOADER_LINUX;
-	archive_result = 0;
-	allocations = 0;
-}
-
-static int load(void)
-{
-	int err = loader_load(&vm, &v);
-
-	CHECK_EQ(err != 0, vm.stop_text[0] != 0); /* each error with a reason */
-	CHECK_EQ(allocations, 0);
-	return err;
 }
 
 static struct linux_params *params(void)
@@ -197,7 +114,7 @@ static u64 identity(u64 va)
 TEST(kernel_and_registers)
 {
 	start();
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	CHECK_EQ(v.regs.rip, 0x1000200); /* startup_64 */
 	CHECK(!memcmp(ram + 0x1000000, kernel + SETUP, PAYLOAD));
 	CHECK_EQ(v.regs.rflags & RFLAGS_IF, 0);
@@ -222,7 +139,7 @@ TEST(zero_page)
 	struct linux_params *p;
 
 	start();
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	p = params();
 	CHECK_EQ(p->setup.header, 0x53726448);
 	CHECK_EQ(p->setup.type_of_loader, 0xff);
@@ -235,7 +152,7 @@ TEST(zero_page)
 		CHECK_EQ(p->screen_info[i], 0);
 	start();
 	vm.cfg.acpi = false;
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	CHECK_EQ(params()->acpi_rsdp_addr, 0);
 }
 
@@ -250,7 +167,7 @@ TEST(memory_map)
 
 		start();
 		vm.cfg.memory = sizes[s];
-		CHECK_EQ(load(), 0);
+		CHECK_EQ(fake_load(), 0);
 		p = params();
 		CHECK(p->e820_entries >= 3);
 		for (u32 i = 0; i < p->e820_entries; i++) {
@@ -275,7 +192,7 @@ TEST(ramdisk)
 
 	start();
 	strcpy(vm.cfg.initrd, "initrd");
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	p = params();
 	CHECK_EQ(p->setup.ramdisk_size, sizeof(initrd));
 	CHECK(p->setup.ramdisk_image >= 0x1000000 + 0x800000); /* behind what the kernel needs */
@@ -287,27 +204,27 @@ TEST(ramdisk)
 	strcpy(vm.cfg.initrd, "initrd");
 	setup()->initrd_addr_max = 0x1ffffff;
 	seal();
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	p = params();
 	CHECK(p->setup.ramdisk_image + sizeof(initrd) <= 0x2000000);
 	start();
 	strcpy(vm.cfg.initrd, "initrd");
 	setup()->initrd_addr_max = 0x1801000;
 	seal();
-	CHECK_EQ(load(), -ENOSPC);
+	CHECK_EQ(fake_load(), -ENOSPC);
 	start();
 	strcpy(vm.cfg.initrd, "initrd");
 	setup()->initrd_addr_max = 0;
 	seal();
-	CHECK_EQ(load(), -ENOSPC);
+	CHECK_EQ(fake_load(), -ENOSPC);
 	start();
 	strcpy(vm.cfg.initrd, "initrd");
 	archive_result = -EINVAL;
-	CHECK_EQ(load(), -EINVAL);
+	CHECK_EQ(fake_load(), -EINVAL);
 	CHECK(strstr(vm.stop_text, "initrd"));
 	start();
 	strcpy(vm.cfg.initrd, "nowhere");
-	CHECK_EQ(load(), -ENOENT);
+	CHECK_EQ(fake_load(), -ENOENT);
 	CHECK(strstr(vm.stop_text, "nowhere"));
 }
 
@@ -315,19 +232,19 @@ TEST(command_line)
 {
 	start();
 	memset(vm.cfg.cmdline, 'x', 2047);
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	CHECK_EQ(strlen((char *)ram + params()->setup.cmd_line_ptr), 2047);
 	start();
 	memset(vm.cfg.cmdline, 'x', 256);
 	setup()->cmdline_size = 255;
 	seal();
-	CHECK_EQ(load(), -EINVAL);
+	CHECK_EQ(fake_load(), -EINVAL);
 }
 
 static int load_file(const char *name)
 {
 	strcpy(vm.cfg.kernel, name);
-	return load();
+	return fake_load();
 }
 
 TEST(truncated_and_missing)
@@ -343,6 +260,7 @@ TEST(truncated_and_missing)
 	CHECK_EQ(load_file("nowhere"), -ENOENT);
 	start();
 	CHECK_EQ(load_file("initrd"), -EINVAL); /* no kernel at all */
+	CHECK(strstr(vm.stop_text, "neither a bzImage"));
 	start();
 	CHECK_EQ(load_file("longer"), 0); /* a signature behind it */
 }
@@ -353,12 +271,12 @@ TEST(corrupted)
 	for (u32 at = SETUP; at < KERNEL; at += 4099) {
 		start();
 		kernel[at] ^= 0x10;
-		CHECK_EQ(load(), -EINVAL);
+		CHECK_EQ(fake_load(), -EINVAL);
 		CHECK(strstr(vm.stop_text, "corrupted"));
 	}
 	start();
 	kernel[KERNEL - 1] ^= 1;
-	CHECK_EQ(load(), -EINVAL);
+	CHECK_EQ(fake_load(), -EINVAL);
 }
 
 /* Signing a kernel changes two fields of its PE header after the checksum was made. */
@@ -371,14 +289,14 @@ TEST(signed_kernel)
 	seal();
 	memset(kernel + 0x80 + 0x58, 0x77, 4);
 	memset(kernel + 0x80 + 0xa8, 0x77, 8);
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(fake_load(), 0);
 	start();
 	kernel[0] = 'M';
 	kernel[1] = 'Z';
 	kernel[0x3c] = 0x80;
 	seal();
 	kernel[0x80 + 0x5c] ^= 1; /* right behind the first */
-	CHECK_EQ(load(), -EINVAL);
+	CHECK_EQ(fake_load(), -EINVAL);
 	/* A PE header anywhere: nothing is read outside the file. */
 	for (u32 shift = 0; shift < 32; shift++) {
 		u32 pe = 1u << shift | 0x1f0;
@@ -397,7 +315,7 @@ TEST(signed_kernel)
 		start();                                                                           \
 		change;                                                                            \
 		seal();                                                                            \
-		CHECK_EQ(load(), result);                                                          \
+		CHECK_EQ(fake_load(), result);                                                     \
 	} while (0)
 
 TEST(headers_that_are_refused)
@@ -434,7 +352,7 @@ TEST(places)
 		setup()->pref_address = 0x3a00000;
 		setup()->kernel_alignment = a * 7919 * 31;
 		seal();
-		if (!load())
+		if (!fake_load())
 			CHECK(v.regs.rip >= 0x100200 && v.regs.rip < RAM - 0x800000 + 0x200);
 	}
 	/* "setup_sects: if 0, it is 4" */
@@ -449,7 +367,7 @@ TEST(little_memory)
 		start();
 		vm.cfg.memory = mib * MIB;
 		memset(ram + mib * MIB, 0xab, 64);
-		(void)load();
+		(void)fake_load();
 		for (u32 i = 0; i < 64; i++)
 			CHECK_EQ(ram[mib * MIB + i], 0xab);
 	}
@@ -469,7 +387,7 @@ TEST(random_headers)
 				(u8)(seed >> 56);
 		}
 		seal();
-		good += !load();
+		good += !fake_load();
 	}
 	CHECK(good > 20 && good < 380);
 }

@@ -54,15 +54,22 @@ void thread_wake(struct thread *t) {}
 /* --- sinks that keep what they got --- */
 
 #define OUT_MAX (1 << 22)
+#define ERASE   "\r\x1b[K"
 
 static char *out, *late_out;
 static size_t out_len, late_len;
 static void (*in_write)(void); /* called in the middle of a write */
 
+/* Without the CR that stands before each LF on the line. */
 static void keep(char *buf, size_t *len, const char *s, size_t n)
 {
-	for (size_t i = 0; i < n && *len < OUT_MAX - 1; i++)
+	for (size_t i = 0; i < n && *len < OUT_MAX - 1; i++) {
+		if (s[i] == '\n') {
+			CHECK(*len && buf[*len - 1] == '\r');
+			--*len;
+		}
 		buf[(*len)++] = s[i];
+	}
 	buf[*len] = '\0';
 }
 
@@ -92,7 +99,18 @@ static int some_input(void)
 	return 'i';
 }
 
-static const struct console_sink sink = { .write = sink_write, .read = no_input };
+static u32 waiting; /* bytes that the sink has not sent */
+
+static u32 sink_backlog(void)
+{
+	return waiting;
+}
+
+static const struct console_sink sink = {
+	.write = sink_write,
+	.read = no_input,
+	.backlog = sink_backlog,
+};
 static const struct console_sink late_sink = { .write = late_write, .read = some_input };
 
 static void clear(void)
@@ -210,14 +228,15 @@ TEST(d_raw_text_and_lines)
 	console_write("prompt> ", 8);
 	CHECK_STR(out, "prompt> ");
 	log_info("a line");
-	CHECK_STR(out, "prompt> \n[    0.000000 0 I] a line\n");
+	CHECK_STR(out, "prompt> " ERASE "[    0.000000 0 I] a line\nprompt> ");
 	clear();
+	console_write("yes\n", 4);
 	console_write("whole\n", 6);
 	console_write("", 0);
 	log_debug("hidden: no newline for it");
 	now_ns = 0;
 	log_info("next");
-	CHECK_STR(out, "whole\n[    0.000000 0 I] next\n");
+	CHECK_STR(out, "yes\nwhole\n[    0.000000 0 I] next\n");
 	clear();
 	console_write_raw("raw", 3);
 	CHECK_STR(out, "raw");
@@ -250,7 +269,7 @@ TEST(e_nested_writers_do_not_hang)
 	in_write = write_inside;
 	now_ns = 0;
 	console_write("outer\n", 6);
-	CHECK_STR(out, "out<nmi>er\n");
+	CHECK_STR(out, "ou<nmi>ter\n");
 	CHECK(now_ns < 100000); /* it did not wait for itself */
 }
 
@@ -274,6 +293,144 @@ TEST(f_a_late_sink_gets_all_the_ring_has)
 	CHECK(!contains(replayed, "line 44\n") && contains(replayed, "line 45\n"));
 }
 
+static void type(const char *update, const char *draw)
+{
+	console_type(update, strlen(update), draw, strlen(draw));
+}
+
+#define LINE "[    0.000000 0 I] "
+
+TEST(g_a_typed_line_stays_whole)
+{
+	clear();
+	type("", "> ab");
+	CHECK_STR(out, "> ab");
+	clear();
+	type("c", "> abc");
+	CHECK_STR(out, "c");
+	clear();
+	now_ns = 0;
+	log_info("news");
+	CHECK_STR(out, ERASE LINE "news\n> abc");
+	clear();
+	log_debug("not for the console");
+	CHECK_STR(out, "");
+	console_write_line("[guest] x\n", 10);
+	CHECK_STR(out, ERASE "[guest] x\n> abc");
+	clear();
+	console_type_end(true);
+	CHECK_STR(out, "\n");
+	now_ns = 0;
+	log_info("later");
+	CHECK_STR(out, "\n" LINE "later\n");
+}
+
+/* A terminal session's bytes go out as they are; whole lines come above its unfinished one. */
+TEST(g_session_bytes)
+{
+	clear();
+	console_write_bytes("a\r\nlogin: ro", 12);
+	CHECK_STR(out, "a\nlogin: ro");
+	clear();
+	now_ns = 0;
+	log_info("news");
+	CHECK_STR(out, ERASE LINE "news\nlogin: ro");
+	clear();
+	console_write_line("[guest] x\n", 10);
+	CHECK_STR(out, ERASE "[guest] x\nlogin: ro");
+	clear();
+	console_write_bytes("ot\r", 3);
+	console_write_bytes("", 0);
+	CHECK_STR(out, "ot\r");
+	clear();
+	console_write("\n", 1); /* the session's end */
+	now_ns = 0;
+	log_info("news");
+	CHECK_STR(out, "\n" LINE "news\n");
+}
+
+TEST(g_a_long_unfinished_line_is_ended)
+{
+	static char row[1000];
+
+	clear();
+	memset(row, 'x', sizeof(row));
+	console_write_bytes(row, sizeof(row));
+	clear();
+	now_ns = 0;
+	log_info("news");
+	CHECK_STR(out, "\n" LINE "news\n");
+	clear();
+	console_write_bytes("end\r\nshort", 10);
+	now_ns = 0;
+	log_info("news");
+	CHECK_STR(out, "end\nshort" ERASE LINE "news\nshort");
+	console_write("\n", 1);
+}
+
+TEST(g_room)
+{
+	waiting = 0;
+	CHECK_EQ(console_room(), CONSOLE_BACKLOG);
+	waiting = CONSOLE_BACKLOG - 1;
+	CHECK_EQ(console_room(), 1);
+	CHECK_EQ(console_guest_room(), 0);
+	waiting = CONSOLE_BACKLOG;
+	CHECK_EQ(console_room(), 0);
+	waiting = 16384;
+	CHECK_EQ(console_room(), 0);
+	waiting = 0;
+}
+
+/* A source that logs without end has its first lines shown, then few, and the others counted. */
+TEST(g_limited)
+{
+	static struct log_limit a = { .name = "guest a" }, b = { .name = "guest b" };
+	u32 lines = 0, counted = 0, said = 0;
+	char *at, *end;
+
+	clear();
+	now_ns = 5000000000;
+	for (u32 i = 0; i < 1000; i++)
+		log_limited(&a, LOG_WARN, "flood %u", i);
+	CHECK(contains(out, "flood 0\n") && contains(out, "flood 19\n"));
+	CHECK(!contains(out, "flood 20\n"));
+	CHECK_EQ(a.left_out, 980);
+	log_limited(&b, LOG_WARN, "another's line");
+	CHECK(contains(out, "another's line\n"));
+	log_limit_report(&a); /* too early */
+	CHECK(!contains(out, "left out"));
+	now_ns += 10 * LOG_LIMIT_NS;
+	log_limit_report(&a);
+	CHECK(contains(out, "W] guest a: 980 lines left out"));
+	clear();
+	log_limit_report(&a); /* nothing new */
+	CHECK_STR(out, "");
+
+	/* One line each millisecond for 100 s. */
+	for (u32 i = 0; i < 100000; i++) {
+		log_limited(&a, LOG_WARN, "flood %u", i);
+		now_ns += 1000000;
+	}
+	now_ns += 100 * LOG_LIMIT_NS;
+	log_limited(&a, LOG_WARN, "flood");
+	for (at = out; (end = strchr(at, '\n')); at = end + 1) {
+		u32 n = 0;
+
+		*end = '\0';
+		if (sscanf(at, "[%*u.%*u %*u W] guest a: %u lines left out", &n) == 1) {
+			said++;
+			counted += n;
+		} else {
+			lines++;
+		}
+	}
+	CHECK_EQ(lines + counted, 100001);
+	CHECK(lines > 100000 / 2000 - 10 && lines < 100000 / 2000 + 25);
+	CHECK(said > 0 && said <= lines);
+	CHECK_EQ(a.left_out_ever, 980 + counted);
+}
+
 static void log_more(void *ctx, const char *line)
 {
 	int *n = ctx;
@@ -282,7 +439,7 @@ static void log_more(void *ctx, const char *line)
 	log_debug("while replaying");
 }
 
-TEST(g_replay_ends_though_its_sink_logs)
+TEST(h_replay_ends_though_its_sink_logs)
 {
 	int n = 0;
 
@@ -305,7 +462,7 @@ static void *writer(void *arg)
 }
 
 /* Many CPUs at once: lines are whole, in each CPU's order, and none is missing without a word. */
-TEST(h_many_writers)
+TEST(i_many_writers)
 {
 	pthread_t threads[THREADS];
 	int next[THREADS + 1] = { 0 }, raw = 0, bad = 0, lines = 0;

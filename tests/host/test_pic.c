@@ -213,6 +213,27 @@ TEST(edge_and_level)
 	CHECK(!output);
 }
 
+/* An input that becomes level-triggered is requested as long as its line is up (82378ZB, "ELCR"). */
+TEST(level_from_now_on)
+{
+	start();
+	line(5, true);
+	CHECK_EQ(take(), 0x25); /* the edge */
+	eoi(5);
+	CHECK(!output);
+	fake_out(0x4d0, 1, 0x20);
+	CHECK_EQ(take(), 0x25);
+	eoi(5);
+	CHECK_EQ(take(), 0x25);
+	line(5, false);
+	eoi(5);
+	CHECK(!output);
+	line(10, true); /* an edge that waits is gone with its line */
+	line(10, false);
+	fake_out(0x4d1, 1, 0x04);
+	CHECK(!output);
+}
+
 TEST(eoi_forms)
 {
 	start();

@@ -228,6 +228,32 @@ TEST(mode2_interrupts)
 	CHECK_EQ(fake_lines[0].rises, rises);
 }
 
+/* A vCPU that had no CPU for a while: the guest still counts every tick, but not all at once. */
+TEST(late_edges_are_made_up_for)
+{
+	u32 rises;
+
+	start();
+	program(0, 2, 11932); /* 100 Hz */
+	rises = fake_lines[0].rises;
+	fake_late(105000000);
+	CHECK_EQ(fake_lines[0].rises - rises, 1);
+	fake_advance(10000000);
+	CHECK(fake_lines[0].rises - rises >= 10 && fake_lines[0].rises - rises <= 12);
+	fake_advance(86000000);
+	CHECK_EQ(fake_lines[0].rises - rises, 20); /* 201 ms are over */
+	fake_advance(100000000);
+	CHECK_EQ(fake_lines[0].rises - rises, 30);
+	fake_late(100000000000ULL);
+	rises = fake_lines[0].rises;
+	fake_advance(5000000000ULL); /* 500 of its own, and a bounded number that is owed */
+	CHECK(fake_lines[0].rises - rises <= 500 + 250);
+	program(0, 2, 11932); /* a new start owes nothing */
+	rises = fake_lines[0].rises;
+	fake_advance(100500000);
+	CHECK_EQ(fake_lines[0].rises - rises, 10);
+}
+
 TEST(mode3_square)
 {
 	static const u8 even[] = { 6, 4, 2, 6, 4, 2 }, odd[] = { 6, 4, 2, 0, 6, 4, 2 };
@@ -472,6 +498,35 @@ TEST(fast_rates_are_bounded)
 	CHECK(fake_advance(1000000000) <= 20000);
 	program(0, 0, 1);
 	CHECK(fake_advance(1000000000) <= 1);
+}
+
+/* Counter 2 in mode 0, counted and stopped for longer than any stream can say: count and output stay. */
+TEST(state_after_ages)
+{
+	u8 stream[2048];
+	long len;
+	u32 count;
+
+	start();
+	fake_out(0x61, 1, 1);
+	program(2, 0, 1000);
+	fake_advance(BIT(61));
+	fake_out(0x61, 1, 0);
+	count = latched(2);
+	fake_out(0x61, 1, 1);
+	fake_out(0x61, 1, 0);
+	CHECK_EQ(latched(2), count);
+	fake_advance(BIT(61));
+	len = fake_save(stream, sizeof(stream));
+	CHECK(len > 0);
+	start();
+	CHECK_EQ(fake_load(stream, (size_t)len), 0);
+	CHECK_EQ(latched(2), count);
+	CHECK(out2());
+	fake_out(0x61, 1, 1);
+	fake_advance(ticks(10));
+	CHECK_EQ(latched(2), (count - 10) & 0xffff);
+	CHECK(out2());
 }
 
 TEST(state)

@@ -4,6 +4,8 @@
  * sources: tests/host/fake_vm.c vdev/rtc.c lib/date.c vm/iobus.c vm/state.c vm/vdev.c
  * sources: core/chardev.c
  */
+#include <string.h>
+
 #include "lib/hw/rtc.h"
 #include "tests/host/fake_vm.h"
 #include "tests/host/harness.h"
@@ -71,6 +73,32 @@ TEST(shows_the_wall_clock)
 	fake_advance(365 * 86400 * SECOND);
 	check_date(0x20, 0x27, 0x01, 0x02, 7);
 	CHECK(fake_deadline() == ~0ULL); /* a clock that nobody waits for costs nothing */
+}
+
+/* libvirt's <clock>: another offset than the host's clock, or a moment at which each start begins. */
+TEST(starts_as_configured)
+{
+	struct domain cfg = { .clock = CLOCK_VARIABLE, .clock_s = -3 };
+	struct vm *vm = fake_vm_new(&cfg);
+
+	fake_wall = NEW_YEAR_2026;
+	CHECK_EQ(rtc_create(vm, &vm->cfg), 0);
+	check_time(0x23, 0x59, 0x55);
+	check_date(0x20, 0x26, 0x01, 0x01, 5);
+	cfg = (struct domain){ .clock = CLOCK_ABSOLUTE,
+			       .clock_s = 946684799 }; /* a second before 2000 */
+	vm = fake_vm_new(&cfg);
+	fake_wall = NEW_YEAR_2026;
+	CHECK_EQ(rtc_create(vm, &vm->cfg), 0);
+	check_time(0x23, 0x59, 0x59);
+	check_date(0x19, 0x99, 0x12, 0x31, 6);
+	fake_advance(SECOND);
+	check_date(0x20, 0x00, 0x01, 0x01, 7);
+	cfg = (struct domain){ .clock = CLOCK_LOCALTIME, .clock_s = 77 };
+	vm = fake_vm_new(&cfg);
+	fake_wall = NEW_YEAR_2026;
+	CHECK_EQ(rtc_create(vm, &vm->cfg), 0);
+	check_time(0x23, 0x59, 0x58);
 }
 
 TEST(formats)
@@ -388,6 +416,42 @@ TEST(odd_accesses_are_harmless)
 	set(RTC_REG_D, 0x00);
 	CHECK_EQ(get(RTC_REG_C), 0);
 	CHECK_EQ(get(RTC_REG_D), 0x80);
+}
+
+/* A stream that is refused changes neither time nor memory: no reset would bring them back. */
+TEST(state_refused)
+{
+	u8 stream[1024];
+	long len;
+
+	start(NEW_YEAR_2026);
+	set(0x40, 0x77);
+	len = fake_save(stream, sizeof(stream));
+	CHECK(len > 0);
+	start(NEW_YEAR_2026);
+	set(0x40, 0x11);
+	fake_advance(2 * SECOND);
+	CHECK(fake_load(stream, (size_t)len - 1) < 0);
+	CHECK_EQ(get(0x40), 0x11);
+	check_time(0, 0, 0);
+	check_date(0x20, 0x26, 0x01, 0x02, 6);
+}
+
+/* The same clock saves the same, whether its registers were looked at or not. */
+TEST(state_depends_on_the_clock_alone)
+{
+	u8 one[1024], other[1024];
+	long len;
+
+	start(NEW_YEAR_2026);
+	set(RTC_REG_B, RTC_B_24H | RTC_B_PIE);
+	fake_late(3 * SECOND);
+	len = fake_save(one, sizeof(one));
+	CHECK_EQ(fake_load(one, (size_t)len), 0);
+	CHECK(fake_lines[8].level);
+	CHECK_EQ(fake_save(other, sizeof(other)), len);
+	CHECK(!memcmp(one, other, (size_t)len));
+	CHECK_EQ(get(RTC_REG_C), RTC_C_IRQF | RTC_C_PF | RTC_C_AF | RTC_C_UF); /* midnight */
 }
 
 TEST(state)

@@ -12,6 +12,7 @@
 #include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/hvm.h"
+#include "vm/keeper.h"
 #include "vm/run.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
@@ -20,6 +21,7 @@
 static struct vm *vm;
 static struct vcpu v;
 static u32 entries, flushes, stale_entries, injects, blocks, yields, calls, cancels, timers, inputs;
+static u32 time_stops, time_starts;
 static bool has_work, resched;
 static void (*at_entry)(void), (*at_block)(void);
 
@@ -107,6 +109,22 @@ void vtimer_run(struct vcpu *c)
 	timers++;
 }
 
+void vtimer_stop_time(struct vcpu *c)
+{
+	time_stops++;
+}
+
+void vtimer_start_time(struct vcpu *c)
+{
+	time_starts++;
+}
+
+void vm_set_state(struct vm *m, enum vm_state state)
+{
+	CHECK_EQ(fake_locks_held, 1);
+	m->state = state;
+}
+
 static void dev_input(struct vdev *dev)
 {
 	CHECK_EQ(fake_locks_held, 1);
@@ -130,7 +148,7 @@ static void start(void)
 	vm->s2.generation = 1; /* as ept/s2.c begins; the vCPU has seen none */
 	flushed_to = 0;
 	entries = flushes = stale_entries = injects = blocks = yields = 0;
-	calls = cancels = timers = inputs = 0;
+	calls = cancels = timers = inputs = time_stops = time_starts = 0;
 	has_work = resched = false;
 	at_entry = at_block = NULL;
 }
@@ -300,4 +318,106 @@ TEST(others_get_their_turn)
 	vcpu_run(&v);
 	CHECK_EQ(entries, 4);
 	CHECK_EQ(yields, 1);
+}
+
+/* --- pauses ------------------------------------------------------------------------------------------- */
+
+static void pause_at_2(void)
+{
+	if (entries == 2) {
+		vm->pause = 1;
+		request(REQ_PAUSE | REQ_TIMER | REQ_CALL);
+	}
+	if (entries == 3) {
+		/* What came before and during the pause was only put off. */
+		CHECK_EQ(timers, 1);
+		CHECK_EQ(inputs, 1);
+		CHECK_EQ(time_starts, 1);
+		request(REQ_STOP);
+	}
+}
+
+static void while_paused(void)
+{
+	CHECK_EQ(entries, 2);
+	CHECK_EQ(vm->state, VM_PAUSED);
+	CHECK_EQ(time_stops, 1);
+	CHECK_EQ(time_starts, 0);
+	CHECK_EQ(timers, 0);
+	CHECK_EQ(inputs, 0);
+	CHECK_EQ(calls, blocks); /* the one that came along, then one each time */
+	if (blocks < 4)
+		request(blocks == 2 ? REQ_CALL | REQ_CHARDEV : REQ_CALL);
+	if (blocks == 4) {
+		vm->pause = 0;
+		request(REQ_PAUSE);
+	}
+}
+
+/* It stays out of guest mode, its time stands still, and calls are served. */
+TEST(pause)
+{
+	start();
+	at_entry = pause_at_2;
+	at_block = while_paused;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 3);
+	CHECK_EQ(blocks, 4);
+	CHECK_EQ(calls, 4);
+	CHECK_EQ(vm->state, VM_RUNNING);
+	CHECK_EQ(fake_locks_held, 0);
+}
+
+static void stop_in_pause(void)
+{
+	request(REQ_STOP);
+}
+
+TEST(stop_while_paused)
+{
+	start();
+	vm->pause = 1;
+	request(REQ_PAUSE);
+	at_block = stop_in_pause;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 0);
+	CHECK_EQ(blocks, 1);
+	CHECK_EQ(cancels, 1);
+}
+
+/* Resumed before it was looked at, and paused before its first entry. */
+TEST(pause_too_short_to_see)
+{
+	start();
+	request(REQ_PAUSE);
+	at_entry = stop_at_5;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 5);
+	CHECK_EQ(time_stops, 0);
+}
+
+/* Halted, it is paused all the same, and still halted afterwards. */
+static void resume(void)
+{
+	if (blocks == 1) {
+		CHECK_EQ(vm->state, VM_PAUSED);
+		vm->pause = 0;
+		request(REQ_PAUSE);
+	} else {
+		CHECK_EQ(vm->state, VM_RUNNING);
+		CHECK(v.halted);
+		request(REQ_STOP);
+	}
+}
+
+TEST(pause_while_halted)
+{
+	start();
+	v.halted = true;
+	vm->pause = 1;
+	request(REQ_PAUSE);
+	at_block = resume;
+	vcpu_run(&v);
+	CHECK_EQ(entries, 0);
+	CHECK_EQ(blocks, 2);
 }

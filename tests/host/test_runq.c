@@ -1,7 +1,7 @@
 /*
  * core/runq.h: order, shares over simulated time, sleepers, preemption.
  *
- * sources: core/runq.c arch/lock.c
+ * sources: core/runq.c core/quota.c lib/cpuset.c lib/fmt.c lib/string.c arch/lock.c
  */
 #include "core/runq.h"
 #include "core/thread.h"
@@ -23,7 +23,7 @@ static void setup(void)
 static void wake(struct thread *w, bool fresh)
 {
 	runq_charge(&rq, now);
-	runq_place(&rq, w, fresh);
+	runq_place(&rq, w, fresh ? RUNQ_NEW : RUNQ_WAKE);
 	w->state = THREAD_READY;
 	runq_add(&rq, w);
 }
@@ -246,4 +246,94 @@ TEST(min_vruntime_never_falls)
 		CHECK(rq.min_vruntime >= last);
 		last = rq.min_vruntime;
 	}
+}
+
+/* Only what has nothing left in its CPU goes, and only where it may. */
+TEST(what_may_be_moved)
+{
+	setup();
+	for (unsigned i = 0; i < 4; i++) {
+		t[i].cpus.word[0] = 2;
+		wake(&t[i], true);
+	}
+	CHECK(!runq_movable_to(&rq, 0));
+	CHECK(runq_movable_to(&rq, 1) == &t[0]);
+	t[0].on_stack = true;
+	CHECK(!runq_movable(&t[0]));
+	CHECK(runq_movable_to(&rq, 1) == &t[1]);
+	t[1].bound = true;
+	CHECK(!runq_movable(&t[1]));
+	CHECK(runq_movable_to(&rq, 1) == &t[2]);
+	t[2].preempted = true;
+	CHECK(!runq_movable(&t[2]));
+	CHECK(runq_movable_to(&rq, 1) == &t[3]);
+	runq_remove(&rq, &t[3]);
+	CHECK_EQ(rq.ready_count, 3);
+	CHECK(!runq_movable_to(&rq, 1));
+}
+
+/* One that comes from another queue brings what it lacks or has too much, up to a limit. */
+TEST(a_moved_thread_keeps_its_place)
+{
+	u64 min;
+
+	setup();
+	wake(&t[0], true);
+	next();
+	min = rq.min_vruntime;
+	t[1].vruntime = min - RUNQ_LEAD_NS;
+	runq_place(&rq, &t[1], RUNQ_MOVED);
+	CHECK_EQ(t[1].vruntime, min - RUNQ_LEAD_NS);
+	t[1].vruntime = 0;
+	runq_place(&rq, &t[1], RUNQ_MOVED);
+	CHECK_EQ(t[1].vruntime, min - RUNQ_LAG_MAX_NS);
+	t[1].vruntime = ~0ULL;
+	runq_place(&rq, &t[1], RUNQ_MOVED);
+	CHECK_EQ(t[1].vruntime, min + RUNQ_LAG_MAX_NS);
+}
+
+TEST(queues_keep_pace)
+{
+	u64 min, lag;
+
+	setup();
+	wake(&t[0], true);
+	wake(&t[1], true);
+	next();
+	run(RUNQ_SLICE_NS);
+	min = rq.min_vruntime;
+	lag = t[0].vruntime - t[1].vruntime;
+	CHECK_EQ(runq_follow(&rq, min + RUNQ_LAG_MAX_NS), min + RUNQ_LAG_MAX_NS);
+	CHECK_EQ(rq.min_vruntime, min);
+	CHECK_EQ(runq_follow(&rq, min - 1), min);
+	CHECK_EQ(runq_follow(&rq, min + 5 * RUNQ_LAG_MAX_NS), min + 5 * RUNQ_LAG_MAX_NS);
+	CHECK_EQ(rq.min_vruntime, min + 4 * RUNQ_LAG_MAX_NS);
+	CHECK_EQ(t[0].vruntime - t[1].vruntime, lag);
+	CHECK_EQ(runq_least(&rq), rq.min_vruntime);
+}
+
+TEST(the_least_of_none)
+{
+	setup();
+	CHECK_EQ(runq_least(&rq), RUNQ_NONE);
+	wake(&t[0], true);
+	CHECK_EQ(runq_least(&rq), t[0].vruntime);
+	next();
+	CHECK_EQ(runq_least(&rq), t[0].vruntime);
+	sleep_current();
+	CHECK_EQ(runq_least(&rq), RUNQ_NONE);
+}
+
+TEST(running_uses_up_the_quota)
+{
+	setup();
+	quota_set(&t[0].quota, 10, 1000000000, now);
+	t[0].quota.limit_ns = RUNQ_SLICE_NS;
+	wake(&t[0], true);
+	next();
+	now += RUNQ_SLICE_NS - 1;
+	runq_charge(&rq, now);
+	CHECK(!quota_exhausted(&t[0].quota));
+	runq_charge(&rq, ++now);
+	CHECK(quota_exhausted(&t[0].quota));
 }

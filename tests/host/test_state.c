@@ -422,6 +422,11 @@ TEST(device_list)
 	CHECK_EQ(fake_load(stream, (size_t)len), 0);
 	CHECK(values[0] == 10 && values[1] == 20);
 
+	/* After a stream that is refused, also for its last device, none keeps anything of it. */
+	order_count = 0;
+	CHECK(fake_load(stream, (size_t)len - 1) < 0);
+	CHECK(order_count == 2 && order[0] == 0 && order[1] == 1);
+
 	order_count = 0;
 	vdev_destroy_all(vm);
 	CHECK(list_empty(&vm->devices));

@@ -56,12 +56,20 @@ TEST(exits_without_an_instruction)
 TEST(seen_instructions)
 {
 	static u8 memory[8] = { 0x0f, 0xa2, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 };
+	static u64 entry = 0x1063;
 
 	setup();
 	run();
 	CHECK_EQ(decodes, 1);
 	hv.seen[0] = (struct insn_seen){
-		.rip = 0x1000, .cr3 = 0, .where = memory, .bytes = 0xa20f, .mask = 0xffff, .len = 2
+		.rip = 0x1000,
+		.cr3 = 0,
+		.where = memory,
+		.bytes = 0xa20f,
+		.mask = 0xffff,
+		.len = 2,
+		.entry_at = &entry,
+		.entry = 0x1063,
 	};
 	decoded_len = 9;
 	CHECK_EQ(run().insn_len, 2);
@@ -71,6 +79,10 @@ TEST(seen_instructions)
 	memory[0] = 0x66; /* other code in its place */
 	CHECK_EQ(run().insn_len, 9);
 	memory[0] = 0x0f;
+	CHECK_EQ(run().insn_len, 2);
+	entry = 0x5063; /* another page at that address */
+	CHECK_EQ(run().insn_len, 9);
+	entry = 0x1063;
 	CHECK_EQ(run().insn_len, 2);
 	poke(SAVE + 0x150, 0x3000, 8); /* CR3: another address space */
 	CHECK_EQ(run().insn_len, 9);
@@ -84,7 +96,7 @@ TEST(seen_instructions)
 	svm_caps.next_rip = true; /* a CPU that says it */
 	vmcb.control.next_rip = 0x100c;
 	CHECK_EQ(run().insn_len, 4);
-	CHECK_EQ(decodes, 5);
+	CHECK_EQ(decodes, 6);
 }
 
 TEST(every_intercept_is_understood)

@@ -2,7 +2,7 @@
  * A vCPU in the state stream: all of it comes back; what would hurt the hypervisor, or give the guest what it
  * was not offered, is refused, and then nothing of it stays.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/lapic.c vm/lapic_timer.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/lapic.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
@@ -235,6 +235,21 @@ TEST(what_is_refused)
 	REFUSED(v->apic_base = 0xfee00000 | APIC_BASE_X2APIC);
 	REFUSED(v->apic_base = 0xfed00000 | APIC_BASE_ENABLE);
 	REFUSED(v->apic_base |= BIT(52));
+}
+
+/* What was refused is gone: the state after it can be saved and loaded. */
+TEST(refused_and_gone)
+{
+	size_t n;
+
+	start();
+	fill();
+	v->event.insn_len = 200;
+	n = save(stream);
+	CHECK_EQ(load(stream, n), -EINVAL);
+	CHECK_EQ(v->event.insn_len, 0);
+	n = save(stream);
+	CHECK_EQ(load(stream, n), 0);
 }
 
 /* A machine without XSAVE: XCR0 is what it is after reset. */

@@ -281,15 +281,76 @@ TEST(fetch)
 	CHECK_EQ(vcpu_fetch(v, 0x80403ff8, buf, 16), -EFAULT);
 }
 
-/* Accessed and dirty bits are not written. */
+#define A 0x20ull
+#define D 0x40ull
+
+static u64 entry_of(u64 table, u64 index, u32 size)
+{
+	u64 e = 0;
+
+	memcpy(&e, fake_memory + table + index * size, size);
+	return e;
+}
+
+/* Looking at a translation, or one that is not allowed, writes nothing. */
 TEST(tables_stay_as_they_are)
 {
 	u8 before[0x4000];
 	struct walk w;
 
 	start64();
+	put(L1, 3, 0x77000 | P | U);
 	memcpy(before, fake_memory + ROOT, sizeof(before));
-	walk(VA, &w);
+	CHECK_EQ(walk(VA, &w), 0x77123);
+	CHECK(!w.accessed && !w.dirty);
 	translate(true, true);
 	CHECK(!memcmp(before, fake_memory + ROOT, sizeof(before)));
+}
+
+/* SDM vol. 3, "Accessed and Dirty Flags": an access sets A on all levels, a write D in the leaf. */
+TEST(accessed_and_dirty)
+{
+	struct walk w;
+
+	start64();
+	CHECK_EQ(translate(false, true), 0x77123);
+	CHECK_EQ(entry_of(ROOT, 0, 8), L3 | P | W | U | A);
+	CHECK_EQ(entry_of(L3, 2, 8), L2 | P | W | U | A);
+	CHECK_EQ(entry_of(L2, 2, 8), L1 | P | W | U | A);
+	CHECK_EQ(entry_of(L1, 3, 8), 0x77000 | P | W | U | A);
+	CHECK_EQ(walk(VA, &w), 0x77123);
+	CHECK(w.accessed && !w.dirty);
+	CHECK_EQ(translate(true, true), 0x77123);
+	CHECK_EQ(entry_of(L1, 3, 8), 0x77000 | P | W | U | A | D);
+	CHECK_EQ(entry_of(L2, 2, 8), L1 | P | W | U | A);
+	CHECK_EQ(walk(VA, &w), 0x77123);
+	CHECK(w.accessed && w.dirty);
+	/* a large page: the entry above the last level is the leaf */
+	start64();
+	put(L2, 2, 0x600000 | P | W | U | PS);
+	CHECK_EQ(translate(true, false), 0x603123);
+	CHECK_EQ(entry_of(L2, 2, 8), 0x600000 | P | W | U | PS | A | D);
+	/* PAE: none in the page directory pointers */
+	start();
+	v->regs.cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_WP;
+	v->regs.cr4 = CR4_PAE;
+	v->regs.cr3 = ROOT;
+	put(ROOT, 2, L2 | P);
+	put(L2, 2, L1 | P | W | U);
+	put(L1, 3, 0x77000 | P | W | U);
+	CHECK_EQ(translate(true, false), 0x77123);
+	CHECK_EQ(entry_of(ROOT, 2, 8), L2 | P);
+	CHECK_EQ(entry_of(L2, 2, 8), L1 | P | W | U | A);
+	CHECK_EQ(entry_of(L1, 3, 8), 0x77000 | P | W | U | A | D);
+	/* two levels, entries of 4 bytes: the neighbours stay */
+	v->regs.cr4 = 0;
+	put32(ROOT, 0x201, L1 | P | W | U);
+	put32(ROOT, 0x202, 0x12345678);
+	put32(L1, 3, 0x77000 | P | W | U);
+	put32(L1, 2, 0x9abcdef0);
+	CHECK_EQ(translate(true, false), 0x77123);
+	CHECK_EQ(entry_of(ROOT, 0x201, 4), L1 | P | W | U | A);
+	CHECK_EQ(entry_of(ROOT, 0x202, 4), 0x12345678);
+	CHECK_EQ(entry_of(L1, 3, 4), 0x77000 | P | W | U | A | D);
+	CHECK_EQ(entry_of(L1, 2, 4), 0x9abcdef0);
 }

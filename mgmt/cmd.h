@@ -1,0 +1,38 @@
+/*
+ * What the commands' files share.
+ */
+#pragma once
+
+#include "lib/types.h"
+#include "mgmt/command.h"
+
+struct vm;
+
+#define NS_PER_SECOND 1000000000ULL
+#define NS_PER_TENTH  (NS_PER_SECOND / 10)
+
+/* The arguments that most commands begin with. */
+#define DOMAIN_ARG(which)                                                                          \
+	{                                                                                          \
+		.name = "domain", .type = ARG_DOMAIN, .how = ARG_REQUIRED, .offer = (which),       \
+		.help = "domain name, id or uuid"                                                  \
+	}
+#define FLAG_ARG(word, text)                                                                       \
+	{                                                                                          \
+		.name = (word), .type = ARG_FLAG, .help = (text)                                   \
+	}
+
+/* The domain, where DOMAIN_ARG() is the command's first argument. */
+static inline struct vm *call_domain(const struct call *c)
+{
+	return call_value(c, 0, 0)->vm;
+}
+
+/*
+ * How often all vCPUs left guest mode, and how long they ran, in ns, since the domain was started.
+ */
+u64 domain_exits(const struct vm *vm);
+u64 domain_cpu_time(struct vm *vm);
+
+/* A command in a file of its own. */
+int cmd_top(struct call *c);

@@ -1,0 +1,80 @@
+/*
+ * Commands about the host itself.
+ */
+#include "core/clock.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/power.h"
+#include "lib/string.h"
+#include "mgmt/cmd.h"
+#include "mgmt/version.h"
+#include "vm/hvm.h"
+#include "vm/memory.h"
+
+#define KHZ_PER_MHZ 1000u
+
+static void log_line(void *ctx, const char *line)
+{
+	say(ctx, "%s\n", line);
+}
+
+static int cmd_dmesg(struct call *c)
+{
+	struct session s = *c->session;
+
+	log_replay(log_line, &s);
+	return 0;
+}
+
+static int cmd_nodeinfo(struct call *c)
+{
+	const struct session *s = c->session;
+	struct memory_report m;
+
+	memory_report(&m);
+	say(s, "%-20sx86_64\n%-20s%u\n%-20s%llu MHz\n", "CPU model:", "CPU(s):", host.cpu_count,
+	    "CPU frequency:", (unsigned long long)(clock_tsc_khz() / KHZ_PER_MHZ));
+	say(s, "%-20s%llu KiB\n%-20s%llu KiB\n",
+	    "Memory size:", (unsigned long long)(m.total / KIB),
+	    "Free for guests:", (unsigned long long)(m.free / KIB));
+	say(s, "%-20s%llu KiB\n%-20s%llu KiB, %llu KiB in use\n\n",
+	    "Guests:", (unsigned long long)(m.vms / KIB),
+	    "Hypervisor:", (unsigned long long)(m.hv / KIB), (unsigned long long)(m.hv_used / KIB));
+	return 0;
+}
+
+static int cmd_version(struct call *c)
+{
+	say(c->session, "Plinth %s, guests by %s\n\n", PLINTH_VERSION,
+	    hvm ? hvm->name : "nothing: no VT-x or AMD-V");
+	return 0;
+}
+
+static int cmd_poweroff(struct call *c)
+{
+	(void)c;
+	power_off();
+}
+
+static int cmd_reboot_host(struct call *c)
+{
+	(void)c;
+	power_reset();
+}
+
+static const struct command commands[] = {
+	{ .name = "dmesg", .help = "print the host's log", .run = cmd_dmesg },
+	{ .name = "nodeinfo", .help = "say what this machine has", .run = cmd_nodeinfo },
+	{ .name = "poweroff",
+	  .help = "switch the machine off",
+	  .text = "Guests are ended at once: shut them down before.",
+	  .run = cmd_poweroff },
+	{ .name = "reboot-host",
+	  .help = "reset the machine",
+	  .text = "Guests are ended at once: shut them down before.",
+	  .run = cmd_reboot_host },
+	{ .name = "version", .help = "say which Plinth this is", .run = cmd_version },
+	{ .name = NULL },
+};
+
+const struct command_group group_host = { "Host", "host", commands };

@@ -1,0 +1,185 @@
+/*
+ * Writing the domain document, in libvirt's order and indentation. What was not said is left out, where
+ * libvirt does so, too.
+ */
+#include "mgmt/domain_format.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mgmt/domain_parse.h"
+#include "mgmt/uuid.h"
+#include "mgmt/xml_out.h"
+
+#define CPUSET_TEXT 256 /* every other CPU of 64: "0,2,4,...,62" */
+
+/* <name>text</name>, if there is a text. */
+static void element(struct xml_out *o, const char *indent, const char *name, const char *text)
+{
+	if (!*text)
+		return;
+	xml_out_fmt(o, "%s<%s>", indent, name);
+	xml_out_text(o, text, strlen(text));
+	xml_out_fmt(o, "</%s>\n", name);
+}
+
+static void general(struct xml_out *o, const struct domain *d)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	uuid_format(d->uuid, uuid);
+	element(o, "  ", "name", d->name);
+	element(o, "  ", "uuid", uuid);
+	element(o, "  ", "title", d->title);
+	element(o, "  ", "description", d->description);
+	if (d->metadata[0])
+		xml_out_fmt(o, "  <metadata>%s</metadata>\n", d->metadata);
+}
+
+static void memory(struct xml_out *o, const struct domain *d)
+{
+	bool whole = d->memory % KIB == 0;
+	unsigned long long n = whole ? d->memory / KIB : d->memory;
+	const char *unit = whole ? "KiB" : "bytes";
+
+	xml_out_fmt(o, "  <memory unit='%s'>%llu</memory>\n", unit, n);
+	xml_out_fmt(o, "  <currentMemory unit='%s'>%llu</currentMemory>\n", unit, n);
+}
+
+/* cpuset='...', with a blank before it. */
+static void cpuset(struct xml_out *o, const struct cpuset *set)
+{
+	char text[CPUSET_TEXT];
+
+	if (cpuset_format(set, text, sizeof(text)) > 0)
+		xml_out_fmt(o, " cpuset='%s'", text);
+}
+
+static void pins(struct xml_out *o, const struct domain *d)
+{
+	for (u32 i = 0; i < d->vcpus && i < VM_MAX_VCPUS; i++) {
+		if (cpuset_empty(&d->vcpupin[i]))
+			continue;
+		xml_out_fmt(o, "    <vcpupin vcpu='%u'", i);
+		cpuset(o, &d->vcpupin[i]);
+		xml_out_fmt(o, "/>\n");
+	}
+}
+
+static bool is_pinned(const struct domain *d)
+{
+	for (u32 i = 0; i < d->vcpus && i < VM_MAX_VCPUS; i++) {
+		if (!cpuset_empty(&d->vcpupin[i]))
+			return true;
+	}
+	return false;
+}
+
+static void vcpus(struct xml_out *o, const struct domain *d)
+{
+	xml_out_fmt(o, "  <vcpu placement='static'");
+	if (!cpuset_empty(&d->cpus))
+		cpuset(o, &d->cpus);
+	xml_out_fmt(o, ">%u</vcpu>\n", d->vcpus);
+	if (!d->shares && !d->period_us && !d->quota_us && !is_pinned(d))
+		return;
+	xml_out_fmt(o, "  <cputune>\n");
+	if (d->shares)
+		xml_out_fmt(o, "    <shares>%u</shares>\n", d->shares);
+	if (d->period_us)
+		xml_out_fmt(o, "    <period>%llu</period>\n", (unsigned long long)d->period_us);
+	if (d->quota_us)
+		xml_out_fmt(o, "    <quota>%lld</quota>\n", (long long)d->quota_us);
+	pins(o, d);
+	xml_out_fmt(o, "  </cputune>\n");
+}
+
+static void os(struct xml_out *o, const struct domain *d)
+{
+	xml_out_fmt(o, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
+	if (d->loader == LOADER_FLAT) {
+		xml_out_fmt(o, "    <loader type='flat'>");
+		xml_out_text(o, d->kernel, strlen(d->kernel));
+		xml_out_fmt(o, "</loader>\n");
+	} else {
+		element(o, "    ", "kernel", d->kernel);
+		element(o, "    ", "initrd", d->initrd);
+		element(o, "    ", "cmdline", d->cmdline);
+	}
+	xml_out_fmt(o, "  </os>\n");
+}
+
+static void features(struct xml_out *o, const struct domain *d)
+{
+	if (!d->acpi && !d->apic && !d->features)
+		return;
+	xml_out_fmt(o, "  <features>\n");
+	if (d->acpi)
+		xml_out_fmt(o, "    <acpi/>\n");
+	if (d->apic)
+		xml_out_fmt(o, "    <apic/>\n");
+	for (u32 i = 0; i < ARRAY_LEN(domain_features); i++) {
+		const struct domain_feature *f = &domain_features[i];
+
+		if (!(d->features & f->bit))
+			continue;
+		xml_out_fmt(o, "    <%s", f->name);
+		if (f->state)
+			xml_out_fmt(o, " state='%s'", f->state);
+		xml_out_fmt(o, "/>\n");
+	}
+	xml_out_fmt(o, "  </features>\n");
+}
+
+static void cpu_and_clock(struct xml_out *o, const struct domain *d)
+{
+	if (d->cpu != CPU_UNSAID)
+		xml_out_fmt(o, "  <cpu mode='%s' check='%s'/>\n", domain_cpu_names[d->cpu],
+			    d->cpu == CPU_HOST_MODEL ? "partial" : "none");
+	xml_out_fmt(o, "  <clock offset='%s'", domain_clock_names[d->clock]);
+	if (d->clock == CLOCK_VARIABLE)
+		xml_out_fmt(o, " adjustment='%lld' basis='utc'", (long long)d->clock_s);
+	if (d->clock == CLOCK_ABSOLUTE)
+		xml_out_fmt(o, " start='%lld'", (long long)d->clock_s);
+	xml_out_fmt(o, "/>\n");
+}
+
+static void devices(struct xml_out *o, const struct domain *d)
+{
+	if (!d->serials)
+		return;
+	xml_out_fmt(o, "  <devices>\n");
+	for (u32 i = 0; i < d->serials; i++)
+		xml_out_fmt(o,
+			    "    <serial type='pty'>\n"
+			    "      <target type='isa-serial' port='%u'>\n"
+			    "        <model name='isa-serial'/>\n"
+			    "      </target>\n"
+			    "    </serial>\n",
+			    i);
+	xml_out_fmt(o, "    <console type='pty'>\n"
+		       "      <target type='serial' port='0'/>\n"
+		       "    </console>\n"
+		       "  </devices>\n");
+}
+
+int domain_format(const struct domain *cfg, char *buf, size_t size)
+{
+	struct xml_out o;
+
+	if (!size)
+		return -ENOSPC;
+	xml_out_start(&o, buf, size);
+	xml_out_fmt(&o, "<domain type='plinth'>\n");
+	general(&o, cfg);
+	memory(&o, cfg);
+	vcpus(&o, cfg);
+	os(&o, cfg);
+	features(&o, cfg);
+	cpu_and_clock(&o, cfg);
+	xml_out_fmt(&o, "  <on_poweroff>%s</on_poweroff>\n", domain_action_names[cfg->on_poweroff]);
+	xml_out_fmt(&o, "  <on_reboot>%s</on_reboot>\n", domain_action_names[cfg->on_reboot]);
+	xml_out_fmt(&o, "  <on_crash>%s</on_crash>\n", domain_action_names[cfg->on_crash]);
+	devices(&o, cfg);
+	xml_out_fmt(&o, "</domain>\n");
+	return xml_out_fits(&o) ? (int)o.len : -ENOSPC;
+}

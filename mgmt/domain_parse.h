@@ -1,0 +1,57 @@
+/*
+ * What the parts of reading a domain's document share: the state while it is read, and words that the
+ * writer uses, too. Private to mgmt/domain_*.c.
+ */
+#pragma once
+
+#include "mgmt/xml.h"
+#include "vm/domain.h"
+
+struct domain_builder {
+	struct domain *d;
+	bool have_uuid;
+	bool have_initrd, have_cmdline, have_kernel;
+	u64 unit;    /* of the memory size being read */
+	u64 current; /* currentMemory in bytes; 0: absent */
+	u32 current_line;
+	s32 port;  /* of the serial port being read; -1: not given */
+	u32 ports; /* serial ports that were named, as bits */
+	bool console;
+	u32 pin_vcpu; /* of the vcpupin being read */
+	struct cpuset pin_cpus;
+	u32 pin_max, pin_line; /* the highest vCPU that was pinned, and where */
+	bool have_adjustment, have_basis, have_start;
+};
+
+/* Of a document that is being read. */
+struct domain_builder *domain_builder(struct xml *x);
+struct domain *domain_of(struct xml *x);
+
+/* Refuses any value but expected. */
+int domain_only(struct xml *x, const char *value, const char *expected) __must_check;
+
+#define XML_ATTRS(...)    ((const struct xml_attr[]){ __VA_ARGS__, { .name = NULL } })
+#define XML_CHILDREN(...) ((const struct xml_element[]){ __VA_ARGS__, { .name = NULL } })
+
+/* Words of values, by enum. */
+extern const char *const domain_action_names[3];
+extern const char *const domain_clock_names[4];
+extern const char *const domain_cpu_names[3];
+/* Features that say what is so anyway: names, and the states that they may be said to have. */
+struct domain_feature {
+	const char *name;
+	const char *state; /* NULL: it is not said */
+	u32 bit;
+};
+extern const struct domain_feature domain_features[5];
+
+/* Of domain_tune.c: vCPUs and where they run, the CPU, features, the clock. */
+extern const struct xml_attr domain_vcpu_attrs[];
+extern const struct xml_attr domain_cpu_attrs[];
+extern const struct xml_attr domain_clock_attrs[];
+extern const struct xml_element domain_cputune[];
+extern const struct xml_element domain_feature_elements[];
+int domain_set_vcpus(struct xml *x, const char *text) __must_check;
+int domain_end_clock(struct xml *x) __must_check;
+/* At the document's end: pins are those of vCPUs that there are. */
+int domain_check_pins(struct xml *x) __must_check;

@@ -1,0 +1,312 @@
+/*
+ * The domain document's vCPUs: how many, where and how much they may run, what they are; features and
+ * the clock (libvirt's "Domain XML format", "CPU Allocation", "CPU Tuning", "Hypervisor features",
+ * "Time keeping").
+ */
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mgmt/domain_parse.h"
+
+/* Ranges as libvirt documents them. */
+#define SHARES_MIN    2u
+#define SHARES_MAX    262144u
+#define PERIOD_MIN_US 1000u
+#define PERIOD_MAX_US 1000000u
+#define QUOTA_MIN_US  1000u
+#define QUOTA_MAX_US  17592186044415ULL
+
+/* A hundred years either way, and the last second of the year 9999. */
+#define ADJUSTMENT_MAX_S 3155760000ULL
+#define START_MAX_S      253402300799ULL
+
+const char *const domain_clock_names[4] = {
+	[CLOCK_UTC] = "utc",
+	[CLOCK_LOCALTIME] = "localtime",
+	[CLOCK_VARIABLE] = "variable",
+	[CLOCK_ABSOLUTE] = "absolute",
+};
+
+const char *const domain_cpu_names[3] = {
+	[CPU_UNSAID] = "", /* no value that anyone could write */
+	[CPU_HOST_PASSTHROUGH] = "host-passthrough",
+	[CPU_HOST_MODEL] = "host-model",
+};
+
+const struct domain_feature domain_features[5] = {
+	{ "pae", NULL, FEATURE_PAE },  { "hap", "on", FEATURE_HAP },
+	{ "pmu", "off", FEATURE_PMU }, { "vmport", "off", FEATURE_VMPORT },
+	{ "smm", "off", FEATURE_SMM },
+};
+
+/* vCPUs. */
+
+int domain_set_vcpus(struct xml *x, const char *text)
+{
+	domain_of(x)->vcpus = 1;
+	return domain_only(x, text, "1");
+}
+
+static int only_static(struct xml *x, const char *value)
+{
+	return domain_only(x, value, "static");
+}
+
+static int set_cpuset(struct xml *x, const char *value)
+{
+	return cpuset_parse(value, &domain_of(x)->cpus) ? xml_bad_value(x, value) : 0;
+}
+
+const struct xml_attr domain_vcpu_attrs[] = {
+	{ "placement", only_static, false },
+	{ "cpuset", set_cpuset, false },
+	{ .name = NULL },
+};
+
+/* Tuning. */
+
+static int set_pin_vcpu(struct xml *x, const char *value)
+{
+	u64 n;
+
+	if (str_to_u64(value, &n) || n >= VM_MAX_VCPUS)
+		return xml_bad_value(x, value);
+	domain_builder(x)->pin_vcpu = (u32)n;
+	return 0;
+}
+
+static int set_pin_cpus(struct xml *x, const char *value)
+{
+	return cpuset_parse(value, &domain_builder(x)->pin_cpus) ? xml_bad_value(x, value) : 0;
+}
+
+static int end_vcpupin(struct xml *x)
+{
+	struct domain_builder *b = domain_builder(x);
+	struct cpuset *pin = &b->d->vcpupin[b->pin_vcpu];
+
+	if (!cpuset_empty(pin))
+		return xml_fail(x, "a second <vcpupin> of vCPU %u is not supported", b->pin_vcpu);
+	*pin = b->pin_cpus;
+	if (b->pin_vcpu >= b->pin_max) {
+		b->pin_max = b->pin_vcpu;
+		b->pin_line = xml_line(x);
+	}
+	return 0;
+}
+
+int domain_check_pins(struct xml *x)
+{
+	const struct domain_builder *b = domain_builder(x);
+
+	if (b->pin_max < b->d->vcpus)
+		return 0;
+	return xml_fail_at(x, b->pin_line, "<vcpupin> of vCPU %u, where there are %u", b->pin_max,
+			   b->d->vcpus);
+}
+
+static int set_shares(struct xml *x, const char *text)
+{
+	u64 n;
+
+	if (str_to_u64(text, &n) || n < SHARES_MIN || n > SHARES_MAX)
+		return xml_bad_value(x, text);
+	domain_of(x)->shares = (u32)n;
+	return 0;
+}
+
+static int set_period(struct xml *x, const char *text)
+{
+	u64 n;
+
+	if (str_to_u64(text, &n) || (n && n < PERIOD_MIN_US) || n > PERIOD_MAX_US)
+		return xml_bad_value(x, text);
+	domain_of(x)->period_us = n;
+	return 0;
+}
+
+/* Whatever is negative is no limit; 0 is as if it were not said, for a period, too. */
+static int set_quota(struct xml *x, const char *text)
+{
+	bool negative = *text == '-';
+	u64 n;
+
+	if (str_to_u64(text + negative, &n) || (negative && !n) ||
+	    (!negative && n && (n < QUOTA_MIN_US || n > QUOTA_MAX_US)))
+		return xml_bad_value(x, text);
+	domain_of(x)->quota_us = negative ? -1 : (s64)n;
+	return 0;
+}
+
+const struct xml_element domain_cputune[] = {
+	{ .name = "vcpupin",
+	  .flags = XML_MANY,
+	  .attrs = XML_ATTRS({ "vcpu", set_pin_vcpu, true }, { "cpuset", set_pin_cpus, true }),
+	  .end = end_vcpupin },
+	{ .name = "shares", .text = set_shares },
+	{ .name = "period", .text = set_period },
+	{ .name = "quota", .text = set_quota },
+	{ .name = NULL },
+};
+
+/* The CPU. */
+
+static int set_cpu_mode(struct xml *x, const char *value)
+{
+	int i = xml_choice(x, value, domain_cpu_names + 1, ARRAY_LEN(domain_cpu_names) - 1);
+
+	if (i < 0)
+		return i;
+	domain_of(x)->cpu = (enum domain_cpu)(i + 1);
+	return 0;
+}
+
+/* How far libvirt compares the CPU that it asked for; here it is the host's own. */
+static int set_cpu_check(struct xml *x, const char *value)
+{
+	static const char *const checks[] = { "none", "partial" };
+	int i = xml_choice(x, value, checks, ARRAY_LEN(checks));
+
+	return MIN(i, 0);
+}
+
+const struct xml_attr domain_cpu_attrs[] = {
+	{ "mode", set_cpu_mode, true },
+	{ "check", set_cpu_check, false },
+	{ .name = NULL },
+};
+
+/* Features. */
+
+static int begin_acpi(struct xml *x)
+{
+	domain_of(x)->acpi = true;
+	return 0;
+}
+
+static int begin_apic(struct xml *x)
+{
+	domain_of(x)->apic = true;
+	return 0;
+}
+
+static int begin_pae(struct xml *x)
+{
+	domain_of(x)->features |= FEATURE_PAE;
+	return 0;
+}
+
+static int begin_hap(struct xml *x)
+{
+	domain_of(x)->features |= FEATURE_HAP;
+	return 0;
+}
+
+static int only_on(struct xml *x, const char *value)
+{
+	return domain_only(x, value, "on");
+}
+
+static int begin_pmu(struct xml *x)
+{
+	domain_of(x)->features |= FEATURE_PMU;
+	return 0;
+}
+
+static int begin_vmport(struct xml *x)
+{
+	domain_of(x)->features |= FEATURE_VMPORT;
+	return 0;
+}
+
+static int begin_smm(struct xml *x)
+{
+	domain_of(x)->features |= FEATURE_SMM;
+	return 0;
+}
+
+static int only_off(struct xml *x, const char *value)
+{
+	return domain_only(x, value, "off");
+}
+
+const struct xml_element domain_feature_elements[] = {
+	{ .name = "acpi", .begin = begin_acpi },
+	{ .name = "apic", .begin = begin_apic },
+	{ .name = "pae", .begin = begin_pae },
+	{ .name = "hap", .begin = begin_hap, .attrs = XML_ATTRS({ "state", only_on, false }) },
+	{ .name = "pmu", .begin = begin_pmu, .attrs = XML_ATTRS({ "state", only_off, true }) },
+	{ .name = "vmport", .begin = begin_vmport, .attrs = XML_ATTRS({ "state", only_off, true }) },
+	{ .name = "smm", .begin = begin_smm, .attrs = XML_ATTRS({ "state", only_off, true }) },
+	{ .name = NULL },
+};
+
+/* The clock. */
+
+static int set_clock(struct xml *x, const char *value)
+{
+	int i = xml_choice(x, value, domain_clock_names, ARRAY_LEN(domain_clock_names));
+
+	if (i < 0)
+		return i;
+	domain_of(x)->clock = (enum domain_clock)i;
+	return 0;
+}
+
+static int set_adjustment(struct xml *x, const char *value)
+{
+	bool negative = *value == '-';
+	u64 n;
+
+	if (str_to_u64(value + negative, &n) || n > ADJUSTMENT_MAX_S)
+		return xml_bad_value(x, value);
+	domain_of(x)->clock_s = negative ? -(s64)n : (s64)n;
+	domain_builder(x)->have_adjustment = true;
+	return 0;
+}
+
+static int set_basis(struct xml *x, const char *value)
+{
+	int i = xml_choice(x, value, domain_clock_names, CLOCK_LOCALTIME + 1);
+
+	domain_builder(x)->have_basis = true;
+	return MIN(i, 0);
+}
+
+static int set_clock_start(struct xml *x, const char *value)
+{
+	u64 n;
+
+	if (str_to_u64(value, &n) || n > START_MAX_S)
+		return xml_bad_value(x, value);
+	domain_of(x)->clock_s = (s64)n;
+	domain_builder(x)->have_start = true;
+	return 0;
+}
+
+int domain_end_clock(struct xml *x)
+{
+	const struct domain_builder *b = domain_builder(x);
+	enum domain_clock c = b->d->clock;
+	const char *extra = NULL;
+
+	if (b->have_start && c != CLOCK_ABSOLUTE)
+		extra = "start";
+	else if (b->have_adjustment && c != CLOCK_VARIABLE)
+		extra = "adjustment";
+	else if (b->have_basis && c != CLOCK_VARIABLE)
+		extra = "basis";
+	if (extra)
+		return xml_fail(x, "attribute '%s' of <clock> with offset '%s' is not supported",
+				extra, domain_clock_names[c]);
+	if (c == CLOCK_ABSOLUTE && !b->have_start)
+		return xml_fail(x, "<clock> lacks the attribute 'start'");
+	return 0;
+}
+
+const struct xml_attr domain_clock_attrs[] = {
+	{ "offset", set_clock, true },
+	{ "adjustment", set_adjustment, false },
+	{ "basis", set_basis, false },
+	{ "start", set_clock_start, false },
+	{ .name = NULL },
+};

@@ -1,0 +1,7 @@
+; Halts for good.
+%include "tests/guest/hostile.inc"
+
+start:
+	cli
+	hlt
+	jmp	start

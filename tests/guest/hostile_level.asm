@@ -1,0 +1,22 @@
+; A level-triggered interrupt that nobody takes back: acknowledged, it is there again at once.
+%include "tests/guest/hostile.inc"
+
+start:
+	mov	eax, LAPIC
+	mov	dword [rax + 0xf0], 0x1ff
+	mov	eax, IOAPIC
+	mov	dword [rax], 0x19	; pin 4, COM1: to this APIC ...
+	mov	dword [rax + 0x10], 0
+	mov	dword [rax], 0x18	; ... level-triggered, vector 0x50
+	mov	dword [rax + 0x10], 0x8050
+	mov	al, 0xff		; not by the PIC
+	out	0x21, al
+	out	0xa1, al
+	mov	edx, COM1 + 4
+	mov	al, 8			; OUT2 lets interrupts through
+	out	dx, al
+	mov	edx, COM1 + 1
+	mov	al, 2			; there is room to write, always
+	out	dx, al
+	sti
+.loop:	jmp	.loop

@@ -1,0 +1,286 @@
+/*
+ * What commands call beyond the command table, in memory.
+ */
+#include "tests/host/fake_domains.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bootfs.h"
+#include "core/clock.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/power.h"
+#include "lib/cpuset.h"
+#include "lib/errno.h"
+#include "mgmt/domains.h"
+#include "mgmt/session.h"
+#include "mgmt/uuid.h"
+#include "vm/hvm.h"
+#include "vm/memory.h"
+#include "vm/vm.h"
+
+#define VMS_MAX 16
+
+char fake_did[1024], fake_output[65536];
+int fake_references;
+const char *fake_failure;
+struct vm *fake_attached;
+struct host host = { .cpu_count = 4 };
+const struct hvm_ops *hvm;
+
+static struct vm *vms[VMS_MAX];
+static bool active[VMS_MAX];
+static u32 count;
+static size_t output_len;
+static u64 now_ns;
+
+static void output(void *ctx, const char *s, size_t n)
+{
+	(void)ctx;
+	if (output_len + n >= sizeof(fake_output))
+		abort();
+	memcpy(fake_output + output_len, s, n);
+	output_len += n;
+	fake_output[output_len] = '\0';
+}
+
+/* top: a second passes, then somebody types q. */
+static int key(void *ctx, u64 timeout_ns)
+{
+	static u32 calls;
+
+	(void)ctx;
+	now_ns += timeout_ns;
+	return calls++ % 2 ? 'q' : -1;
+}
+
+static void attach(void *ctx, struct vm *vm, u32 port)
+{
+	(void)ctx;
+	(void)port;
+	fake_attached = vm;
+}
+
+static const struct session_ops ops = { .write = output, .key = key, .attach = attach };
+const struct session fake_session = { .ops = &ops };
+
+void fake_domains_clear(void)
+{
+	for (u32 i = 0; i < count; i++)
+		free(vms[i]);
+	count = 0;
+	output_len = 0;
+	fake_output[0] = fake_did[0] = '\0';
+	fake_failure = NULL;
+	fake_attached = NULL;
+	fake_references = 0;
+}
+
+struct vm *fake_domain(const char *name, bool is_active)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	vms[count] = vm;
+	active[count] = is_active;
+	vm->number = count++;
+	vm->id = count;
+	vm->vcpu_count = 1;
+	vm->state = is_active ? VM_RUNNING : VM_STOPPED;
+	vm->cfg.vcpus = 1;
+	vm->cfg.serials = 1;
+	vm->cfg.memory = 64 * MIB;
+	snprintf(vm->cfg.name, sizeof(vm->cfg.name), "%s", name);
+	vm->cfg.uuid[15] = (u8)count;
+	return vm;
+}
+
+static __printf(1, 2) void did(const char *fmt, ...)
+{
+	size_t n = strlen(fake_did);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fake_did + n, sizeof(fake_did) - n, fmt, ap);
+	va_end(ap);
+}
+
+static int done(const char *what, const struct vm *vm, char *err, size_t errlen)
+{
+	did("%s %s; ", what, vm ? vm->cfg.name : "");
+	if (!fake_failure)
+		return 0;
+	snprintf(err, errlen, "%s", fake_failure);
+	return -EINVAL;
+}
+
+#define ACTION(name)                                                                               \
+	int domain_##name(struct vm *vm, char *err, size_t errlen)                                 \
+	{                                                                                          \
+		return done(#name, vm, err, errlen);                                               \
+	}
+ACTION(start)
+ACTION(shutdown)
+ACTION(reboot)
+ACTION(reset)
+ACTION(destroy)
+ACTION(suspend)
+ACTION(resume)
+ACTION(undefine)
+
+int domain_create(const char *file, char *err, size_t errlen)
+{
+	did("create %s; ", file);
+	return fake_failure ? done("fail", NULL, err, errlen) : 0;
+}
+
+int domain_define(const char *file, char *err, size_t errlen)
+{
+	did("define %s; ", file);
+	return fake_failure ? done("fail", NULL, err, errlen) : 0;
+}
+
+int domain_pin(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, size_t errlen)
+{
+	char text[64] = "";
+
+	if (cpuset_format(cpus, text, sizeof(text)) < 0)
+		abort();
+	did("vcpu %u on %s: ", vcpu, text);
+	return done("pin", vm, err, errlen);
+}
+
+int domain_set_sched(struct vm *vm, u32 shares, u64 period_us, s64 quota_us, char *err,
+		     size_t errlen)
+{
+	did("%u %llu %lld: ", shares, (unsigned long long)period_us, (long long)quota_us);
+	return done("sched", vm, err, errlen);
+}
+
+bool domain_active(const struct vm *vm)
+{
+	return active[vm->number];
+}
+
+struct vm *domains_find(const char *name)
+{
+	for (u32 i = 0; i < count; i++) {
+		if (!strcmp(vms[i]->cfg.name, name)) {
+			vm_get(vms[i]);
+			return vms[i];
+		}
+	}
+	return NULL;
+}
+
+int domains_each(int (*fn)(struct vm *vm, void *ctx), void *ctx)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < count && !err; i++)
+		err = fn(vms[i], ctx);
+	return err;
+}
+
+void vm_get(struct vm *vm)
+{
+	(void)vm;
+	fake_references++;
+}
+
+void vm_put(struct vm *vm)
+{
+	(void)vm;
+	fake_references--;
+}
+
+u64 vm_cpu_time(struct vm *vm, u32 index)
+{
+	(void)index;
+	return now_ns / (vm->number + 2);
+}
+
+const char *vm_state_name(enum vm_state s)
+{
+	return s == VM_RUNNING ? "running" : "shut off";
+}
+
+static const struct bootfs_file files[] = { { .path = "a.xml" },
+					    { .path = "my domain.xml" },
+					    { .path = "vmlinuz" } };
+
+const struct bootfs_file *bootfs_get(size_t i)
+{
+	return i < ARRAY_LEN(files) ? &files[i] : NULL;
+}
+
+const struct bootfs_file *bootfs_find(const char *path)
+{
+	for (u32 i = 0; i < ARRAY_LEN(files); i++) {
+		if (!strcmp(files[i].path, path))
+			return &files[i];
+	}
+	return NULL;
+}
+
+int domain_format(const struct domain *cfg, char *buf, size_t size);
+int domain_format(const struct domain *cfg, char *buf, size_t size)
+{
+	return snprintf(buf, size, "<domain>%s</domain>\n", cfg->name);
+}
+
+__weak u64 clock_ns(void)
+{
+	return ++now_ns;
+}
+
+u64 clock_tsc_khz(void)
+{
+	return 2000000;
+}
+
+/* Tests that link the real ones get those. */
+__weak void log_replay(void (*sink)(void *ctx, const char *line), void *ctx)
+{
+	sink(ctx, "a line of the log");
+}
+
+void memory_report(struct memory_report *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->total = GIB;
+}
+
+void power_off(void)
+{
+	did("power off; ");
+	exit(1);
+}
+
+void power_reset(void)
+{
+	did("power reset; ");
+	exit(1);
+}
+
+__weak void spin_lock(struct spinlock *l)
+{
+	(void)l;
+}
+
+__weak void spin_unlock(struct spinlock *l)
+{
+	(void)l;
+}
+
+void *kalloc(size_t size)
+{
+	return calloc(1, size);
+}
+
+void kfree(void *p)
+{
+	free(p);
+}

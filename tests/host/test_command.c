@@ -1,0 +1,376 @@
+/*
+ * mgmt/command.h: how typed lines become calls, the table itself, and what each command asks of the
+ * domains. Forms and errors are virsh's (its manual page).
+ *
+ * sources: tests/host/fake_domains.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c mgmt/cmd_monitor.c
+ * sources: mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c mgmt/table.c mgmt/words.c
+ * sources: mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
+ */
+#include "mgmt/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/host/fake_domains.h"
+#include "tests/host/harness.h"
+#include "tests/host/rand.h"
+#include "vm/vm.h"
+
+static int result;
+
+/* Runs a line; what it printed. No reference is left. */
+static const char *run(const char *text)
+{
+	char line[1024];
+
+	fake_domains_clear();
+	(void)fake_domain("web", true);
+	(void)fake_domain("db", false);
+	snprintf(line, sizeof(line), "%s", text);
+	result = command_run(&fake_session, line);
+	CHECK_EQ(fake_references, 0);
+	return fake_output;
+}
+
+static const char *failing(const char *text, const char *why)
+{
+	char line[1024];
+
+	run("");
+	fake_failure = why;
+	snprintf(line, sizeof(line), "%s", text);
+	result = command_run(&fake_session, line);
+	CHECK_EQ(fake_references, 0);
+	return fake_output;
+}
+
+static bool has(const char *part)
+{
+	return strstr(fake_output, part);
+}
+
+TEST(each_row_is_complete)
+{
+	char synopsis[SYNOPSIS_MAX];
+
+	for (u32 i = 0; command_groups[i]; i++) {
+		for (const struct command *c = command_groups[i]->commands; c->name; c++) {
+			bool many = false, optional = false;
+
+			CHECK(c->run && c->help && c->help[0]);
+			CHECK(strlen(c->help) + 20 <= 80);
+			CHECK(c->help[strlen(c->help) - 1] != '.');
+			CHECK(command_find(c->name) == c); /* so no name is there twice */
+			command_synopsis(c, synopsis, sizeof(synopsis));
+			CHECK(strlen(synopsis) < SYNOPSIS_MAX - 1);
+			for (const struct arg_spec *a = c->args; a && a->name; a++) {
+				CHECK(a->help && !many);
+				CHECK(command_arg(c, a->name, strlen(a->name)) == a);
+				CHECK(a->type != ARG_SETTING || a->choices);
+				CHECK(!(optional && a->how == ARG_REQUIRED));
+				many = a->how == ARG_MANY && a->type != ARG_FLAG && many;
+				optional |= a->type != ARG_FLAG && a->how != ARG_REQUIRED;
+			}
+		}
+	}
+}
+
+TEST(blank_lines_do_nothing)
+{
+	CHECK_STR(run(""), "");
+	CHECK_STR(run("   "), "");
+	CHECK_EQ(result, 0);
+}
+
+TEST(forms_of_arguments)
+{
+	static const char *const forms[] = {
+		"vcpupin web 0 1-2",
+		"vcpupin --domain web --vcpu 0 --cpulist 1-2",
+		"vcpupin --cpulist=1-2 --vcpu=0 --domain=web",
+		"vcpupin --vcpu 0 web 1-2",
+		"vcpupin 'web' \"0\" -- 1-2",
+		"  vcpupin   web\t0 1-2  ",
+	};
+
+	for (u32 i = 0; i < ARRAY_LEN(forms); i++) {
+		run(forms[i]);
+		CHECK_STR(fake_did, "vcpu 0 on 1-2: pin web; ");
+		CHECK_EQ(result, 0);
+	}
+}
+
+static const struct {
+	const char *line, *output;
+} wrong[] = {
+	{ "nothing", "error: unknown command: 'nothing'\n" },
+	{ "list x", "error: unexpected data 'x'\n" },
+	{ "list --x", "error: command 'list' doesn't support option --x\n" },
+	{ "list --all=1", "error: invalid '=' after option --all\n" },
+	{ "list --all --all", "error: option --all already seen\n" },
+	{ "start", "error: command 'start' requires <domain> option\n" },
+	{ "start --console", "error: command 'start' requires <domain> option\n" },
+	{ "start --domain", "error: expected syntax: --domain <domain>\n" },
+	{ "start web --domain db", "error: option --domain already seen\n" },
+	{ "start web db", "error: unexpected data 'db'\n" },
+	{ "start -- --console", "error: Failed to get domain '--console'\n"
+				"error: Domain not found: none has that name, id or UUID\n" },
+	{ "start ''", "error: Failed to get domain ''\n"
+		      "error: Domain not found: none has that name, id or UUID\n" },
+	{ "start 'web", "error: missing \" or '\n" },
+	{ "vcpupin web x 1",
+	  "error: Numeric value 'x' for <vcpu> option is malformed or out of range\n" },
+	{ "vcpupin web -1 1",
+	  "error: Numeric value '-1' for <vcpu> option is malformed or out of range\n" },
+	{ "vcpupin web 99999999999999999999 1",
+	  "error: Numeric value '99999999999999999999' for <vcpu> "
+	  "option is malformed or out of range\n" },
+	{ "vcpupin web 1 1", "error: domain 'web' has no vCPU 1\n" },
+	{ "vcpupin web 0 1-", "error: invalid cpulist '1-'\n" },
+	{ "vcpupin web --cpulist 1", "error: vcpupin: Missing vCPU number in pin mode.\n" },
+	{ "create b.xml",
+	  "error: Failed to open file 'b.xml'\nerror: it is not in the boot set\n" },
+	{ "create vmlinuz",
+	  "error: Failed to open file 'vmlinuz'\nerror: it is not named *.xml\n" },
+	{ "schedinfo web shares=1", "error: invalid scheduler option: 'shares=1'\n" },
+	{ "schedinfo web cpu_shares",
+	  "error: invalid value of 'cpu_shares' in '--set cpu_shares'\n" },
+	{ "schedinfo web cpu_shares=",
+	  "error: invalid value of 'cpu_shares' in '--set cpu_shares='\n" },
+	{ "schedinfo web cpu_shares=1x",
+	  "error: invalid value of 'cpu_shares' in '--set cpu_shares=1x'\n" },
+	{ "schedinfo web cpu_shares=0", "error: cpu_shares: 0 is out of range\n" },
+	{ "schedinfo web cpu_shares=-1", "error: cpu_shares: -1 is out of range\n" },
+	{ "schedinfo web cpu_shares=4294967296",
+	  "error: cpu_shares: 4294967296 is out of range\n" },
+	{ "schedinfo web vcpu_period=-5", "error: vcpu_period: -5 is out of range\n" },
+	{ "help nothing", "error: command or command group 'nothing' doesn't exist\n" },
+	{ "console web 7", "error: domain 'web' has no serial port 4\n" },
+};
+
+TEST(what_is_wrong_is_said_and_nothing_done)
+{
+	for (u32 i = 0; i < ARRAY_LEN(wrong); i++) {
+		CHECK_STR(run(wrong[i].line), wrong[i].output);
+		CHECK(result);
+		CHECK_STR(fake_did, "");
+		CHECK(!fake_attached);
+	}
+}
+
+static const struct {
+	const char *command, *did, *says, *failure;
+} actions[] = {
+	{ "start db", "start db; ", "Domain 'db' started\n", "start" },
+	{ "shutdown web", "shutdown web; ", "Domain 'web' is being shutdown\n", "shutdown" },
+	{ "reboot web", "reboot web; ", "Domain 'web' is being rebooted\n", "reboot" },
+	{ "reset web", "reset web; ", "Domain 'web' was reset\n", "reset" },
+	{ "destroy web", "destroy web; ", "Domain 'web' destroyed\n", "destroy" },
+	{ "suspend web", "suspend web; ", "Domain 'web' suspended\n", "suspend" },
+	{ "resume web", "resume web; ", "Domain 'web' resumed\n", "resume" },
+	{ "undefine db", "undefine db; ", "Domain 'db' has been undefined\n", "undefine" },
+};
+
+TEST(actions_on_a_domain)
+{
+	char text[256];
+
+	for (u32 i = 0; i < ARRAY_LEN(actions); i++) {
+		run(actions[i].command);
+		CHECK_EQ(result, 0);
+		CHECK_STR(fake_did, actions[i].did);
+		CHECK(has(actions[i].says));
+		failing(actions[i].command, "it is Sunday");
+		CHECK(result);
+		snprintf(text, sizeof(text),
+			 "error: Failed to %s domain '%s'\nerror: it is Sunday\n",
+			 actions[i].failure, strchr(actions[i].command, ' ') + 1);
+		CHECK_STR(fake_output, text);
+	}
+}
+
+TEST(documents)
+{
+	run("create a.xml");
+	CHECK_STR(fake_did, "create a.xml; ");
+	CHECK(has("Domain 'db' created from a.xml\n"));
+	run("define 'my domain.xml'");
+	CHECK_STR(fake_did, "define my domain.xml; ");
+	CHECK(has("defined from my domain.xml\n"));
+	failing("define a.xml", "line 3: no");
+	CHECK_STR(fake_output, "error: Failed to define domain from 'a.xml'\nerror: line 3: no\n");
+}
+
+TEST(consoles)
+{
+	run("console web");
+	CHECK(fake_attached && !strcmp(fake_attached->cfg.name, "web"));
+	run("start db --console");
+	CHECK(fake_attached && !strcmp(fake_attached->cfg.name, "db"));
+	failing("start db --console", "no");
+	CHECK(!fake_attached);
+	run("create a.xml --console");
+	CHECK(fake_attached);
+	run("console web 1");
+	CHECK_STR(fake_output, "error: domain 'web' has no serial port 1\n");
+}
+
+TEST(lists)
+{
+	CHECK_STR(run("list"), " Id   Name   State\n"
+			       "----------------------\n"
+			       " 1    web    running\n\n");
+	CHECK_STR(run("list --all"), " Id   Name   State\n"
+				     "-----------------------\n"
+				     " 1    web    running\n"
+				     " -    db     shut off\n\n");
+	CHECK_STR(run("list --inactive"), " Id   Name   State\n"
+					  "-----------------------\n"
+					  " -    db     shut off\n\n");
+	CHECK_STR(run("list --name --all"), "web\ndb\n");
+	CHECK_STR(run("list --uuid"), "00000000-0000-0000-0000-000000000001\n");
+}
+
+TEST(what_domains_are)
+{
+	run("dominfo web");
+	CHECK(has("Id:             1\nName:           web\n"));
+	CHECK(has("State:          running\n"));
+	CHECK(has("Max memory:     65536 KiB\nUsed memory:    65536 KiB\n"));
+	run("dominfo db");
+	CHECK(has("Id:             -\n") && has("Used memory:    0 KiB\n"));
+	CHECK_STR(run("domstate web"), "running\n\n");
+	CHECK_STR(run("domstate db --reason"), "shut off (unknown)\n\n");
+	CHECK_STR(run("dumpxml db"), "<domain>db</domain>\n\n");
+	run("domstats");
+	CHECK(has("Domain: 'web'\n  state.state=1\n") && has("Domain: 'db'\n  state.state=5\n"));
+	run("domstats db web --balloon");
+	CHECK_STR(fake_output,
+		  "Domain: 'db'\n  balloon.current=0\n  balloon.maximum=65536\n\n"
+		  "Domain: 'web'\n  balloon.current=65536\n  balloon.maximum=65536\n\n");
+}
+
+TEST(cpus)
+{
+	CHECK_STR(run("vcpupin web"), " VCPU   CPU Affinity\n"
+				      "----------------------\n"
+				      " 0      0-3\n\n");
+	run("vcpuinfo web");
+	CHECK(has("VCPU:           0\nCPU:            N/A\n") && has("CPU Affinity:   yyyy\n"));
+	CHECK_STR(run("schedinfo web"), "Scheduler      : posix\n"
+					"cpu_shares     : 1024\n"
+					"vcpu_period    : 100000\n"
+					"vcpu_quota     : -1\n\n");
+	run("schedinfo web --set cpu_shares=512 vcpu_quota=-1 --set vcpu_period=20000");
+	CHECK_STR(fake_did, "512 20000 -1: sched web; ");
+	failing("vcpupin web 0 1", "no such CPU");
+	CHECK_STR(fake_output, "error: no such CPU\n");
+}
+
+TEST(the_host)
+{
+	CHECK_STR(run("dmesg"), "a line of the log\n");
+	run("nodeinfo");
+	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
+	run("version");
+	CHECK(has("Plinth "));
+}
+
+/* What a terminal of 80 columns shows of one screen. */
+TEST(top_draws_twice_and_leaves)
+{
+	const char *second;
+	size_t column = 0;
+
+	run("top");
+	CHECK_EQ(result, 0);
+	CHECK(has("2 domains, 1 active"));
+	second = strstr(fake_output, "\033[HPlinth");
+	CHECK(second);
+	second = second ? strstr(second + 1, "\033[HPlinth") : NULL;
+	CHECK(second);
+	/* The first one takes half a CPU, the second a third: see vm_cpu_time() in fake_domains.c. */
+	second = second ? second : "";
+	CHECK(strstr(second, " 1    web                      running     50.0          0"));
+	CHECK(strstr(second, " -    db                       shut off    33.3          0"));
+	for (const char *s = fake_output; *s; s++) {
+		if (*s == '\033') {
+			while (*s < 'A' || *s == '[')
+				s++;
+		} else {
+			column = *s == '\n' ? 0 : column + 1;
+			CHECK(column < 80);
+		}
+	}
+}
+
+TEST(help)
+{
+	run("help");
+	for (u32 i = 0; command_groups[i]; i++) {
+		for (const struct command *c = command_groups[i]->commands; c->name; c++)
+			CHECK(has(c->name) && has(c->help));
+	}
+	run("help sched");
+	CHECK(has("vcpupin") && !has("dominfo"));
+	run("help vcpupin");
+	CHECK(has(
+		"  SYNOPSIS\n    vcpupin <domain> [[--vcpu] <number>] [[--cpulist] <cpulist>]\n"));
+	run("help list");
+	CHECK(has("    list [--inactive] [--all] [--name] [--uuid]\n"));
+	run("help domstats");
+	CHECK(has("    domstats [[--domain] <domain>]... [--state]"));
+}
+
+/* Lines of 80 columns, whatever help describes. */
+TEST(help_fits_the_terminal)
+{
+	for (u32 i = 0; command_groups[i]; i++) {
+		for (const struct command *c = command_groups[i]->commands; c->name; c++) {
+			char line[64];
+			size_t column = 0;
+
+			snprintf(line, sizeof(line), "help %s", c->name);
+			run(line);
+			for (const char *s = fake_output; *s; s++) {
+				column = *s == '\n' ? 0 : column + 1;
+				CHECK(column < 80);
+			}
+		}
+	}
+}
+
+TEST(any_line_at_all)
+{
+	static const char *const words[] = {
+		"list", "vcpupin",     "web",      "db",    "--",   "--domain", "=",
+		"'",    "\"",          "\\",       "0",     "1-2",  "--set",    "schedinfo",
+		"help", "cpu_shares=", "domstats", "--all", "%s%n", " ",        " "
+	};
+	char line[600];
+
+	for (u32 i = 0; i < 3000; i++) {
+		size_t n = 0;
+
+		line[0] = '\0';
+		for (u64 k = rand_below(40); k && n < 500; k--) {
+			const char *word = words[rand_below(ARRAY_LEN(words))];
+
+			n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", word,
+					      rand_below(3) ? " " : "");
+		}
+		run(line);
+	}
+}
+
+TEST(too_many_values)
+{
+	char line[512] = "domstats";
+
+	for (u32 i = 0; i < 31; i++)
+		strcat(line, " web");
+	run(line);
+	CHECK_EQ(result, 0);
+	strcat(line, " web");
+	CHECK_STR(run(line), "error: too many words\n");
+}

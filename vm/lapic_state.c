@@ -1,0 +1,81 @@
+/*
+ * The virtual local APIC in the state stream. What is loaded can only be what a guest could have brought
+ * about.
+ */
+#include "arch/msr.h"
+#include "lib/atomic.h"
+#include "lib/hw/lapic.h"
+#include "vm/lapic.h"
+#include "vm/lapic_timer.h"
+#include "vm/state.h"
+#include "vm/vcpu.h"
+
+#define ERRORS ((u32)(LAPIC_ESR_SEND_ILLEGAL | LAPIC_ESR_RECV_ILLEGAL | LAPIC_ESR_ILLEGAL_REG))
+
+/* The bits that a register can hold in the page; the others, and what is computed, are 0 there. */
+static u32 page_mask(const struct vlapic *l, u32 offset)
+{
+	bool x2apic = l->vcpu->apic_base & APIC_BASE_X2APIC;
+
+	switch (offset) {
+	case LAPIC_TPR:
+	case LAPIC_PPR: /* hardware that delivers interrupts itself keeps it */
+		return 0xff;
+	case LAPIC_LDR:
+		return 0xff000000;
+	case LAPIC_SVR:
+		return (u32)(BITS(8, 0) | LAPIC_SVR_EOI_SUPPRESS);
+	case LAPIC_ISR:
+	case LAPIC_TMR:
+	case LAPIC_IRR:
+		return 0xffff0000; /* no vectors below 16 */
+	case LAPIC_ESR:
+		return ERRORS;
+	case LAPIC_ICR:
+		return ~(u32)LAPIC_ICR_PENDING;
+	case LAPIC_ICR_HIGH:
+		return x2apic ? ~0u : 0xff000000;
+	case LAPIC_DFR:
+	case LAPIC_TIMER_INITIAL:
+		return ~0u;
+	case LAPIC_TIMER_DIVIDE:
+		return 0xb;
+	}
+	if (offset >= LAPIC_LVT_TIMER && offset <= LAPIC_LVT_ERROR)
+		return vlapic_lvt_mask(offset);
+	return offset > LAPIC_ISR && offset < LAPIC_ESR ? ~0u : 0;
+}
+
+static u32 reg(const struct vlapic *l, u32 offset)
+{
+	return atomic_load_relaxed((const u32 *)(l->page + offset));
+}
+
+static bool page_valid(const struct vlapic *l)
+{
+	bool enabled = reg(l, LAPIC_SVR) & LAPIC_SVR_ENABLE;
+
+	for (u32 o = 0; o < PAGE_SIZE; o += sizeof(u32)) {
+		if (reg(l, o) & ~(o % 16 ? 0 : page_mask(l, o)))
+			return false;
+	}
+	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16) {
+		if (!enabled && !(reg(l, o) & LAPIC_LVT_MASKED))
+			return false;
+	}
+	return true;
+}
+
+void vlapic_state(struct vlapic *l, struct state *s)
+{
+	state_begin(s, "lapic", l->vcpu->index, 1);
+	state_bytes(s, "page", l->page, PAGE_SIZE);
+	state_u32(s, "esr_pending", &l->esr_pending);
+	vlapic_timer_state(l, s);
+	if (s->loading && !s->error && (!page_valid(l) || (l->esr_pending & ~ERRORS)))
+		state_reject(s, "register");
+	state_end(s);
+	if (s->loading && s->error)
+		vlapic_reset(l); /* nothing stays that was not checked */
+	l->vcpu->recheck = true;
+}
