@@ -6,10 +6,12 @@
 #include "mgmt/cmd.h"
 
 #define COLUMNS 80u
+#define INDENT  "    "
 
-/* Prints text in lines shorter than COLUMNS, each indented. */
-static void print_text(const struct session *s, const char *text, u32 indent)
+/* Prints text in lines shorter than COLUMNS: before is in front of the first one, blanks of the others. */
+static void print_text(const struct session *s, const char *before, const char *text)
 {
+	u32 indent = (u32)strlen(before);
 	size_t room = COLUMNS - 1 - indent;
 
 	while (*text) {
@@ -20,7 +22,8 @@ static void print_text(const struct session *s, const char *text, u32 indent)
 				n--;
 			n = n ? n : room; /* one long word */
 		}
-		say(s, "%*s%.*s\n", (int)indent, "", (int)n, text);
+		say(s, "%*s%.*s\n", (int)indent, before, (int)n, text);
+		before = "";
 		text += n;
 		while (*text == ' ')
 			text++;
@@ -53,14 +56,14 @@ void command_synopsis(const struct command *command, char *buf, size_t size)
 
 static void print_command(const struct session *s, const struct command *command)
 {
-	char text[SYNOPSIS_MAX];
+	char text[SYNOPSIS_MAX], before[48];
 
 	command_synopsis(command, text, sizeof(text));
 	say(s, "  NAME\n    %s - %s\n\n  SYNOPSIS\n", command->name, command->help);
-	print_text(s, text, 4);
+	print_text(s, INDENT, text);
 	if (command->text) {
 		say(s, "\n  DESCRIPTION\n");
-		print_text(s, command->text, 4);
+		print_text(s, INDENT, command->text);
 	}
 	if (command->args)
 		say(s, "\n  OPTIONS\n");
@@ -70,7 +73,8 @@ static void print_command(const struct session *s, const struct command *command
 		else
 			snprintf(text, sizeof(text), "[--%s] <%s>", a->name,
 				 arg_type_name(a->type));
-		say(s, "    %-24s %s\n", text, a->help);
+		snprintf(before, sizeof(before), INDENT "%-24.30s ", text);
+		print_text(s, before, a->help);
 	}
 	say(s, "\n");
 }

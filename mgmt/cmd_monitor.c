@@ -1,13 +1,14 @@
 /*
  * Commands that say what domains are and do.
  */
-#include "arch/lock.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "mgmt/cmd.h"
 #include "mgmt/domain_format.h"
 #include "mgmt/domains.h"
+#include "mgmt/manager.h"
+#include "mgmt/serial.h"
 #include "mgmt/table.h"
 #include "mgmt/uuid.h"
 #include "mm/heap.h"
@@ -15,7 +16,7 @@
 
 enum { LIST_INACTIVE, LIST_ALL, LIST_NAME, LIST_UUID };
 enum { STATE_DOMAIN, STATE_REASON };
-enum { STATS_DOMAIN, STATS_STATE, STATS_CPU, STATS_BALLOON, STATS_VCPU };
+enum { STATS_DOMAIN, STATS_STATE, STATS_CPU, STATS_BALLOON, STATS_VCPU, STATS_SERIAL };
 
 u64 domain_exits(const struct vm *vm)
 {
@@ -198,12 +199,52 @@ static void stats_of_vcpus(const struct call *c, struct vm *vm)
 	}
 }
 
+struct serial_look {
+	const struct vm *vm;
+	u32 port;
+	bool found;
+	struct serial_counts counts;
+};
+
+/* On the manager's thread. */
+static void look_at_serial(void *arg)
+{
+	struct serial_look *l = arg;
+	const struct serial *s = serial_find(l->vm, l->port);
+
+	l->found = s;
+	if (s)
+		serial_counts(s, &l->counts);
+}
+
+static void serial_stat(const struct call *c, u32 port, const char *name, u64 value)
+{
+	say(c->session, "  serial.%u.%s=%llu\n", port, name, (unsigned long long)value);
+}
+
+static void stats_of_serials(const struct call *c, const struct vm *vm)
+{
+	stat(c, "serial.count", vm->cfg.serials);
+	for (u32 i = 0; i < vm->cfg.serials; i++) {
+		struct serial_look l = { .vm = vm, .port = i };
+
+		manager_run(look_at_serial, &l);
+		if (!l.found)
+			continue;
+		serial_stat(c, i, "out.bytes", l.counts.from_guest);
+		serial_stat(c, i, "out.held", l.counts.held);
+		serial_stat(c, i, "out.held.longest", l.counts.longest_ns);
+		serial_stat(c, i, "in.bytes", l.counts.to_guest);
+		serial_stat(c, i, "in.ignored", l.counts.ignored);
+	}
+}
+
 static int stats_of(struct vm *vm, void *ctx)
 {
 	const struct call *c = ctx;
 	bool all = true;
 
-	for (u32 i = STATS_STATE; i <= STATS_VCPU; i++)
+	for (u32 i = STATS_STATE; i <= STATS_SERIAL; i++)
 		all &= !call_flag(c, i);
 	say(c->session, "Domain: '%s'\n", vm->cfg.name);
 	if (all || call_flag(c, STATS_STATE))
@@ -216,6 +257,8 @@ static int stats_of(struct vm *vm, void *ctx)
 	}
 	if (all || call_flag(c, STATS_VCPU))
 		stats_of_vcpus(c, vm);
+	if (all || call_flag(c, STATS_SERIAL))
+		stats_of_serials(c, vm);
 	say(c->session, "\n");
 	return 0;
 }
@@ -252,7 +295,8 @@ static const struct command commands[] = {
 			 .help = "domain name, id or uuid" },
 		       FLAG_ARG("state", "the state by its number"),
 		       FLAG_ARG("cpu-total", "the time that all vCPUs ran"),
-		       FLAG_ARG("balloon", "memory"), FLAG_ARG("vcpu", "each vCPU")),
+		       FLAG_ARG("balloon", "memory"), FLAG_ARG("vcpu", "each vCPU"),
+		       FLAG_ARG("serial", "each serial port")),
 	  .run = cmd_domstats },
 	{ .name = "dumpxml",
 	  .help = "print a domain's configuration as XML",

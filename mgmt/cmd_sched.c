@@ -1,7 +1,6 @@
 /*
  * Commands about which CPUs domains run on and how much of them they get.
  */
-#include "arch/lock.h"
 #include "core/host.h"
 #include "core/thread.h"
 #include "lib/fmt.h"

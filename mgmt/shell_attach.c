@@ -104,8 +104,10 @@ static void flush(void)
 			detach();
 			return;
 		}
-		if (in.taken)
+		if (in.taken) {
 			full = false;
+			tries = 0;
+		}
 		batch_len -= in.taken;
 		memmove(batch, batch + in.taken, batch_len);
 		if (!batch_len)
@@ -174,8 +176,9 @@ void shell_attach_key(u8 byte)
 void shell_attach_idle(void)
 {
 	u8 out[HOTKEY_OUT_MAX];
+	size_t n = hotkey_expired(&hotkey, clock_ns(), out);
 
-	put(out, hotkey_expired(&hotkey, clock_ns(), out));
+	put(out, n);
 	flush();
 }
 

@@ -329,7 +329,12 @@ static void pic_state(struct vdev *dev, struct state *s)
 		if (s->loading && !s->error)
 			elcr_check(&p->chip[i], i, s);
 	}
-	if (s->loading && !s->error)
+	if (!s->loading || s->error)
+		return;
+	/* The master's request is the slave's output. */
+	if (!(p->chip[0].irr & 1u << PIC_CASCADE_IRQ) != (pending(&p->chip[1], false) < 0))
+		state_reject(s, "cascade");
+	else
 		update(p);
 }
 

@@ -145,6 +145,14 @@ static bool counter_out(const struct pit *p, const struct pit_counter *c)
 	}
 }
 
+/* The edges of counter 0 until now, where it is in a periodic mode. */
+static u64 edges_due(const struct pit *p)
+{
+	const struct pit_counter *c = &p->counters[0];
+
+	return c->loaded && is_periodic(c) ? counter_ticks(p, c) / counter_period(c) : 0;
+}
+
 static u16 to_port(const struct pit_counter *c, u32 value)
 {
 	if (!c->bcd)
@@ -169,7 +177,7 @@ static void irq_update(struct pit *p)
 	if (!c->loaded)
 		return;
 	if (is_periodic(c)) {
-		u64 due = ticks / n;
+		u64 due = edges_due(p);
 
 		p->edges = MAX(p->edges, due - MIN(due, PIT_OWED_MAX));
 		if (p->edges < due) {
@@ -402,17 +410,25 @@ static void counter_state(struct pit *p, struct pit_counter *c, struct state *s)
 static void pit_state(struct vdev *dev, struct state *s)
 {
 	struct pit *p = container_of(dev, struct pit, dev);
+	u64 due = edges_due(p);
+	u32 owed = due > p->edges ? (u32)MIN(due - p->edges, PIT_OWED_MAX) : 0;
 
 	for (u32 i = 0; i < PIT_COUNTERS; i++)
 		counter_state(p, &p->counters[i], s);
 	state_u8(s, "port61", &p->port61);
-	state_u64(s, "edges", &p->edges);
+	state_u32(s, "owed", &owed);
 	if (p->port61 & ~PORT61_WRITABLE)
 		state_reject(s, "port61");
-	if (s->loading && !state_result(s)) {
-		irqline_renew(&p->line);
-		irq_update(p);
+	if (!s->loading || state_result(s))
+		return;
+	due = edges_due(p);
+	if (owed > MIN(due, PIT_OWED_MAX)) {
+		state_reject(s, "owed");
+		return;
 	}
+	p->edges = due - owed;
+	irqline_renew(&p->line);
+	irq_update(p);
 }
 
 static const struct vdev_ops pit_ops = {

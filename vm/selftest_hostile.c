@@ -242,15 +242,22 @@ static s64 pages_missing(u64 before)
 	return ((s64)memory_taken() - (s64)before) / (s64)PAGE_SIZE;
 }
 
-/* What the guest writes is read all the time, as a console would; its first words are kept. */
-static void hear(struct vm *vm, size_t *len)
+/* What the guest writes is read all the time, as a console would; its last words are kept. */
+static void hear(struct vm *vm)
 {
-	char got[256];
-	size_t n = chardev_host_read(&vm->serial[0], got, sizeof(got));
+	const size_t room = sizeof(said) - 1;
+	char got[sizeof(said) / 2];
+	size_t n, len = strlen(said);
 
-	for (size_t i = 0; i < n && *len < sizeof(said) - 1; i++)
-		said[(*len)++] = got[i];
-	said[*len] = 0;
+	while ((n = chardev_host_read(&vm->serial[0], got, sizeof(got))) > 0) {
+		size_t drop = len + n > room ? len + n - room : 0;
+
+		memmove(said, said + drop, len - drop);
+		len -= drop;
+		for (size_t i = 0; i < n; i++)
+			said[len++] = got[i] ? got[i] : '?';
+		said[len] = 0;
+	}
 }
 
 /* What the neighbour did meanwhile. */
@@ -293,19 +300,17 @@ static bool had_share(const struct span *s, u64 share)
 /* Lets it run: till it ends, or as long as it is watched. *s is while it ran. */
 static int watch(struct vm *vm, u64 ns, struct span *s)
 {
-	size_t len = 0;
-
 	said[0] = 0;
 	SELFTEST_CHECK(!vm_start(vm));
 	while (vm->state == VM_STARTING)
 		wait_step();
 	span_begin(s);
 	while (!ended(vm) && clock_ns() - s->start_ns < ns) {
-		hear(vm, &len);
+		hear(vm);
 		wait_step();
 	}
 	span_end(s);
-	hear(vm, &len);
+	hear(vm);
 	return 0;
 }
 

@@ -108,7 +108,9 @@ static int hear(struct tlb_guest *g)
 
 static int tlb_start(struct tlb_guest *g, char letter)
 {
-	*g = (struct tlb_guest){ .vm = flat_vm("tlb", "leak_tlb.bin") };
+	const char name[] = { 't', 'l', 'b', letter, 0 };
+
+	*g = (struct tlb_guest){ .vm = flat_vm(name, "leak_tlb.bin") };
 	SELFTEST_CHECK(g->vm);
 	SELFTEST_CHECK(!vm_start(g->vm) && !flat_expect(g->vm, "go\n"));
 	chardev_host_write(&g->vm->serial[0], &letter, 1);

@@ -18,14 +18,16 @@
 #include "vm/state.h"
 #include "vm/vdev.h"
 
-/* What one access may cause at most. */
-#define LINES_PER_STEP 64u
+/* What one access, or one timer, may cause at most. */
+#define LINES_PER_STEP  64u
+#define LINES_PER_TIMER 4u
 /* No timer of a guest is honoured more often. */
-#define TIMER_MIN_NS   20000u
-#define TIMERS         8u
-#define WAIT_MAX       BIT(62)
+#define TIMER_MIN_NS    20000u
+#define TIMERS          8u
+#define APIC_PAGE       0xfee00000u
+#define WAIT_MAX        BIT(62)
 /* A section of a state stream (vm/state.c). */
-#define TAG_SECTION    0x53
+#define TAG_SECTION     0x53
 
 static int (*const creators[])(struct vm *vm, const struct domain *cfg) = {
 	pic_create,   ioapic_create, pit_create,     rtc_create,
@@ -148,6 +150,8 @@ static void expect_same(const u8 *want, size_t size)
 	static u8 again[MACHINE_STREAM_MAX];
 
 	CHECK_EQ(machine_save(again), size);
+	if (!memcmp(want, again, size))
+		return;
 	for (size_t i = 0; i < size; i++) {
 		if (want[i] != again[i]) {
 			show_place(want, i);
@@ -173,33 +177,29 @@ static void save_and_load(void)
 	serials_drain();
 }
 
-/* The place of the n-th byte of data in a stream: behind names, types and sizes. */
+/* The place of a byte in one of a stream's fields: of each as likely, however long it is. */
 static size_t data_place(const u8 *stream, size_t size, u32 n)
 {
-	size_t pos = 8; /* the header */
-	u32 seen = 0;
+	u32 fields = 0, want = n % 256, byte = n / 256;
 
-	for (u32 turn = 0; turn < 2; turn++, pos = 8) {
-		while (pos < size) {
+	for (;;) {
+		for (size_t pos = 8, next; pos < size; pos = next) { /* behind the header */
 			bool section = stream[pos] == TAG_SECTION;
 			u32 len;
 
-			pos += 2u + stream[pos + 1]; /* tag, name */
+			next = pos + 2u + stream[pos + 1]; /* tag, name */
 			if (section) {
-				pos += 12;
+				next += 12;
 				continue;
 			}
-			memcpy(&len, stream + pos, 4);
-			pos += 4;
-			if (n - seen < len)
-				return pos + (n - seen);
-			seen += len;
-			pos += len;
+			memcpy(&len, stream + next, 4);
+			if (len && fields++ == want)
+				return next + 4 + byte * 37 % len;
+			next += 4 + len;
 		}
-		n %= seen;
-		seen = 0;
+		want = want % fields;
+		fields = 0;
 	}
-	return size - 1;
 }
 
 void machine_load_changed(struct fuzz_in *in)
@@ -349,17 +349,21 @@ static void acknowledge(struct fuzz_in *in)
 
 static void pass_time(struct fuzz_in *in)
 {
-	u32 how = (u32)fuzz_bytes(in, 1);
+	u32 how = (u32)fuzz_bytes(in, 1), calls;
 	u64 ns;
 
 	if (how &
 	    1) { /* for long, while the vCPU does not run: what was missed is not made up for */
 		ns = BIT(how / 2 % 52);
-		CHECK(fake_late(ns) <= 2 * TIMERS);
+		calls = fake_late(ns);
+		CHECK(calls <= 2 * TIMERS);
 	} else {
 		ns = BIT(how / 2 % 26);
-		CHECK(fake_advance(ns) <= TIMERS * (ns / TIMER_MIN_NS + 2));
+		calls = fake_advance(ns);
+		CHECK(calls <= TIMERS * (ns / TIMER_MIN_NS + 2));
 	}
+	CHECK(line_calls <= LINES_PER_TIMER * calls);
+	line_calls = 0;
 	CHECK(fake_deadline() > fake_now);
 	fake_tsc = fake_now;
 }
@@ -416,35 +420,35 @@ static void check_apic(void)
 
 static void act(struct fuzz_in *in)
 {
-	switch (fuzz_below(in, 16)) {
-	case 0 ... 5:
+	switch (fuzz_below(in, STEPS)) {
+	case STEP_ACCESS ... STEP_APIC - 1:
 		access_range(in);
 		break;
-	case 6:
+	case STEP_APIC ... STEP_APIC_MSR - 1:
 		apic_mmio(in);
 		break;
-	case 7:
+	case STEP_APIC_MSR:
 		apic_msr(in);
 		break;
-	case 8:
+	case STEP_APIC_OTHER:
 		apic_other(in);
 		break;
-	case 9:
+	case STEP_ACKNOWLEDGE ... STEP_LINE - 1:
 		acknowledge(in);
 		break;
-	case 10:
+	case STEP_LINE ... STEP_HOST - 1:
 		line(in);
 		break;
-	case 11:
+	case STEP_HOST:
 		host(in);
 		break;
-	case 12:
+	case STEP_BUTTON:
 		vdev_power_button(vm);
 		break;
-	case 13:
+	case STEP_SAVE:
 		save_and_load();
 		break;
-	case 14:
+	case STEP_LOAD_CHANGED:
 		machine_load_changed(in);
 		break;
 	default:
@@ -460,4 +464,46 @@ void machine_step(struct fuzz_in *in)
 	CHECK_EQ(fake_locks_held, 0);
 	CHECK(line_calls <= LINES_PER_STEP);
 	check_apic();
+}
+
+/* --- steps as bytes ------------------------------------------------------------------------------- */
+
+static u8 *put_value(u8 *p, u32 size, u32 value)
+{
+	memcpy(p, &value, size);
+	return p + size;
+}
+
+u8 *machine_put_access(u8 *p, u64 address, u32 size, bool write, u32 value)
+{
+	u8 control = (u8)((u32)__builtin_ctz(size) | (write ? 4 : 0));
+	u32 n = 0;
+
+	if (address - APIC_PAGE < PAGE_SIZE) {
+		*p++ = STEP_APIC;
+		*p++ = control;
+		*p++ = (u8)(address >> 4);
+		return write ? put_value(p, size, value) : p;
+	}
+	for (u32 space = 0; space < IO_SPACES; space++) {
+		for (u32 i = 0; i < vm->bus->count[space]; i++, n++) {
+			const struct io_range *r = &vm->bus->ranges[space][i];
+			u64 offset = address - r->base;
+
+			if (offset >= r->len)
+				continue;
+			*p++ = STEP_ACCESS;
+			*p++ = (u8)(control | n << 3);
+			*p++ = (u8)(r->len > 256 ? offset / 16 : offset);
+			return write ? put_value(p, size, value) : p;
+		}
+	}
+	return p; /* this machine does not have it */
+}
+
+u8 *machine_put_step(u8 *p, enum machine_step kind, u8 argument)
+{
+	*p++ = (u8)kind;
+	*p++ = argument;
+	return p;
 }

@@ -13,11 +13,34 @@ struct state;
 
 #define MACHINE_STREAM_MAX 32768
 
+/* What a step's first byte says, modulo the last. */
+enum machine_step {
+	STEP_ACCESS,
+	STEP_APIC = 16,
+	STEP_APIC_MSR = 19,
+	STEP_APIC_OTHER,
+	STEP_ACKNOWLEDGE,
+	STEP_LINE = 23,
+	STEP_HOST = 25,
+	STEP_BUTTON,
+	STEP_SAVE,
+	STEP_LOAD_CHANGED,
+	STEP_TIME,
+	STEPS = 32,
+};
+
 /* A new machine with one device (below MACHINE_DEVICES), or all of them (from there on). */
 void machine_new(u32 which);
 
 /* Does one thing that the input says, then looks whether what must always hold does. */
 void machine_step(struct fuzz_in *in);
+
+/*
+ * Steps as bytes, for seeds: each puts one behind those at p, for the machine that there is, and returns the
+ * end. An access to a port or to memory, the local APIC's included; or another step with one byte behind it.
+ */
+u8 *machine_put_access(u8 *p, u64 address, u32 size, bool write, u32 value);
+u8 *machine_put_step(u8 *p, enum machine_step kind, u8 argument);
 
 /* Saves all into buf, of MACHINE_STREAM_MAX bytes; the size. Loads it; state_result()'s error. */
 size_t machine_save(u8 *buf);

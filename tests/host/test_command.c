@@ -250,6 +250,20 @@ TEST(what_domains_are)
 		  "Domain: 'web'\n  balloon.current=65536\n  balloon.maximum=65536\n\n");
 }
 
+TEST(serial_ports_figures)
+{
+	struct vm *vm;
+
+	fake_domains_clear();
+	vm = fake_domain("web", true);
+	vm->cfg.serials = 1;
+	result = command_run(&fake_session, (char[]){ "domstats --serial" });
+	CHECK_STR(fake_output, "Domain: 'web'\n  serial.count=1\n"
+			       "  serial.0.out.bytes=1000\n  serial.0.out.held=4\n"
+			       "  serial.0.out.held.longest=5000000\n  serial.0.in.bytes=20\n"
+			       "  serial.0.in.ignored=3\n\n");
+}
+
 TEST(cpus)
 {
 	CHECK_STR(run("vcpupin web"), " VCPU   CPU Affinity\n"
