@@ -71,7 +71,7 @@ int svm_probe(const char **why)
 	err = svm_caps_decide(c.ebx, c.edx, vm_cr, read_cr4(), why);
 	if (err)
 		return err;
-	svm_caps.loses_interrupts = cpuid(CPUID_HYPERVISOR, 0).ebx == TCG_EBX;
+	svm_caps.tcg = cpuid(CPUID_HYPERVISOR, 0).ebx == TCG_EBX;
 	s2_limit_leaf(cpu_has(CPU_PAGE_1G) ? 2 : 1);
 	log_info("AMD-V: %u ASIDs; %s%s%s%s%s", svm_caps.asids,
 		 svm_caps.next_rip ? "next-RIP" : "no next-RIP",

@@ -16,6 +16,7 @@
 #define RUN_NS  20000000ull /* so long guests with the same addresses take turns */
 #define STEP_NS 1000000ull
 
+/* Both are ended whatever comes: the next test wants the names. */
 static int look(const char *image)
 {
 	struct vm *vm = flat_vm("fresh", image);
@@ -27,21 +28,22 @@ static int look(const char *image)
 	err = flat_wait(vm);
 	chardev_host_read(&vm->serial[0], text, sizeof(text) - 1);
 	if (err || strcmp(text, "ok\n"))
-		return selftest_fail("%s: '%s' (%s)", image, text, vm->stop_text);
-	SELFTEST_CHECK(!flat_end(vm));
-	return 0;
+		err = selftest_fail("%s: '%s' (%s)", image, text, vm->stop_text);
+	if (flat_end(vm))
+		return -1;
+	return err;
 }
 
 static int behind_dirty(const char *image)
 {
 	struct vm *dirty = flat_vm("dirty", "leak_dirty.bin");
+	int err;
 
 	SELFTEST_CHECK(dirty);
 	SELFTEST_CHECK(!vm_start(dirty) && !flat_expect(dirty, "ready\n"));
-	if (look(image))
-		return -1;
+	err = look(image);
 	SELFTEST_CHECK(!flat_end(dirty));
-	return look(image);
+	return err ? err : look(image);
 }
 
 #define LEAKS(name)                                                                                \

@@ -357,17 +357,24 @@ static int set_pause(struct vm *vm, u32 pause)
 		request_all(vm, REQ_PAUSE);
 	}
 	spin_unlock(&vm->lock);
-	return err ? err : sync_all(vm);
+	return err;
 }
 
 int vm_pause(struct vm *vm)
 {
-	return set_pause(vm, 1);
+	int err = set_pause(vm, 1);
+
+	return err ? err : sync_all(vm);
 }
 
 int vm_resume(struct vm *vm)
 {
-	return set_pause(vm, 0);
+	int err = set_pause(vm, 0);
+
+	/* The guest may have gone on to its end before it could say so: it was resumed all the same. */
+	if (!err)
+		(void)sync_all(vm);
+	return err;
 }
 
 static void press(struct vcpu *v, void *arg)

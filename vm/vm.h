@@ -167,7 +167,7 @@ int vm_start(struct vm *vm) __must_check;
 
 /*
  * The guest's time stands still from the return of vm_pause() to vm_resume(): no vCPU is in guest mode.
- * While a VM starts it waits until that is done. -ENODEV: it is off, or ended meanwhile; -EALREADY.
+ * While a VM starts it waits until that is done. -ENODEV: it is off, or ended before it was paused; -EALREADY.
  */
 int vm_pause(struct vm *vm) __must_check;
 int vm_resume(struct vm *vm) __must_check;

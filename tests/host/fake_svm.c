@@ -128,6 +128,8 @@ int rdmsr_safe(u32 msr, u64 *value)
 	return -EFAULT;
 }
 
+bool virtual_taken;
+
 /* The CPU: one entry and exit. */
 void (*guest)(void);
 static unsigned entries;
@@ -177,6 +179,7 @@ void setup(void)
 	for (unsigned i = 0; i < INSN_SEEN; i++)
 		hv.seen[i].rip = ~0ULL;
 	guest = NULL;
+	virtual_taken = false;
 	raised = -1;
 	decodes = 0;
 	decoded_len = 2;
@@ -237,6 +240,8 @@ static void guest_records(void)
 	seen_asid = vmcb.control.asid;
 	seen_tlb = vmcb.control.tlb_control;
 	seen_cr = vmcb.control.cr;
+	if (virtual_taken)
+		vmcb.control.int_ctl &= ~BIT(8);
 	vmcb.control.exit_int_info = cut_short;
 	vmcb.control.exit_code = exit_code;
 }

@@ -3,7 +3,7 @@
  * that is saved again as it came, that the CPU can be given, and from which the machine can go on. An
  * input's first byte chooses: a stream as it is, or changes of a good one; then come steps.
  *
- * sources: tests/host/machine.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c
+ * sources: tests/host/machine.c tests/host/machine_seeds.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c
  * sources: vm/lapic.c vm/lapic_timer.c vm/lapic_state.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c lib/date.c
  * sources: vdev/pic.c vdev/ioapic.c vdev/pit.c vdev/rtc.c vdev/i8042.c vdev/uart.c vdev/acpi_pm.c
  * flags: -include tests/host/fake_cpu.h
@@ -87,8 +87,12 @@ void machine_cpu_state(struct state *s)
 	check_cpu(fake_vcpu); /* also when it was refused */
 }
 
+/* A machine that is in use. */
 static void start(void)
 {
+	static u8 steps[4096];
+	struct fuzz_in in = { steps, 0 };
+
 	machine_new(MACHINE_DEVICES);
 	fake_cpuid_table = (struct cpuid_table){
 		.cr4_allowed = CR4_PAE | CR4_PGE | CR4_OSXSAVE,
@@ -98,6 +102,8 @@ static void start(void)
 	};
 	CHECK_EQ(lazy_create(fake_vcpu), 0);
 	vcpu_reset(fake_vcpu);
+	for (in.left = machine_put_drivers(steps); in.left;)
+		machine_step(&in);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
@@ -116,21 +122,23 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	return 0;
 }
 
+/* A whole stream; one with each field's highest byte changed; and anything. */
 void fuzz_seeds(void)
 {
 	static u8 input[1 + MACHINE_STREAM_MAX];
-	u8 steps[128];
-	struct fuzz_in in = { steps, sizeof(steps) };
 
+	start();
+	input[0] = WHOLE;
+	fuzz_seed(input, 1 + machine_save(input + 1));
+	for (u32 field = 0; field < 256; field++) {
+		u8 change[] = { 0, 0, (u8)field, 3, field & 1 ? 0xff : 0x7f, STEP_SAVE };
+
+		fuzz_seed(change, sizeof(change));
+	}
 	for (u32 n = 0; n < 4; n++) {
-		for (u32 i = 0; i < sizeof(steps); i++)
-			steps[i] = (u8)fuzz_random(256);
-		start();
-		for (in.p = steps, in.left = sizeof(steps); in.left;)
-			machine_step(&in);
-		input[0] = WHOLE;
-		fuzz_seed(input, 1 + machine_save(input + 1));
-		steps[0] = 0;
-		fuzz_seed(steps, sizeof(steps));
+		for (u32 i = 0; i < 128; i++)
+			input[i] = (u8)fuzz_random(256);
+		input[0] = 0;
+		fuzz_seed(input, 128);
 	}
 }

@@ -216,7 +216,7 @@ void machine_load_changed(struct fuzz_in *in)
 		u8 value = (u8)fuzz_bytes(in, 1);
 
 		/* Mostly in data: elsewhere nothing can be changed without being refused. */
-		stream[at & 0x8000 ? at % size : data_place(saved, size, at & 0x7fff)] = value;
+		stream[at >= 0xe000 ? at % size : data_place(saved, size, at)] = value;
 	}
 	if (!machine_load(stream, size)) {
 		/* Lines that devices drive are what these say, whatever a controller remembers. */
@@ -470,7 +470,8 @@ void machine_step(struct fuzz_in *in)
 
 static u8 *put_value(u8 *p, u32 size, u32 value)
 {
-	memcpy(p, &value, size);
+	memset(p, 0xff, size);
+	memcpy(p, &value, MIN(size, sizeof(value)));
 	return p + size;
 }
 
@@ -499,6 +500,24 @@ u8 *machine_put_access(u8 *p, u64 address, u32 size, bool write, u32 value)
 		}
 	}
 	return p; /* this machine does not have it */
+}
+
+size_t machine_put_sweep(u8 *buf, u32 size)
+{
+	u8 *p = buf;
+
+	for (u32 space = 0; space < IO_SPACES; space++) {
+		for (u32 i = 0; i < vm->bus->count[space]; i++) {
+			const struct io_range *r = &vm->bus->ranges[space][i];
+			u32 apart = r->len > 256 ? 16 : 1;
+
+			for (u32 at = 0; at < r->len && at < 16 * apart; at += apart) {
+				p = machine_put_access(p, r->base + at, size, true, ~0u);
+				p = machine_put_access(p, r->base + at, size, false, 0);
+			}
+		}
+	}
+	return (size_t)(p - buf);
 }
 
 u8 *machine_put_step(u8 *p, enum machine_step kind, u8 argument)

@@ -41,6 +41,13 @@ void machine_step(struct fuzz_in *in);
  */
 u8 *machine_put_access(u8 *p, u64 address, u32 size, bool write, u32 value);
 u8 *machine_put_step(u8 *p, enum machine_step kind, u8 argument);
+/*
+ * Many of them at buf; their size. What drivers do; accesses to registers behind an index; an access of that
+ * size, a write and a read, to each place of each range.
+ */
+size_t machine_put_drivers(u8 *buf);
+size_t machine_put_indexed(u8 *buf, u32 first, u32 count);
+size_t machine_put_sweep(u8 *buf, u32 size);
 
 /* Saves all into buf, of MACHINE_STREAM_MAX bytes; the size. Loads it; state_result()'s error. */
 size_t machine_save(u8 *buf);

@@ -10,91 +10,13 @@
  */
 #include "mgmt/domain_xml.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "core/clock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mgmt/units.h"
 #include "mgmt/uuid.h"
 #include "mgmt/xml.h"
+#include "tests/host/domain_document.h"
 #include "tests/host/harness.h"
-#include "vm/domain.h"
-
-u64 clock_ns(void)
-{
-	return 1;
-}
-
-static const char good[] = "<?xml version='1.0'?>\n" /* line 1 */
-			   "<domain type='plinth'>\n"
-			   "<name>web-1</name>\n"
-			   "<memory unit='MiB'>256</memory>\n"
-			   "<vcpu>1</vcpu>\n" /* 5 */
-			   "<os>\n"
-			   "<type arch='x86_64' machine='q35'>hvm</type>\n"
-			   "<kernel>vmlinuz</kernel>\n"
-			   "<initrd>dir/initrd.gz</initrd>\n"
-			   "<cmdline>console=ttyS0 quiet</cmdline>\n" /* 10 */
-			   "</os>\n"
-			   "<features>\n"
-			   "<acpi/>\n"
-			   "<apic/>\n"
-			   "</features>\n" /* 15 */
-			   "<clock offset='utc'/>\n"
-			   "<on_poweroff>destroy</on_poweroff>\n"
-			   "<on_reboot>restart</on_reboot>\n"
-			   "<on_crash>destroy</on_crash>\n"
-			   "<devices>\n" /* 20 */
-			   "<serial type='pty'>\n"
-			   "<target port='0'/>\n"
-			   "</serial>\n"
-			   "<console type='pty'>\n"
-			   "<target type='serial' port='0'/>\n" /* 25 */
-			   "</console>\n"
-			   "</devices>\n"
-			   "</domain>\n";
-
-static char document[8192];
-static struct domain d;
-static char err[DOMAIN_ERROR_MAX];
-
-/* The good document with the first from replaced by to. */
-static void replace(const char *from, const char *to)
-{
-	const char *at = good;
-
-	while (*at && !str_prefix(at, from))
-		at++;
-	if (!*at) {
-		printf("not in the good document: %s\n", from);
-		abort();
-	}
-	snprintf(document, sizeof(document), "%.*s%s%s", (int)(at - good), good, to,
-		 at + strlen(from));
-}
-
-static int parse(const char *text)
-{
-	size_t n = strlen(text);
-	/* A block of exactly that size: the sanitizer sees any byte too many. */
-	u8 *copy = malloc(n ? n : 1);
-	int ret;
-
-	memcpy(copy, text, n);
-	memset(&d, 0xa5, sizeof(d));
-	memset(err, 0, sizeof(err));
-	ret = domain_parse("web.xml", copy, n, &d, err, sizeof(err));
-	free(copy);
-	return ret;
-}
-
-static int parse_with(const char *from, const char *to)
-{
-	replace(from, to);
-	return parse(document);
-}
 
 TEST(good_document)
 {
@@ -483,110 +405,6 @@ TEST(actions_and_clock)
 	CHECK_EQ(d.on_poweroff, ACTION_DESTROY);
 	CHECK_EQ(parse_with("'utc'", "'localtime'"), 0);
 	CHECK_EQ(d.clock, CLOCK_LOCALTIME);
-}
-
-TEST(clocks)
-{
-	CHECK_EQ(parse_with("'utc'", "'variable' adjustment='-3600' basis='utc'"), 0);
-	CHECK_EQ(d.clock, CLOCK_VARIABLE);
-	CHECK_EQ(d.clock_s, -3600);
-	CHECK_EQ(parse_with("'utc'", "'variable' adjustment='3155760000'"), 0);
-	CHECK_EQ(d.clock_s, 3155760000);
-	CHECK_EQ(parse_with("'utc'", "'absolute' start='1700000000'"), 0);
-	CHECK_EQ(d.clock, CLOCK_ABSOLUTE);
-	CHECK_EQ(d.clock_s, 1700000000);
-}
-
-TEST(tuning)
-{
-	CHECK_EQ(parse(good), 0);
-	CHECK_EQ(d.shares, 0);
-	CHECK_EQ(d.period_us, 0);
-	CHECK_EQ(d.quota_us, 0);
-	CHECK(cpuset_empty(&d.cpus));
-	CHECK(cpuset_empty(&d.vcpupin[0]));
-	CHECK_EQ(parse_with("<vcpu>1</vcpu>",
-			    "<vcpu cpuset='0-3,^2'>1</vcpu><cputune><shares>2048</shares>"
-			    "<period>10000</period><quota>2500</quota>"
-			    "<vcpupin cpuset='1,3' vcpu='0'/></cputune>"),
-		 0);
-	CHECK_EQ(d.cpus.word[0], 0xb);
-	CHECK_EQ(d.vcpupin[0].word[0], 0xa);
-	CHECK_EQ(d.shares, 2048);
-	CHECK_EQ(d.period_us, 10000);
-	CHECK_EQ(d.quota_us, 2500);
-	CHECK_EQ(parse_with("<os>", "<cputune><quota>-1</quota></cputune><os>"), 0);
-	CHECK(d.quota_us < 0);
-	CHECK_EQ(parse_with("<os>", "<cputune><quota>-17592186044415</quota></cputune><os>"), 0);
-	CHECK(d.quota_us < 0);
-}
-
-TEST(words_of_people)
-{
-	CHECK_EQ(parse_with("<os>", "<title> Web &lt;1&gt; </title><description>Two\n"
-				    "lines &amp; more\n</description><os>"),
-		 0);
-	CHECK_STR(d.title, "Web <1>");
-	CHECK_STR(d.description, "Two\nlines & more");
-	CHECK_EQ(parse_with("<os>", "<title/><description></description><metadata/><os>"), 0);
-	CHECK_STR(d.title, "");
-	CHECK_STR(d.description, "");
-	CHECK_STR(d.metadata, "");
-}
-
-/* What is in it comes back as XML of the same meaning. */
-static const struct {
-	const char *written, *kept;
-} metadata[] = {
-	{ "<a/>", "<a/>" },
-	{ "\n <a></a>\t", "<a/>" },
-	{ "x", "x" },
-	{ "<a:b xmlns:a='http://x/'>text<a:c d='e'/></a:b>",
-	  "<a:b xmlns:a='http://x/'>text<a:c d='e'/></a:b>" },
-	{ "<a b=\"it's\"/>", "<a b='it&apos;s'/>" },
-	{ "<a b='&lt;&amp;&#10;&#9;&#13;'/>", "<a b='&lt;&amp;&#10;&#9;&#13;'/>" },
-	{ "<a b='x\ny'/>", "<a b='x y'/>" }, /* attribute values are normalised */
-	{ "<a>&lt;b/&gt; &amp;amp;</a>", "<a>&lt;b/&gt; &amp;amp;</a>" },
-	{ "<a><![CDATA[<b>]]></a>", "<a>&lt;b&gt;</a>" },
-	{ "<a> <b/> </a>", "<a> <b/> </a>" },
-	{ "<a>\r\n</a>&#13;", "<a>\n</a>&#13;" },
-	{ "<a/>\n  <b/>", "<a/>\n  <b/>" },
-	{ "<!-- <x> --><a><!-- y --></a>", "<!-- <x> --><a><!-- y --></a>" },
-	{ "<disk/><name>x</name>", "<disk/><name>x</name>" },
-	{ "<a>\xc3\xa4</a>", "<a>\xc3\xa4</a>" },
-};
-
-TEST(metadata_is_kept)
-{
-	static char text[512];
-
-	for (u32 i = 0; i < ARRAY_LEN(metadata); i++) {
-		snprintf(text, sizeof(text), "<metadata>%s</metadata><os>", metadata[i].written);
-		CHECK_EQ(parse_with("<os>", text), 0);
-		CHECK_STR(d.metadata, metadata[i].kept);
-		CHECK_STR(d.name, "web-1");
-		snprintf(text, sizeof(text), "<metadata>%s</metadata><os>", metadata[i].kept);
-		CHECK_EQ(parse_with("<os>", text), 0);
-		CHECK_STR(d.metadata, metadata[i].kept);
-	}
-}
-
-/* What is longer than there is room for is refused: nothing is cut. */
-TEST(metadata_too_long)
-{
-	static char text[DOMAIN_METADATA_MAX + 64];
-
-	for (u32 n = DOMAIN_METADATA_MAX - 9; n < DOMAIN_METADATA_MAX + 1; n++) {
-		int fits = n + strlen("<a></a>") < DOMAIN_METADATA_MAX;
-
-		snprintf(text, sizeof(text), "<metadata><a>%*s</a></metadata><os>", (int)n, "x");
-		CHECK_EQ(parse_with("<os>", text), fits ? 0 : -EINVAL);
-		if (fits)
-			CHECK_EQ(strlen(d.metadata), n + strlen("<a></a>"));
-		else
-			CHECK_STR(err,
-				  "web.xml:6: the content of <metadata> is longer than 4095 bytes");
-	}
 }
 
 TEST(uuids)
