@@ -17,6 +17,10 @@
 /* What this loader gives: page-aligned modules and the memory's size always. */
 #define FLAGS_KNOWN (MULTIBOOT_PAGE_ALIGN | MULTIBOOT_WANT_MEM)
 
+/* In the BIOS data area. */
+#define BDA_EBDA_SEGMENT 0x40eULL
+#define BDA_BASE_KIB     0x413ULL
+
 struct image {
 	const struct bootfs_file *file;
 	struct multiboot_header header; /* a copy; without addresses only its first fields count */
@@ -143,6 +147,19 @@ static u64 put_modules(struct boot_area *a, const struct loader_module *modules,
 	return boot_area_put(a, out, count * sizeof(out[0]));
 }
 
+/*
+ * The BIOS data area's two words on how much low memory there is: kernels that GRUB starts on a PC look
+ * there, too (Xen does).
+ */
+static void put_bios_data(struct boot_area *a)
+{
+	if (!a->err)
+		a->err = gmem_store(a->vm, GPA(BDA_EBDA_SEGMENT), GUEST_EBDA >> 4, 2);
+	/* Not aligned. */
+	if (!a->err)
+		a->err = gmem_write(a->vm, GPA(BDA_BASE_KIB), &(u16){ GUEST_EBDA / KIB }, 2);
+}
+
 /* The command line's first word is the kernel's name, as GRUB and QEMU do it. */
 static u64 put_cmdline(struct boot_area *a)
 {
@@ -171,6 +188,7 @@ static int put_info(struct boot_area *a, u64 kernel_end, u64 *info)
 	m.mmap_addr = (u32)put_mmap(a, &m.mmap_length);
 	m.boot_loader_name = (u32)boot_area_put_text(a, "Plinth");
 	*info = boot_area_put(a, &m, sizeof(m));
+	put_bios_data(a);
 	return a->err ? loader_fail(a->vm, a->err, "not enough memory for boot tables") : 0;
 }
 

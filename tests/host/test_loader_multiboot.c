@@ -127,6 +127,9 @@ TEST(information)
 	}
 	CHECK_EQ(last, RAM);
 	CHECK(ram_bytes > RAM - MIB && ram_bytes < RAM);
+	/* The BIOS data area says the same of low memory. */
+	CHECK_EQ(ram32(0x40e) & 0xffff, 0x9fc0);
+	CHECK_EQ(ram32(0x413) & 0xffff, 639);
 	/* All of it where the guest is told that there is RAM, and below the kernel. */
 	CHECK(v.regs.gpr[GPR_RBX] < 0x9fc00 - 88);
 	/* No words: the name alone. */
