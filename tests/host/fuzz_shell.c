@@ -44,6 +44,7 @@ static struct screen screen;
 
 static void show(void)
 {
+	char want[SCREEN_COLUMNS];
 	struct line_view view;
 	char *out = malloc(LINEEDIT_OUT_MAX); /* the sanitizer watches its end */
 	size_t n;
@@ -55,11 +56,9 @@ static void show(void)
 	screen_put(&screen, out, n);
 	free(out);
 	CHECK_EQ(screen.errors, 0);
-	for (u32 i = 0; i < SCREEN_COLUMNS; i++) {
-		char c = screen.text[0][i] ? screen.text[0][i] : ' ';
-
-		CHECK_EQ(c, i < view.len ? view.text[i] : ' ');
-	}
+	memset(want, ' ', sizeof(want));
+	memcpy(want, view.text, view.len);
+	CHECK(!memcmp(screen.text[0], want, sizeof(want)));
 	CHECK_EQ(screen.row, 0);
 	CHECK_EQ(screen.column, view.cursor);
 	shown = view;
