@@ -23,7 +23,7 @@ struct svm_caps {
 	bool decode_assists;
 	bool pause_filter;
 	bool pause_threshold;
-	bool tcg; /* QEMU's emulation has faults: see svm_host_recheck() and inject_virtual() */
+	bool tcg; /* QEMU's emulation has faults: see svm_host_recheck() and svm_inject() */
 };
 extern struct svm_caps svm_caps;
 
@@ -41,7 +41,6 @@ enum svm_after {
 	AFTER_STEPPING = BIT(0), /* RFLAGS.TF is ours, for one instruction */
 	AFTER_SOFT = BIT(1),     /* RIP was moved over a software event: soft_len */
 	AFTER_RECHECK = BIT(2),  /* svm_host_recheck() */
-	AFTER_VIRTUAL = BIT(3),  /* an interrupt was to be delivered as a virtual one */
 };
 
 /* insnlen.h: an instruction that exited before. */
@@ -114,8 +113,6 @@ void svm_write_regs(struct vcpu *v);
 /* event.c */
 void svm_inject(struct vcpu *v, const struct vm_event *ev);
 void svm_window(struct vcpu *v, enum hvm_window w, bool on);
-/* AFTER_VIRTUAL: where the virtual interrupt was not taken it goes into v->event. */
-void svm_virtual_end(struct vcpu *v);
 /* EXITINTINFO: what the exit cut short goes into v->event. */
 void svm_event_cut_short(struct vcpu *v, u64 info);
 /* The guest is in (SHADOW_NMI) or out (0) of an NMI handler. */

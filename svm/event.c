@@ -50,66 +50,18 @@ static void deliver_debug(struct vcpu *v)
 	}
 }
 
-/*
- * QEMU's emulation keeps an injected interrupt in mind when it has delivered it: where another of its
- * threads has business with that CPU before the guest's next exit, the guest gets it once more, whatever
- * its RFLAGS.IF. Virtual interrupts go another way. The guest can take this one, so that it does so
- * before its first instruction unless an interrupt for the host comes first (svm_virtual_end()).
- */
-static void inject_virtual(struct hvm_vcpu *s, u8 vector)
-{
-	struct vmcb_control *c = &s->vmcb->control;
-
-	c->misc1 &= ~(u32)MISC1_VINTR;
-	c->int_ctl &= ~INT_V_VECTOR;
-	c->int_ctl |= INT_V_IRQ | INT_V_IGN_TPR | (u64)vector << INT_V_VECTOR_SH;
-	s->after = (s->after & ~(u32)AFTER_RECHECK) | AFTER_VIRTUAL;
-	vmcb_changed(s, CLEAN_INTERCEPTS | CLEAN_INT);
-}
-
-/* True when the virtual interrupt was still there; it no longer is. */
-static bool take_virtual(struct hvm_vcpu *s, struct vm_event *ev)
-{
-	struct vmcb_control *c = &s->vmcb->control;
-	bool there = c->int_ctl & INT_V_IRQ;
-
-	*ev = (struct vm_event){ .kind = EVENT_INTR,
-				 .vector = (c->int_ctl & INT_V_VECTOR) >> INT_V_VECTOR_SH };
-	s->after &= ~(u32)AFTER_VIRTUAL;
-	c->int_ctl &= ~(INT_V_IRQ | INT_V_IGN_TPR);
-	vmcb_changed(s, CLEAN_INT);
-	return there;
-}
-
-/* The virtual interrupt is needed for a window: injects it after all, with an exit at once behind that. */
-static void virtual_to_event(struct hvm_vcpu *s)
-{
-	struct vm_event ev;
-
-	if (!(s->after & AFTER_VIRTUAL) || !take_virtual(s, &ev))
-		return;
-	s->vmcb->control.event_inj = event_encode(&ev);
-	lapic_ipi(cpu_id(), IRQ_VECTOR_RESCHED);
-}
-
-/* After an exit: a virtual interrupt that did not get its turn is delivered later. */
-void svm_virtual_end(struct vcpu *v)
-{
-	struct vm_event ev;
-
-	if (take_virtual(v->hvm, &ev))
-		v->event = ev;
-}
-
 void svm_inject(struct vcpu *v, const struct vm_event *ev)
 {
 	struct hvm_vcpu *s = v->hvm;
 
-	if (ev->kind == EVENT_INTR && svm_caps.tcg) {
-		inject_virtual(s, ev->vector);
-		return;
-	}
 	s->vmcb->control.event_inj = event_encode(ev);
+	/*
+	 * QEMU's emulation keeps an injected interrupt in mind when it has delivered it: where another of
+	 * its threads has business with that CPU before the guest's next exit, the guest gets it once
+	 * more, whatever its RFLAGS.IF. So there is an exit at once behind the delivery.
+	 */
+	if (ev->kind == EVENT_INTR && svm_caps.tcg)
+		lapic_ipi(cpu_id(), IRQ_VECTOR_RESCHED);
 	if (ev->kind == EVENT_EXCEPTION && ev->vector == TRAP_DB)
 		deliver_debug(v);
 	if (ev->kind == EVENT_NMI) {
@@ -165,7 +117,6 @@ static void intr_window(struct hvm_vcpu *s, bool on)
 
 	if (on == !!(c->misc1 & MISC1_VINTR))
 		return;
-	virtual_to_event(s);
 	/* A virtual interrupt that exits when the guest could take it; its vector is never used. */
 	if (on) {
 		c->misc1 |= MISC1_VINTR;
@@ -230,10 +181,8 @@ void svm_interrupt_exit(struct vcpu *v, struct vm_exit *e)
 void svm_step_begin(struct vcpu *v)
 {
 	struct hvm_vcpu *s = v->hvm;
-	bool injects;
+	bool injects = s->vmcb->control.event_inj & EVENT_VALID;
 
-	virtual_to_event(s);
-	injects = s->vmcb->control.event_inj & EVENT_VALID;
 	if (injects && (s->work & WORK_IRET)) {
 		/* Another handler runs first; its IRET counts, as on bare hardware. */
 		s->work &= ~(u32)WORK_IRET;

@@ -78,8 +78,6 @@ static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
 
 	if (s->after & AFTER_RECHECK)
 		svm_host_recheck();
-	if (s->after & AFTER_VIRTUAL)
-		svm_virtual_end(v);
 	if (info & EVENT_VALID)
 		svm_event_cut_short(v, info);
 	s->soft_len = 0;

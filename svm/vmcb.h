@@ -65,8 +65,6 @@ enum tlb_control {
 #define INT_V_PRIO       BITS(19, 16)
 #define INT_V_IGN_TPR    BIT(20)
 #define INT_V_MASKING    BIT(24)
-#define INT_V_VECTOR_SH  32
-#define INT_V_VECTOR     BITS(39, 32)
 
 #define INT_STATE_SHADOW BIT(0)
 

@@ -128,8 +128,6 @@ int rdmsr_safe(u32 msr, u64 *value)
 	return -EFAULT;
 }
 
-bool virtual_taken;
-
 /* The CPU: one entry and exit. */
 void (*guest)(void);
 static unsigned entries;
@@ -179,7 +177,6 @@ void setup(void)
 	for (unsigned i = 0; i < INSN_SEEN; i++)
 		hv.seen[i].rip = ~0ULL;
 	guest = NULL;
-	virtual_taken = false;
 	raised = -1;
 	decodes = 0;
 	decoded_len = 2;
@@ -240,8 +237,6 @@ static void guest_records(void)
 	seen_asid = vmcb.control.asid;
 	seen_tlb = vmcb.control.tlb_control;
 	seen_cr = vmcb.control.cr;
-	if (virtual_taken)
-		vmcb.control.int_ctl &= ~BIT(8);
 	vmcb.control.exit_int_info = cut_short;
 	vmcb.control.exit_code = exit_code;
 }

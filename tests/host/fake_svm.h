@@ -49,4 +49,3 @@ struct vm_exit records(u64 code, u64 info);
 extern u64 seen_event, seen_int_ctl, seen_rflags, seen_rip;
 extern u32 seen_misc1, seen_asid, seen_cr;
 extern u8 seen_tlb;
-extern bool virtual_taken; /* the guest takes a virtual interrupt then */

@@ -7,7 +7,7 @@
  * sources: vm/lapic.c vm/lapic_timer.c vm/lapic_state.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c lib/date.c
  * sources: vdev/pic.c vdev/ioapic.c vdev/pit.c vdev/rtc.c vdev/i8042.c vdev/uart.c vdev/acpi_pm.c
  * flags: -include tests/host/fake_cpu.h
- * runs: 1500
+ * runs: 2000
  * max_len: 16384
  */
 #include "arch/msr.h"
@@ -122,16 +122,17 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	return 0;
 }
 
-/* A whole stream; one with each field's highest byte changed; and anything. */
+/* A whole stream; one with each field's highest byte changed, or one in the XSAVE header; and anything. */
 void fuzz_seeds(void)
 {
+	static const u8 places[] = { 3, 14, 15 };
 	static u8 input[1 + MACHINE_STREAM_MAX];
 
 	start();
 	input[0] = WHOLE;
 	fuzz_seed(input, 1 + machine_save(input + 1));
-	for (u32 field = 0; field < 256; field++) {
-		u8 change[] = { 0, 0, (u8)field, 3, field & 1 ? 0xff : 0x7f, STEP_SAVE };
+	for (u32 i = 0; i < ARRAY_LEN(places) * 256; i++) {
+		u8 change[] = { 0, 0, (u8)i, places[i / 256], i & 1 ? 0xff : 0x7f, STEP_SAVE };
 
 		fuzz_seed(change, sizeof(change));
 	}
