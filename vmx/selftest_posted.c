@@ -418,6 +418,7 @@ static int with_guest(const char *name, int (*test)(void))
 	atomic_store_relaxed(&pi.stop, 1);
 	thread_kick(pi.vm->ports[0].thread);
 	thread_join(pi.vm->ports[0].thread);
+	pi.vm->ports[0].thread = NULL;
 	if (err)
 		return err;
 	report(name);
