@@ -265,7 +265,6 @@ static void clean_up(struct vm *vm)
 	report_vm(vm);
 	if (vm->hooks)
 		fate = vm->hooks->ended(vm);
-	log_end(vm);
 	spin_lock(&vm->lock);
 	if (vm->reset)
 		fate = FATE_RESTART;
@@ -273,6 +272,7 @@ static void clean_up(struct vm *vm)
 	spin_unlock(&vm->lock);
 	if (!kept)
 		release(vm);
+	log_end(vm); /* when its memory is there for others */
 	settle(vm, fate, kept);
 }
 
