@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/selftest.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -107,4 +108,20 @@ int flat_end(struct vm *vm)
 	if (!err)
 		vm_put(vm);
 	return err;
+}
+
+int flat_passes(const char *name, const char *image, const char *text)
+{
+	struct vm *vm = flat_vm(name, image);
+	char got[64] = "";
+
+	SELFTEST_CHECK(vm);
+	SELFTEST_CHECK(!vm_start(vm));
+	if (flat_wait(vm))
+		return selftest_fail("did not end");
+	chardev_host_read(&vm->serial[0], got, sizeof(got) - 1);
+	if (strcmp(got, text) || vm->stop_reason != STOP_POWEROFF)
+		return selftest_fail("'%s' %s", got, vm->stop_text);
+	SELFTEST_CHECK(!flat_end(vm));
+	return 0;
 }

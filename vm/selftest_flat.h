@@ -20,5 +20,8 @@ int flat_running(struct vm *vm) __must_check;
 /* Until the guest has written text, 63 characters at most, to its serial port. -ETIMEDOUT. */
 int flat_expect(struct vm *vm, const char *text) __must_check;
 
+/* Runs image till it switches itself off: all that it wrote, 63 characters at most, must be text. */
+int flat_passes(const char *name, const char *image, const char *text) __must_check;
+
 /* Stops it and takes it off the list. */
 int flat_end(struct vm *vm) __must_check;

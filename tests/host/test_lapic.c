@@ -2,13 +2,14 @@
  * The virtual local APIC against SDM vol. 3, chapter "Advanced Programmable Interrupt Controller":
  * registers, priorities, acknowledgement and EOI, destinations, the ICR, the timer, x2APIC.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_timer.c vm/lapic_state.c vm/irq.c
- * sources: vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/msr.h"
 #include "lib/errno.h"
 #include "lib/hw/lapic.h"
+#include "tests/host/fake_lapic.h"
 #include "tests/host/fake_vcpu.h"
 #include "tests/host/harness.h"
 #include "vm/irq.h"
@@ -19,53 +20,6 @@
 #define TICK       40ull /* nanoseconds, undivided */
 #define X2(offset) (MSR_X2APIC_BASE + (offset) / 16)
 
-static struct vlapic *l;
-static u8 eois[64];
-static u32 eoi_count;
-
-static void chip_line(struct vdev *dev, u32 gsi, bool level) {}
-
-static void chip_eoi(struct vdev *dev, u8 vector)
-{
-	if (eoi_count < sizeof(eois))
-		eois[eoi_count] = vector;
-	eoi_count++;
-}
-
-static void start(void)
-{
-	const struct irqchip chip = { .line = chip_line, .eoi = chip_eoi };
-
-	fake_vcpu_new();
-	CHECK_EQ(vm_irqs_create(fake_vm), 0);
-	CHECK_EQ(vm_irqchip_add(fake_vm, &chip), 0);
-	CHECK_EQ(vlapic_create(fake_vcpu), 0);
-	l = fake_vcpu->lapic;
-	eoi_count = 0;
-}
-
-static u32 rd(u32 offset)
-{
-	u64 value = 0x5a5a5a5a;
-
-	CHECK_EQ(vlapic_mmio(l, offset, &value, 4, false), 0);
-	return (u32)value;
-}
-
-static void wr(u32 offset, u32 value)
-{
-	u64 v = value;
-
-	CHECK_EQ(vlapic_mmio(l, offset, &v, 4, true), 0);
-}
-
-/* Enabled, all interrupts welcome. */
-static void start_on(void)
-{
-	start();
-	wr(LAPIC_SVR, 0x1ff);
-}
-
 static void start_x2(void)
 {
 	start_on();
@@ -74,26 +28,9 @@ static void start_x2(void)
 		 0);
 }
 
-static void post(u8 vector, bool level)
-{
-	struct irq_msg msg = { .delivery = DELIVER_FIXED, .vector = vector, .level = level };
-
-	vlapic_accept(l, &msg);
-}
-
 static bool bit(u32 array, u8 vector)
 {
 	return rd(array + vector / 32u * 16) >> (vector % 32) & 1;
-}
-
-/* What the CPU would take, and takes. */
-static int take(void)
-{
-	int vector = vlapic_pending_vector(l);
-
-	if (vector >= 0)
-		vlapic_ack_vector(l, (u8)vector);
-	return vector;
 }
 
 /* "Local APIC State After Power-Up or Reset" */
