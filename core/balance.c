@@ -109,11 +109,21 @@ void balance_depart(struct thread *t, u32 cpu)
 	atomic_store_release(&t->cpu, cpu);
 }
 
+void balance_admit(struct runq *rq, struct thread *t, enum runq_reason why)
+{
+	u32 cpu = t->cpu;
+	bool look = sched_make_ready(rq, t, why);
+
+	if (look && cpu == cpu_id() && !rq->current->need_resched)
+		sched_slice_update(rq);
+	spin_unlock(&rq->lock);
+	if (look)
+		sched_poke(cpu);
+}
+
 void balance_arrive(struct thread *t, enum runq_reason why)
 {
 	struct runq *rq = sched_lock(t);
-	u32 cpu;
-	bool look;
 
 	/* It may have been told to be elsewhere on its way. */
 	while (!cpuset_test(&t->cpus, t->cpu)) {
@@ -121,13 +131,7 @@ void balance_arrive(struct thread *t, enum runq_reason why)
 		spin_unlock(&rq->lock);
 		rq = sched_lock(t);
 	}
-	cpu = t->cpu;
-	look = sched_make_ready(rq, t, why);
-	if (look && cpu == cpu_id() && !rq->current->need_resched)
-		sched_slice_update(rq);
-	spin_unlock(&rq->lock);
-	if (look)
-		sched_poke(cpu);
+	balance_admit(rq, t, why);
 }
 
 void balance_settle(struct runq *rq, struct thread *prev)

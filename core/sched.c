@@ -300,7 +300,6 @@ void sched_poke(u32 cpu)
 static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 {
 	u32 cpu = t->cpu, target = runq_movable(t) ? balance_choose(t) : cpu;
-	bool look;
 
 	quota_charge(&t->quota, 0, clock_ns());
 	if (quota_exhausted(&t->quota)) {
@@ -314,12 +313,7 @@ static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 		balance_arrive(t, why);
 		return;
 	}
-	look = sched_make_ready(rq, t, why);
-	if (look && cpu == cpu_id() && !rq->current->need_resched)
-		sched_slice_update(rq);
-	spin_unlock(&rq->lock);
-	if (look)
-		sched_poke(cpu);
+	balance_admit(rq, t, why);
 }
 
 static void wake(struct thread *t, bool start)

@@ -43,6 +43,9 @@ u32 balance_choose(const struct thread *t);
 /* Takes t, on no queue any more, away from its CPU, whose queue is locked; balance_arrive() ends that. */
 void balance_depart(struct thread *t, u32 cpu);
 
+/* Puts t on its CPU's queue, which is locked: the lock is released, and that CPU looks where it must. */
+void balance_admit(struct runq *rq, struct thread *t, enum runq_reason why);
+
 /* Makes t ready, which this CPU is moving, where its cpu field says or else where it may be. No lock is held. */
 void balance_arrive(struct thread *t, enum runq_reason why);
 

@@ -197,11 +197,7 @@ static void wake(struct thread *t, enum runq_reason why)
 		balance_arrive(t, why);
 		return;
 	}
-	if (sched_make_ready(&cpus[cpu].rq, t, why)) {
-		if (cpu == here && !cpus[cpu].rq.current->need_resched)
-			sched_slice_update(&cpus[cpu].rq);
-		sched_poke(cpu);
-	}
+	balance_admit(sched_lock(t), t, why);
 }
 
 static void interrupts(u32 cpu)
