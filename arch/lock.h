@@ -19,7 +19,6 @@ enum lock_rank {
 	RANK_HEAP,
 	RANK_KMAP,   /* the hypervisor's own page tables */
 	RANK_PAGE,   /* granules and page lists: page tables take pages while they change */
-	RANK_SHOOT,  /* one TLB shoot-down at a time */
 	RANK_THREAD, /* dead threads and who waits for them */
 	RANK_RUNQ,
 	RANK_TIMER,

@@ -132,5 +132,8 @@ struct hvm_ops {
 /* The backend in use; set once by the composition root. */
 extern const struct hvm_ops *hvm;
 
-/* Every CPU that runs guests calls this once; panics never: a CPU that fails is left out. */
+/*
+ * Chooses the backend that the machine has and turns it on, on every CPU. -ENODEV, and no guests, where it has
+ * none or one CPU refuses. Never panics.
+ */
 int hvm_enable_all(const struct hvm_ops *const *candidates, size_t count);

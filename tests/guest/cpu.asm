@@ -2,34 +2,16 @@
 ; what is not offered, single steps and shadows over instructions that are skipped, control registers whose
 ; bits are hidden, task priority, NMI blocking, 16-bit code. Prints "cpu ok", or "cpu BAD n" with the number
 ; of the check, and switches itself off.
-bits 64
-org 0x100000
+%include "tests/guest/bare.inc"
 
-IDT		equ 0x180000		; 256 gates
-STACK		equ 0x1f0000
 REAL		equ 0x10000		; where the 16-bit code is copied to
 REAL_STACK	equ 0x8000
-CODE_SELECTOR	equ 0x10
 DATA_SELECTOR	equ 0x18
-GATE		equ 0x8e00		; present interrupt gate
-VECTOR		equ 0x41		; priority class 4
-MSR_APIC_BASE	equ 0x1b
 MSR_EFER	equ 0xc0000080
-X2APIC_ID	equ 0x802
-X2APIC_TPR	equ 0x808
-X2APIC_EOI	equ 0x80b
-X2APIC_SVR	equ 0x80f
-X2APIC_ICR	equ 0x830
-X2APIC_SELF	equ 0x83f
-ICR_NMI		equ 0x4400		; asserted, fixed destination
 CR0_TS		equ 8
 CR0_CD		equ 1 << 30
 CR4_OSXSAVE	equ 1 << 18
 TF		equ 0x100
-
-%macro check 1				; number: what follows belongs to it
-	mov	dword [current], %1
-%endmacro
 
 ; The instruction raises that exception, with that RIP, and nothing else. Changes R8.
 %macro faults 2+			; vector, instruction
@@ -43,13 +25,6 @@ TF		equ 0x100
 	mov	r8, %%at
 	cmp	[seen_rip], r8
 	jne	bad
-%endmacro
-
-%macro write_msr 3			; index, high, low
-	mov	ecx, %1
-	mov	edx, %2
-	mov	eax, %3
-	wrmsr
 %endmacro
 
 	cli
@@ -382,28 +357,6 @@ back:
 	cmp	dword [REAL + real_result - real_code], 0x600d
 	jne	bad
 
-	mov	rsi, text_ok
-	call	print
-	jmp	power_off
-
-bad:
-	cli
-	mov	rsp, STACK
-	mov	rsi, text_bad
-	call	print
-	mov	eax, [current]
-	call	print_number
-	mov	eax, [seen_vector]
-	call	print_number
-	mov	rax, [seen_rip]
-	call	print_number
-power_off:
-	mov	dx, 0x604		; PM1a control: S5
-	mov	ax, 0x2000
-	out	dx, ax
-	hlt
-	jmp	power_off
-
 %include "tests/guest/cpu.inc"
 
 ; Code that is changed under way.
@@ -413,9 +366,6 @@ patched:
 	xor	eax, eax
 	ret
 
-idt_pointer:
-	dw	256 * 16 - 1
-	dq	IDT
 align 8
 gdt:	dq	0
 	dq	0
@@ -430,21 +380,8 @@ to_compat:
 	dd	0			; offset in the 16-bit segment
 	dw	0x20
 
-current: dd	0
-seen_vector: dd	-1
-steps:	dd	0
-interrupts: dd	0
-nmis:	dd	0
-nmi_again: dd	0
-nmi_depth: dd	0
-nmi_nested: dd	0
 align 8
 scratch: dq	0
-seen_rip: dq	0
-resume:	dq	0
-step_dr6: dq	0
-step_rips: times 16 dq 0
-interrupt_rip: dq 0
 saved_rsp: dq	0
 text_ok: db	"cpu ok", 10, 0
 text_bad: db	"cpu BAD", 0

@@ -2,21 +2,9 @@
 ; that can be written and read while the timer is masked, and the I/O APIC. Compares with what the same
 ; instruction does to memory, in 64-, 32- and 16-bit code. Prints "mmio ok", or "mmio BAD n" with the number
 ; of the check, and switches itself off.
-bits 64
-org 0x100000
+%include "tests/guest/bare.inc"
 
-IDT		equ 0x180000		; 256 gates
-STACK		equ 0x1f0000
-CODE_SELECTOR	equ 0x10
-GATE		equ 0x8e00		; present interrupt gate
-VECTOR		equ 0x41
-MSR_APIC_BASE	equ 0x1b
 MSR_GS_BASE	equ 0xc0000101
-X2APIC_ID	equ 0x802		; what cpu.inc names
-X2APIC_EOI	equ 0x80b
-X2APIC_SVR	equ 0x80f
-X2APIC_ICR	equ 0x830
-ICR_NMI		equ 0x4400
 APIC		equ 0xfee00000
 APIC_VERSION	equ APIC + 0x30
 APIC_SVR	equ APIC + 0xf0
@@ -32,17 +20,6 @@ ZF		equ 0x40
 TF		equ 0x100
 STATUS		equ 0x8d5		; OF SF ZF AF PF CF
 START		equ 0x89abcdef
-
-%macro check 1				; number: what follows belongs to it
-	mov	dword [current], %1
-%endmacro
-
-%macro write_msr 3			; index, high, low
-	mov	ecx, %1
-	mov	edx, %2
-	mov	eax, %3
-	wrmsr
-%endmacro
 
 ; The instruction, whose memory operand is [rdi], on memory and on the device from the same state: the same
 ; results and flags. RBX, RAX and RDX are operands; R14 and R15 hold what it began with.
@@ -328,7 +305,7 @@ code_32:
 	mov	ds, ax
 	jmp	0x28:(code_16 - 0x100000)
 bad_32:
-	jmp	0x10:bad
+	jmp	CODE_SELECTOR:bad
 bits 16
 code_16:
 	mov	dword [0x380], 0x10000
@@ -353,31 +330,10 @@ code_16:
 	jne	.bad
 	cmp	dword [0x380], 0x777
 	jne	.bad
-	jmp	dword 0x10:good
-.bad:	jmp	dword 0x10:bad
+	jmp	dword CODE_SELECTOR:pass
+.bad:	jmp	dword CODE_SELECTOR:bad
 
 bits 64
-good:
-	mov	rsp, STACK
-	mov	rsi, text_ok
-	call	print
-	jmp	power_off
-
-bad:
-	cli
-	mov	rsp, STACK
-	mov	rsi, text_bad
-	call	print
-	mov	eax, [current]
-	call	print_number
-	mov	eax, [seen_vector]
-	call	print_number
-power_off:
-	mov	dx, 0x604		; PM1a control: S5
-	mov	ax, 0x2000
-	out	dx, ax
-	hlt
-	jmp	power_off
 
 ; The operands and flags that an instruction begins with: RAX, RBX, R14's; flags, R15's.
 load_state:
@@ -424,9 +380,6 @@ gdt:	dq	0
 gdt_pointer:
 	dw	gdt_pointer - gdt - 1
 	dq	gdt
-idt_pointer:
-	dw	256 * 16 - 1
-	dq	IDT
 to_32:	dd	code_32
 	dw	0x20
 
@@ -435,18 +388,5 @@ memory:	dq	0
 saved_flags: dq	0
 saved_rax: dq	0
 saved_rbx: dq	0
-seen_rip: dq	0
-resume:	dq	0
-step_dr6: dq	0
-step_rips: times 16 dq 0
-interrupt_rip: dq 0
-current: dd	0
-seen_vector: dd	-1
-steps:	dd	0
-interrupts: dd	0
-nmis:	dd	0
-nmi_again: dd	0
-nmi_depth: dd	0
-nmi_nested: dd	0
 text_ok: db	"mmio ok", 10, 0
 text_bad: db	"mmio BAD", 0

@@ -133,7 +133,15 @@ static void dev_input(struct vdev *dev)
 
 static void dev_nothing(struct vdev *dev) {}
 
-static void start(void)
+/* How things stand when the vCPU begins, and what happens meanwhile. */
+struct setup {
+	bool halted, paused, has_work;
+	u32 requests;
+	void (*at_entry)(void), (*at_block)(void);
+};
+
+/* Runs the vCPU of a new VM until it ends. */
+static void run(struct setup setup)
 {
 	static const struct vdev_ops with = { .name = "with",
 					      .reset = dev_nothing,
@@ -144,13 +152,18 @@ static void start(void)
 	vm = fake_vm_new(NULL);
 	vdev_add(vm, &devs[0], &without, 0, RANK_VDEV);
 	vdev_add(vm, &devs[1], &with, 0, RANK_VDEV);
-	v = (struct vcpu){ .vm = vm, .port = &vm->ports[0] };
+	vm->pause = setup.paused;
+	v = (struct vcpu){ .vm = vm, .port = &vm->ports[0], .halted = setup.halted };
 	vm->s2.generation = 1; /* as ept/s2.c begins; the vCPU has seen none */
 	flushed_to = 0;
 	entries = flushes = stale_entries = injects = blocks = yields = 0;
 	calls = cancels = timers = inputs = time_stops = time_starts = 0;
-	has_work = resched = false;
-	at_entry = at_block = NULL;
+	has_work = setup.has_work;
+	resched = false;
+	at_entry = setup.at_entry;
+	at_block = setup.at_block;
+	request(setup.requests | (setup.paused ? REQ_PAUSE : 0));
+	vcpu_run(&v);
 }
 
 /* --- tests -------------------------------------------------------------------------------------------- */
@@ -163,14 +176,10 @@ static void stop_at_5(void)
 
 TEST(stop)
 {
-	start();
-	request(REQ_STOP);
-	vcpu_run(&v);
+	run((struct setup){ .requests = REQ_STOP });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(cancels, 1);
-	start();
-	at_entry = stop_at_5;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = stop_at_5 });
 	CHECK_EQ(entries, 5);
 	CHECK_EQ(vm->ports[0].exits[EXIT_NONE], 5);
 }
@@ -188,9 +197,7 @@ static void unmap_now_and_then(void)
 /* Before the first entry, and after each change; not each time. */
 TEST(second_stage)
 {
-	start();
-	at_entry = unmap_now_and_then;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = unmap_now_and_then });
 	CHECK_EQ(entries, 10);
 	CHECK_EQ(stale_entries, 0);
 	CHECK_EQ(flushes, 4);
@@ -213,9 +220,7 @@ static void ask_all(void)
 
 TEST(requests)
 {
-	start();
-	at_entry = ask_all;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = ask_all });
 	CHECK_EQ(entries, 2);
 	CHECK_EQ(fake_locks_held, 0);
 }
@@ -241,9 +246,7 @@ static void deliver(void)
 
 TEST(events)
 {
-	start();
-	at_entry = deliver;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = deliver });
 	CHECK_EQ(entries, 4);
 }
 
@@ -267,10 +270,7 @@ static void wake_later(void)
 
 TEST(halt)
 {
-	start();
-	at_entry = halt_first;
-	at_block = wake_later;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = halt_first, .at_block = wake_later });
 	CHECK_EQ(entries, 2);
 	CHECK_EQ(blocks, 3);
 	CHECK_EQ(timers, 1);
@@ -285,10 +285,7 @@ static void stop_now(void)
 
 TEST(stop_while_halted)
 {
-	start();
-	v.halted = true;
-	at_block = stop_now;
-	vcpu_run(&v);
+	run((struct setup){ .halted = true, .at_block = stop_now });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 1);
 }
@@ -296,10 +293,7 @@ TEST(stop_while_halted)
 /* Something to do when it halts: it does not sleep at all. */
 TEST(halt_with_work)
 {
-	start();
-	at_entry = halt_first;
-	has_work = true;
-	vcpu_run(&v);
+	run((struct setup){ .has_work = true, .at_entry = halt_first });
 	CHECK_EQ(blocks, 0);
 	CHECK_EQ(entries, 2);
 }
@@ -313,9 +307,7 @@ static void be_greedy(void)
 
 TEST(others_get_their_turn)
 {
-	start();
-	at_entry = be_greedy;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = be_greedy });
 	CHECK_EQ(entries, 4);
 	CHECK_EQ(yields, 1);
 }
@@ -357,10 +349,7 @@ static void while_paused(void)
 /* It stays out of guest mode, its time stands still, and calls are served. */
 TEST(pause)
 {
-	start();
-	at_entry = pause_at_2;
-	at_block = while_paused;
-	vcpu_run(&v);
+	run((struct setup){ .at_entry = pause_at_2, .at_block = while_paused });
 	CHECK_EQ(entries, 3);
 	CHECK_EQ(blocks, 4);
 	CHECK_EQ(calls, 4);
@@ -368,18 +357,9 @@ TEST(pause)
 	CHECK_EQ(fake_locks_held, 0);
 }
 
-static void stop_in_pause(void)
-{
-	request(REQ_STOP);
-}
-
 TEST(stop_while_paused)
 {
-	start();
-	vm->pause = 1;
-	request(REQ_PAUSE);
-	at_block = stop_in_pause;
-	vcpu_run(&v);
+	run((struct setup){ .paused = true, .at_block = stop_now });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 1);
 	CHECK_EQ(cancels, 1);
@@ -388,10 +368,7 @@ TEST(stop_while_paused)
 /* Resumed before it was looked at, and paused before its first entry. */
 TEST(pause_too_short_to_see)
 {
-	start();
-	request(REQ_PAUSE);
-	at_entry = stop_at_5;
-	vcpu_run(&v);
+	run((struct setup){ .requests = REQ_PAUSE, .at_entry = stop_at_5 });
 	CHECK_EQ(entries, 5);
 	CHECK_EQ(time_stops, 0);
 }
@@ -412,12 +389,7 @@ static void resume(void)
 
 TEST(pause_while_halted)
 {
-	start();
-	v.halted = true;
-	vm->pause = 1;
-	request(REQ_PAUSE);
-	at_block = resume;
-	vcpu_run(&v);
+	run((struct setup){ .halted = true, .paused = true, .at_block = resume });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 2);
 }
