@@ -8,6 +8,9 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
+/* How long, in ns, a test waits for what must come: an emulator on a busy machine is slow. */
+#define SELFTEST_PATIENCE_NS 100000000000ull
+
 struct selftest {
 	const char *name;
 	int (*fn)(void); /* 0, or what selftest_fail() returned */

@@ -9,11 +9,10 @@
 #include "lib/atomic.h"
 #include "lib/compiler.h"
 
-#define MS          1000000ULL
-#define SETTLE_NS   (60 * MS)
-#define SHARE_NS    (1200 * MS)
-#define PATIENCE_NS (20000 * MS) /* an emulator on a busy machine */
-#define THREADS     8
+#define MS        1000000ULL
+#define SETTLE_NS (60 * MS)
+#define SHARE_NS  (1200 * MS)
+#define THREADS   8
 
 /* Threads that want all that they can get, and yield where a vCPU would. */
 static struct worker {
@@ -155,7 +154,7 @@ SELFTEST(share_weights, "share-weights", test_weights);
 /* Until the thread says that it is on that CPU. */
 static bool arrives(const struct worker *w, u32 cpu)
 {
-	u64 until = clock_ns() + PATIENCE_NS;
+	u64 until = clock_ns() + SELFTEST_PATIENCE_NS;
 
 	while (atomic_load_relaxed(&w->cpu) != cpu + 1) {
 		if (clock_ns() > until)
@@ -313,7 +312,7 @@ static bool all_went_round(u64 rounds)
 
 static int test_roam(void)
 {
-	u64 now = clock_ns(), least = now + 500 * MS, until = now + PATIENCE_NS;
+	u64 now = clock_ns(), least = now + 500 * MS, until = now + SELFTEST_PATIENCE_NS;
 	int err = start(THREADS, roam);
 
 	if (err)

@@ -14,7 +14,6 @@
 #define CHURN_ROUNDS    300
 #define SHARE_NS        (600 * MS)
 /* An emulator on a busy machine stops for a while now and then. */
-#define PATIENCE_NS     (20000 * MS)
 
 static struct thread *spawn(const char *name, void (*fn)(void *arg), void *arg, u32 cpu, u32 weight,
 			    bool preemptible)
@@ -82,7 +81,7 @@ static void play(void *arg)
 static int pingpong(u32 cpu_a, u32 cpu_b)
 {
 	u32 cpus[2] = { cpu_a, cpu_b };
-	u64 until = clock_ns() + 3 * PATIENCE_NS;
+	u64 until = clock_ns() + SELFTEST_PATIENCE_NS;
 
 	game.turn = 0;
 	game.rounds = 0;
@@ -212,7 +211,7 @@ static int test_sleeper(void)
 	}
 	t = spawn("selftest/beat", beat, NULL, cpu, 0, false);
 	SELFTEST_CHECK(t);
-	until = clock_ns() + PATIENCE_NS;
+	until = clock_ns() + SELFTEST_PATIENCE_NS;
 	while (atomic_load_relaxed(&beats) < 100 && clock_ns() < until)
 		thread_block_until(clock_ns() + MS);
 	atomic_store_relaxed(&spin_stop, 1);
@@ -238,7 +237,7 @@ static int test_yield(void)
 {
 	static u32 at[4];
 	struct thread *t[ARRAY_LEN(at)];
-	u64 until = clock_ns() + PATIENCE_NS;
+	u64 until = clock_ns() + SELFTEST_PATIENCE_NS;
 
 	order_next = 0;
 	for (u32 i = 0; i < ARRAY_LEN(at); i++) {

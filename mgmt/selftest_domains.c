@@ -25,7 +25,6 @@
 #define THREADS_MAX  16
 #define FILES_MAX    8
 #define BREATH_NS    500000ull
-#define PATIENCE_NS  20000000000ull
 #define PREFIX       "any"
 #define WEIGHT_RANGE 1000u
 
@@ -204,7 +203,7 @@ static int clear_one(struct vm *vm, void *ctx)
 
 static int clear_all(void)
 {
-	u64 end = clock_ns() + PATIENCE_NS;
+	u64 end = clock_ns() + SELFTEST_PATIENCE_NS;
 	u32 there;
 
 	do {

@@ -18,11 +18,10 @@
 #include "vm/selftest_flat.h"
 #include "vm/vm.h"
 
-#define GUEST_MEMORY     (4 * MIB)              /* RAM_END in tests/guest/hostile.inc */
-#define NEIGHBOUR_MEMORY (6 * MIB)              /* AREA_END in tests/guest/hostile_neighbour.asm */
-#define NEIGHBOUR_SLICES 128                    /* of it, for each of which a letter comes */
-#define WINDOW_NS        (12 * RUNQ_SLICE_NS)   /* how long what does not end is watched */
-#define LIMIT_NS         (2000 * RUNQ_SLICE_NS) /* by then, a guest that ends has ended */
+#define GUEST_MEMORY     (4 * MIB)            /* RAM_END in tests/guest/hostile.inc */
+#define NEIGHBOUR_MEMORY (6 * MIB)            /* AREA_END in tests/guest/hostile_neighbour.asm */
+#define NEIGHBOUR_SLICES 128                  /* of it, for each of which a letter comes */
+#define WINDOW_NS        (12 * RUNQ_SLICE_NS) /* how long what does not end is watched */
 #define STEP_NS          2000000ull
 #define SETTLE_STEPS     100 /* till threads that have ended are freed */
 /*
@@ -364,7 +363,7 @@ static int run(const struct row *r)
 	span_begin(&whole);
 	vm = guest("hostile", image, GUEST_MEMORY);
 	SELFTEST_CHECK(vm);
-	if (watch(vm, expected & RUNS ? WINDOW_NS : LIMIT_NS, &ran))
+	if (watch(vm, expected & RUNS ? WINDOW_NS : SELFTEST_PATIENCE_NS, &ran))
 		return -1;
 	got = outcome(vm);
 	memcpy(reason, vm->stop_text, sizeof(reason));

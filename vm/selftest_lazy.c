@@ -12,10 +12,9 @@
 #include "vm/selftest_flat.h"
 #include "vm/vm.h"
 
-#define GUESTS      3
-#define MOVE_NS     500000ULL
-#define MOVES       100            /* of each guest */
-#define PATIENCE_NS 60000000000ULL /* an emulator on a busy machine */
+#define GUESTS  3
+#define MOVE_NS 500000ULL
+#define MOVES   100 /* of each guest */
 
 static int start(struct vm **vms, const char *const *images)
 {
@@ -79,7 +78,7 @@ static bool send(struct vm *vm, u32 cpu, u32 *last, u32 *moves)
 static int move_about(struct vm **vms)
 {
 	u32 last[GUESTS] = { 0 }, moves[GUESTS] = { 0 }, least = 0;
-	u64 until = clock_ns() + PATIENCE_NS;
+	u64 until = clock_ns() + SELFTEST_PATIENCE_NS;
 
 	for (u32 round = 0; least < MOVES; round++) {
 		least = MOVES;

@@ -39,7 +39,6 @@
 #define KICKS         10000u
 #define DEAF_NS       (300 * MS)
 #define DEAF_SWITCHES 5u
-#define PATIENCE_NS   (20000 * MS) /* an emulator on a busy machine */
 #define HEAP_LIMIT    (4 * MIB)
 #define SHARED_GPA    0x10000000ULL
 
@@ -202,7 +201,7 @@ static void guest_main(void *arg)
 /* Waits until *counter is at least value; non-zero: it never came. */
 static int wait_for(const u64 *counter, u64 value)
 {
-	u64 until = clock_ns() + PATIENCE_NS;
+	u64 until = clock_ns() + SELFTEST_PATIENCE_NS;
 
 	while (atomic_load_relaxed(counter) < value) {
 		if (atomic_load_acquire(&pi.done)) /* pairs with guest_main() */
