@@ -4,58 +4,8 @@
  */
 #include "boot/mbi.h"
 #include "boot/memmap.h"
+#include "lib/hw/multiboot2.h"
 #include "lib/string.h"
-
-enum {
-	TAG_END = 0,
-	TAG_CMDLINE = 1,
-	TAG_MODULE = 3,
-	TAG_MMAP = 6,
-	TAG_EFI64 = 12,
-	TAG_RSDP1 = 14,
-	TAG_RSDP2 = 15,
-	TAG_EFI_BS = 18,
-	TAG_EFI64_HANDLE = 20,
-	TAG_LOAD_BASE = 21,
-};
-
-struct mbi_header {
-	u32 size, reserved;
-};
-
-struct mbi_tag {
-	u32 type, size; /* size without the padding to 8 bytes */
-};
-
-struct mbi_module {
-	struct mbi_tag tag;
-	u32 start, end;
-	char text[];
-};
-
-struct mbi_mmap {
-	struct mbi_tag tag;
-	u32 entry_size, entry_version;
-};
-
-struct mbi_mmap_entry {
-	u64 base, len;
-	u32 type, reserved;
-};
-
-struct mbi_u32 {
-	struct mbi_tag tag;
-	u32 value;
-};
-
-struct mbi_u64 {
-	struct mbi_tag tag;
-	u64 value;
-};
-
-static_assert(sizeof(struct mbi_module) == 16, "multiboot2: modules tag");
-static_assert(sizeof(struct mbi_mmap) == 16, "multiboot2: memory map tag");
-static_assert(sizeof(struct mbi_mmap_entry) == 24, "multiboot2: memory map entry");
 
 #define RSDP1_SIZE 20u
 #define RSDP2_SIZE 36u
@@ -139,27 +89,27 @@ static const char *read_u64(const struct mbi_tag *tag, u64 *out)
 static const char *read_tag(const struct mbi_tag *tag, struct boot_info *info, struct mbi_extra *x)
 {
 	switch (tag->type) {
-	case TAG_CMDLINE:
+	case MBI_CMDLINE:
 		info->cmdline_cut = !copy_text(info->cmdline, sizeof(info->cmdline),
 					       (const char *)(tag + 1), tag->size - sizeof(*tag));
 		return NULL;
-	case TAG_MODULE:
+	case MBI_MODULE:
 		return read_module((const struct mbi_module *)tag, info);
-	case TAG_MMAP:
+	case MBI_MMAP:
 		x->have_memmap = true;
 		return read_mmap((const struct mbi_mmap *)tag, info);
-	case TAG_RSDP1:
+	case MBI_RSDP1:
 		return read_rsdp(tag, RSDP1_SIZE, info);
-	case TAG_RSDP2:
+	case MBI_RSDP2:
 		return read_rsdp(tag, RSDP2_SIZE, info);
-	case TAG_EFI64:
+	case MBI_EFI64:
 		return read_u64(tag, &info->efi_system_table);
-	case TAG_EFI64_HANDLE:
+	case MBI_EFI64_HANDLE:
 		return read_u64(tag, &x->efi_image_handle);
-	case TAG_EFI_BS:
+	case MBI_EFI_BS:
 		x->boot_services = true;
 		return NULL;
-	case TAG_LOAD_BASE:
+	case MBI_LOAD_BASE:
 		if (tag->size < 12)
 			return "boot information: the load address tag is too short";
 		x->load_base = ((const struct mbi_u32 *)tag)->value;
@@ -187,7 +137,7 @@ const char *mbi_parse(const void *mbi, struct boot_info *info, struct mbi_extra 
 
 		if (offset > size - sizeof(*tag))
 			return "boot information: it has no end tag";
-		if (tag->type == TAG_END)
+		if (tag->type == MBI_END)
 			return NULL;
 		if (tag->size < sizeof(*tag) || tag->size > size - offset)
 			return "boot information: a tag is longer than the whole";
