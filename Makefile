@@ -42,7 +42,7 @@ NFLAGS  := -f elf64 -g -F dwarf -Werror -I ./
 LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none \
 	   -T linker.ld
 
-.PHONY: all run test check soak bench iso mutants clean help FORCE
+.PHONY: all run test check soak bench iso efi mutants clean help FORCE
 all: $(BUILD)/plinth.elf
 
 help:
@@ -52,6 +52,7 @@ help:
 	@echo "make check      style, layers, sizes, status"
 	@echo "make bench      figures"
 	@echo "make iso BOOTSET=dir OUT=file.iso   a bootable image"
+	@echo "make efi [BOOTSET=dir] [CMDLINE='words']   a UEFI application, $(BUILD)/plinth.efi"
 	@echo "make clean"
 
 # --- objects ----------------------------------------------------------------------------------------
@@ -117,6 +118,32 @@ $(BUILD)/plinth.debug: $(OBJ)/plinth.first $(OBJ)/symtab.asm.o
 $(BUILD)/plinth.elf: $(BUILD)/plinth.debug
 	$(Q)objcopy --strip-all $< $@
 
+# --- UEFI application: what places the image where there is no boot loader ----------------------------
+# The firmware may load it anywhere, which gnu-efi's relocation takes care of; tools/mkefi links it.
+EFI_FLAGS := -std=gnu11 -g -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+	     -fno-stack-protector -fno-strict-aliasing -fcf-protection=none \
+	     -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi \
+	     -isystem /usr/include/efi/x86_64 $(WARN) -I.
+EFI_SOURCES := $(sort $(wildcard boot/app/*.c)) lib/string.c lib/fmt.c
+EFI_OBJECTS := $(EFI_SOURCES:%.c=$(OBJ)/efi/%.o)
+
+$(OBJ)/efi/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EFI_FLAGS) $(EFI_OBJECTS)' | cmp -s - $@ || echo '$(EFI_FLAGS) $(EFI_OBJECTS)' >$@
+
+$(EFI_OBJECTS): $(OBJ)/efi/%.o: %.c $(OBJ)/efi/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC  $< (UEFI)")
+	$(Q)$(CC) $(EFI_FLAGS) -MMD -MP -c $< -o $@
+
+$(OBJ)/efi/app.o: $(EFI_OBJECTS)
+	$(Q)$(LD) -r -o $@ $(EFI_OBJECTS)
+
+efi: $(BUILD)/plinth.elf $(OBJ)/efi/app.o
+	$(if $(Q),@echo "  EFI $(BUILD)/plinth.efi")
+	$(Q)PLINTH_ELF=$(BUILD)/plinth.elf PLINTH_APP=$(OBJ)/efi/app.o \
+		tools/mkefi $(if $(BOOTSET),--bootset $(BOOTSET)) $(BUILD)/plinth.efi $(CMDLINE)
+
 # --- guests' images for tests: flat binaries --------------------------------------------------------
 GUESTS := $(patsubst tests/guest/%.asm,$(BUILD)/tests/guest/%.bin,$(wildcard tests/guest/*.asm))
 .PHONY: guests
@@ -136,12 +163,12 @@ run:
 
 test:
 	tools/deps
-	+@$(MAKE) --no-print-directory all guests
+	+@$(MAKE) --no-print-directory all guests efi
 	tests/run
 
 soak:
 	tools/deps
-	+@$(MAKE) --no-print-directory all guests
+	+@$(MAKE) --no-print-directory all guests efi
 	tests/run --level soak
 
 bench:
