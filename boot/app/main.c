@@ -69,26 +69,41 @@ static EFI_STATUS load_archive(void)
 	return status;
 }
 
-static EFI_STATUS load_bootset(void)
+/* Whether the firmware let this file run for its signature (UEFI 2.10: "Globally Defined Variables"). */
+static bool secure_boot(void)
+{
+	EFI_GUID global = EFI_GLOBAL_VARIABLE;
+	u8 on = 0;
+	UINTN size = sizeof(on);
+
+	return !EFI_ERROR(app.table->RuntimeServices->GetVariable(L"SecureBoot", &global, NULL,
+								  &size, &on)) &&
+	       on == 1;
+}
+
+static EFI_STATUS load_bootset(bool within)
 {
 	EFI_STATUS status;
 
 	if (embed_bootset_size)
 		return load_archive();
-	status = beside_bootset(&bootset);
+	status = within ? EFI_NOT_FOUND : beside_bootset(&bootset);
 	if (status != EFI_NOT_FOUND)
 		return status;
-	say("no boot set: none is embedded, and no directory bootset is beside this file");
+	say("no boot set: none is embedded%s",
+	    within ? "" : ", and no directory bootset is beside this file");
 	return EFI_SUCCESS;
 }
 
 /* From the load options, else what is embedded, else beside the application. */
-static EFI_STATUS load_cmdline(void)
+static EFI_STATUS load_cmdline(bool within)
 {
-	int err = text_options(app.loaded->LoadOptions,
-			       app.loaded->LoadOptions ? app.loaded->LoadOptionsSize : 0, cmdline,
-			       sizeof(cmdline));
 	EFI_STATUS status;
+	int err = -ENOENT;
+
+	if (!within && app.loaded->LoadOptions)
+		err = text_options(app.loaded->LoadOptions, app.loaded->LoadOptionsSize, cmdline,
+				   sizeof(cmdline));
 
 	if (err == -ENOENT && embed_cmdline_size)
 		err = text_line(embed_cmdline, embed_cmdline_size, cmdline, sizeof(cmdline));
@@ -98,7 +113,7 @@ static EFI_STATUS load_cmdline(void)
 	if (!err)
 		return EFI_SUCCESS;
 	cmdline[0] = '\0';
-	status = beside_cmdline(cmdline, sizeof(cmdline));
+	status = within ? EFI_NOT_FOUND : beside_cmdline(cmdline, sizeof(cmdline));
 	return status == EFI_NOT_FOUND ? EFI_SUCCESS : status;
 }
 
@@ -112,16 +127,19 @@ static __noreturn void enter(const u8 *entry, const void *mbi)
 static EFI_STATUS start(void)
 {
 	struct handover handover = { .cmdline = cmdline, .set = &bootset };
+	bool within = secure_boot(); /* only what the signature covers */
 	struct image image;
 	EFI_STATUS status;
 	void *mbi;
 	u8 *place;
 
+	if (within)
+		say("Secure Boot is on: only the boot set and the command line within this file count");
 	status = load_image(&image, &place);
 	if (!EFI_ERROR(status))
-		status = load_bootset();
+		status = load_bootset(within);
 	if (!EFI_ERROR(status))
-		status = load_cmdline();
+		status = load_cmdline(within);
 	if (EFI_ERROR(status))
 		return status;
 	mbi = pages_alloc(HANDOVER_SIZE, PAGE_SIZE, EfiLoaderData);
