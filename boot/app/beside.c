@@ -5,6 +5,7 @@
 #include "boot/app/beside.h"
 
 #include "boot/app/app.h"
+#include "boot/app/take.h"
 #include "boot/app/text.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -82,19 +83,11 @@ static EFI_STATUS read_file(EFI_FILE_HANDLE file, void *out, u64 size)
 /* The open file, of which path says the place in the boot set, becomes part of that. */
 static EFI_STATUS take_file(struct bootset *set, const char *path, EFI_FILE_HANDLE file, u64 size)
 {
-	struct boot_module *m;
-	const char *wrong = bootset_add(set, path, strlen(path), &m);
 	void *data;
+	EFI_STATUS status = file_take(set, "bootset/", path, strlen(path), size, &data);
 
-	if (wrong)
-		return fail(EFI_UNSUPPORTED, "bootset/%s: %s", path, wrong);
-	data = pages_alloc(size, PAGE_SIZE, EfiLoaderData);
-	if (!data)
-		return fail(EFI_OUT_OF_RESOURCES,
-			    "bootset/%s: no memory below 4 GiB for its %llu bytes", path,
-			    (unsigned long long)size);
-	m->pa = (u64)data;
-	m->size = size;
+	if (EFI_ERROR(status))
+		return status;
 	if (EFI_ERROR(read_file(file, data, size)))
 		return fail(EFI_DEVICE_ERROR, "bootset/%s: cannot be read", path);
 	return EFI_SUCCESS;

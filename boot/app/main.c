@@ -9,6 +9,8 @@
 #include "boot/app/bootset.h"
 #include "boot/app/embed.h"
 #include "boot/app/image.h"
+#include "boot/app/net.h"
+#include "boot/app/take.h"
 #include "boot/app/text.h"
 #include "lib/errno.h"
 #include "lib/hw/multiboot2.h"
@@ -34,21 +36,13 @@ static EFI_STATUS load_image(struct image *image, u8 **place)
 
 static EFI_STATUS take_archived(const struct archive_file *file)
 {
-	struct boot_module *m;
-	const char *wrong = bootset_add(&bootset, file->path, strlen(file->path), &m);
 	void *data;
+	EFI_STATUS status = file_take(&bootset, "the embedded boot set: ", file->path,
+				      strlen(file->path), file->size, &data);
 
-	if (wrong)
-		return fail(EFI_UNSUPPORTED, "the embedded boot set: %s: %s", file->path, wrong);
-	data = pages_alloc(file->size, PAGE_SIZE, EfiLoaderData);
-	if (!data)
-		return fail(EFI_OUT_OF_RESOURCES,
-			    "the embedded boot set: %s: no memory below 4 GiB for its %zu bytes",
-			    file->path, file->size);
-	memcpy(data, file->data, file->size);
-	m->pa = (u64)data;
-	m->size = file->size;
-	return EFI_SUCCESS;
+	if (!EFI_ERROR(status))
+		memcpy(data, file->data, file->size);
+	return status;
 }
 
 static EFI_STATUS load_archive(void)
@@ -88,10 +82,11 @@ static EFI_STATUS load_bootset(bool within)
 	if (embed_bootset_size)
 		return load_archive();
 	status = within ? EFI_NOT_FOUND : beside_bootset(&bootset);
+	if (status == EFI_NOT_FOUND && !within)
+		status = net_bootset(&bootset);
 	if (status != EFI_NOT_FOUND)
 		return status;
-	say("no boot set: none is embedded%s",
-	    within ? "" : ", and no directory bootset is beside this file");
+	say("no boot set: none is embedded%s", within ? "" : ", and none is beside this file");
 	return EFI_SUCCESS;
 }
 
@@ -114,6 +109,8 @@ static EFI_STATUS load_cmdline(bool within)
 		return EFI_SUCCESS;
 	cmdline[0] = '\0';
 	status = within ? EFI_NOT_FOUND : beside_cmdline(cmdline, sizeof(cmdline));
+	if (status == EFI_NOT_FOUND && !within)
+		status = net_cmdline(cmdline, sizeof(cmdline));
 	return status == EFI_NOT_FOUND ? EFI_SUCCESS : status;
 }
 

@@ -98,6 +98,28 @@ int text_options(const void *options, size_t bytes, char *out, size_t size)
 	return *out ? 0 : -ENOENT;
 }
 
+bool text_index(const char *list, size_t bytes, size_t *at, struct text_file *out)
+{
+	const char *line = list + *at, *end = memchr(line, '\n', bytes - *at);
+	char number[24];
+	size_t digits;
+
+	if (!end)
+		return false;
+	for (digits = 0; line[digits] >= '0' && line[digits] <= '9'; digits++)
+		;
+	if (line[digits] != ' ' || digits >= sizeof(number))
+		return false;
+	memcpy(number, line, digits);
+	number[digits] = '\0';
+	out->path = line + digits + 1;
+	out->length = (size_t)(end - out->path);
+	if (!out->length || str_to_u64(number, &out->size))
+		return false;
+	*at = (size_t)(end + 1 - list);
+	return true;
+}
+
 /* The node at *at; false at the whole path's end and where there is no whole node. */
 static bool next_node(const u8 *path, size_t bytes, size_t *at, struct node *out, const u8 **body)
 {

@@ -19,6 +19,18 @@ int text_options(const void *options, size_t bytes, char *out, size_t size) __mu
  */
 int text_line(const void *text, size_t bytes, char *out, size_t size) __must_check;
 
+struct text_file {
+	const char *path; /* without a NUL */
+	size_t length;
+	u64 size;
+};
+
+/*
+ * The line at *at of a list of files, "SIZE PATH" with a decimal size and a line feed at its end; *at moves
+ * behind it. False when it is none.
+ */
+bool text_index(const char *list, size_t bytes, size_t *at, struct text_file *out) __must_check;
+
 /*
  * The directory of the file that the media nodes of a device path name, with a backslash at either end, in
  * UTF-16 with a NUL. False when it has more than count - 1 units or the path is not well-formed;

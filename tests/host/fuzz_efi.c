@@ -130,8 +130,10 @@ static void fuzz_image(const u8 *data, size_t size)
 static void fuzz_text(const u8 *data, size_t size)
 {
 	static const struct bootset none;
+	struct text_file f;
 	char line[64];
 	u16 units[64];
+	size_t at = 0;
 
 	if (!text_options(data, size, line, sizeof(line)))
 		check_handover(&none, line);
@@ -145,6 +147,8 @@ static void fuzz_text(const u8 *data, size_t size)
 		CHECK(n && n < ARRAY_LEN(units) && units[0] == '\\' && units[n - 1] == '\\');
 	}
 	text_com1_in(data, size);
+	while (at < size && text_index((const char *)data, size, &at, &f))
+		CHECK(f.length && (const u8 *)f.path + f.length + 1 == data + at);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
@@ -218,6 +222,9 @@ static void seed_texts(void)
 	put("loglevel=debug\r\n follow=all\n", 28);
 	fuzz_seed(out, len);
 	fuzz_seed(path, sizeof(path));
+	begin("\2");
+	put("230 one.xml\n17 sub/hello.bin\n", 30);
+	fuzz_seed(out, len);
 }
 
 void fuzz_seeds(void)

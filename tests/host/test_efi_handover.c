@@ -150,6 +150,39 @@ TEST(command_line_files)
 	CHECK_EQ(text_line("1234567890123456", 16, line, sizeof(line)), -ENOSPC);
 }
 
+/* The lines' paths and sizes up to the first that is none, as "path=size;". */
+static const char *index_of(const char *list)
+{
+	static char text[128];
+	size_t bytes = strlen(list), at = 0, n = 0;
+	char *copy = malloc(bytes ? bytes : 1);
+	struct text_file f;
+
+	memcpy(copy, list, bytes);
+	text[0] = '\0';
+	while (at < bytes && text_index(copy, bytes, &at, &f))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s=%llu;", (int)f.length,
+				      f.path, (unsigned long long)f.size);
+	if (at < bytes)
+		snprintf(text + n, sizeof(text) - n, "!");
+	free(copy);
+	return text;
+}
+
+TEST(lists_of_files)
+{
+	CHECK_STR(index_of(""), "");
+	CHECK_STR(index_of("230 one.xml\n0 sub/x y\n"), "one.xml=230;sub/x y=0;");
+	CHECK_STR(index_of("230 one.xml\n17 cut"), "one.xml=230;!");
+	CHECK_STR(index_of("230 one.xml\n\n"), "one.xml=230;!");
+	CHECK_STR(index_of(" x\n"), "!");
+	CHECK_STR(index_of("1 \n"), "!");
+	CHECK_STR(index_of("12\n"), "!");
+	CHECK_STR(index_of("0x10 x\n"), "!");
+	CHECK_STR(index_of("18446744073709551616 x\n"), "!");
+	CHECK_STR(index_of("000000000000000000000000000001 x\n"), "!");
+}
+
 /* --- device paths --------------------------------------------------------------------------------- */
 
 static u8 path[256];
