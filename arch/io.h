@@ -21,6 +21,26 @@ IO_FN(w, u16, "w")
 IO_FN(l, u32, "l")
 #undef IO_FN
 
+static inline u8 mmio_read8(const volatile void *p)
+{
+	return *(const volatile u8 *)p;
+}
+
+static inline void mmio_write8(volatile void *p, u8 v)
+{
+	*(volatile u8 *)p = v;
+}
+
+static inline u16 mmio_read16(const volatile void *p)
+{
+	return *(const volatile u16 *)p;
+}
+
+static inline void mmio_write16(volatile void *p, u16 v)
+{
+	*(volatile u16 *)p = v;
+}
+
 static inline u32 mmio_read32(const volatile void *p)
 {
 	return *(const volatile u32 *)p;

@@ -28,6 +28,7 @@
 #include "core/sched.h"
 #include "core/timer.h"
 #include "drivers/acpi/acpi.h"
+#include "drivers/consoles.h"
 #include "drivers/ioapic.h"
 #include "drivers/uart.h"
 #include "lib/string.h"
@@ -147,7 +148,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	/* From here on what goes wrong can be said. */
 	cmdline_init(boot_info.cmdline);
 	log_init();
-	uart_init();
+	consoles_init();
 	irq_init();
 	panic_init();
 	report();
@@ -157,6 +158,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	mm_init_cpu();
 	cpus_init_boot();
 	acpi_init(&boot_info);
+	consoles_late(&boot_info);
 	power_init();
 	init_lapic();
 	init_clock();

@@ -13,7 +13,6 @@
 #include "lib/atomic.h"
 #include "lib/string.h"
 
-#define SINKS_MAX     4
 #define INPUT_POLL_NS 1000000ULL    /* without interrupts: a FIFO of 16 bytes fills in 1.4 ms */
 #define OWN_WAIT_NS   1000000000ULL /* far longer than any writer takes */
 
@@ -21,13 +20,14 @@
 
 struct sink_state {
 	const struct console_sink *sink;
+	void *ctx;
 	u64 cursor; /* the next log line that it prints */
 };
 
 /* All but the owner word: the owner's. Interrupts are off while the console is owned. */
 static u32 owner; /* CPU index + 1; 0: free */
 static u32 flush_requests;
-static struct sink_state sinks[SINKS_MAX];
+static struct sink_state sinks[CONSOLE_SINKS_MAX];
 static u32 sink_count; /* read by anyone; a sink is complete before it is counted */
 static bool mid_line;  /* the last text ended without a newline */
 /* The unfinished line; 0 bytes: there is none, or it is too long to be shown again. */
@@ -77,19 +77,24 @@ static void console_disown(u64 flags)
 	irq_restore(flags);
 }
 
+static void sink_bytes(const struct sink_state *s, const char *text, size_t n)
+{
+	s->sink->write(s->ctx, text, n);
+}
+
 /* A line of text ends in CR LF on the wire. */
-static void sink_text(const struct console_sink *sink, const char *s, size_t n)
+static void sink_text(const struct sink_state *s, const char *text, size_t n)
 {
 	while (n) {
-		const char *lf = memchr(s, '\n', n);
-		size_t part = lf ? (size_t)(lf - s) : n;
+		const char *lf = memchr(text, '\n', n);
+		size_t part = lf ? (size_t)(lf - text) : n;
 
 		if (part)
-			sink->write(s, part);
+			sink_bytes(s, text, part);
 		if (!lf)
 			break;
-		sink->write("\r\n", 2);
-		s += part + 1;
+		sink_bytes(s, "\r\n", 2);
+		text += part + 1;
 		n -= part + 1;
 	}
 }
@@ -99,7 +104,7 @@ static void write_sinks(const char *s, size_t n)
 	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
 
 	for (u32 i = 0; i < count; i++)
-		sink_text(sinks[i].sink, s, n);
+		sink_text(&sinks[i], s, n);
 }
 
 static void write_bytes(const char *s, size_t n)
@@ -107,7 +112,7 @@ static void write_bytes(const char *s, size_t n)
 	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
 
 	for (u32 i = 0; i < count; i++)
-		sinks[i].sink->write(s, n);
+		sink_bytes(&sinks[i], s, n);
 }
 
 static void drain_sinks(void)
@@ -116,7 +121,7 @@ static void drain_sinks(void)
 
 	for (u32 i = 0; i < count; i++) {
 		if (sinks[i].sink->drain)
-			sinks[i].sink->drain();
+			sinks[i].sink->drain(sinks[i].ctx);
 	}
 }
 
@@ -155,7 +160,7 @@ static bool sink_line(struct sink_state *s)
 		return false;
 	n = strlen(line);
 	line[n++] = '\n';
-	sink_text(s->sink, line, n);
+	sink_text(s, line, n);
 	return true;
 }
 
@@ -219,16 +224,27 @@ static void tail_keep(const char *s, size_t n)
 	}
 }
 
+/* Whether there is a line of the log that some sink has not printed. */
+static bool lines_wait(void)
+{
+	char line[LOG_LINE_MAX];
+
+	for (u32 i = 0; i < sink_count; i++) {
+		u64 cursor = sinks[i].cursor;
+
+		if (log_read(&cursor, line))
+			return true;
+	}
+	return false;
+}
+
 /* At most one line of the log to each sink; true when there was one. */
 static bool print_lines(void)
 {
 	bool any = false;
 
 	if (mid_line || typed_shown) {
-		u64 cursor = sinks[0].cursor;
-		char line[LOG_LINE_MAX];
-
-		if (!log_read(&cursor, line))
+		if (!lines_wait())
 			return false;
 		hide_typed();
 		hide_unfinished();
@@ -298,7 +314,7 @@ static u32 room(u32 backlog)
 
 	for (u32 i = 0; i < count; i++) {
 		if (sinks[i].sink->backlog)
-			most = MAX(most, sinks[i].sink->backlog());
+			most = MAX(most, sinks[i].sink->backlog(sinks[i].ctx));
 	}
 	return most < backlog ? backlog - most : 0;
 }
@@ -363,16 +379,30 @@ void console_type_end(bool keep)
 	console_flush();
 }
 
-void console_add(const struct console_sink *sink)
+void console_add(const struct console_sink *sink, void *ctx)
 {
 	u64 flags;
 
 	if (!console_own(&flags))
 		return;
-	ASSERT(sink_count < SINKS_MAX);
-	sinks[sink_count] = (struct sink_state){ .sink = sink };
+	ASSERT(sink_count < CONSOLE_SINKS_MAX);
+	sinks[sink_count] = (struct sink_state){ .sink = sink, .ctx = ctx };
 	/* Pairs with the acquire in console_write_raw(). */
 	atomic_store_release(&sink_count, sink_count + 1);
+	console_disown(flags);
+	console_flush();
+}
+
+void console_replay(const void *ctx)
+{
+	u64 flags;
+
+	if (!console_own(&flags))
+		return;
+	for (u32 i = 0; i < sink_count; i++) {
+		if (sinks[i].ctx == ctx)
+			sinks[i].cursor = 0;
+	}
 	console_disown(flags);
 	console_flush();
 }
@@ -388,7 +418,7 @@ int console_read(void)
 	u32 count = atomic_load_acquire(&sink_count); /* pairs with console_add() */
 
 	for (u32 i = 0; i < count; i++) {
-		int c = sinks[i].sink->read();
+		int c = sinks[i].sink->read(sinks[i].ctx);
 
 		if (c >= 0)
 			return c;

@@ -6,16 +6,23 @@
 
 #include "lib/types.h"
 
+/* ctx is what console_add() was given. */
 struct console_sink {
 	/* Sends these bytes, no others; waits, bounded, where it must. Any context; must not lock or log. */
-	void (*write)(const char *s, size_t n);
-	int (*read)(void);    /* next input byte or -1; one thread at a time */
-	void (*drain)(void);  /* waits, bounded, until all was sent; may be NULL */
-	u32 (*backlog)(void); /* bytes that it took and has not sent; NULL: it sends them at once */
+	void (*write)(void *ctx, const char *s, size_t n);
+	int (*read)(void *ctx);   /* next input byte or -1; one thread at a time */
+	void (*drain)(void *ctx); /* waits, bounded, until all was sent; may be NULL */
+	u32 (*backlog)(
+		void *ctx); /* bytes that it took and has not sent; NULL: it sends them at once */
 };
 
-/* Adds a sink (at most 4). Everything logged before is printed to it. */
-void console_add(const struct console_sink *sink);
+#define CONSOLE_SINKS_MAX 6
+
+/* Adds a sink (at most CONSOLE_SINKS_MAX). Everything logged before is printed to it. */
+void console_add(const struct console_sink *sink, void *ctx);
+
+/* Prints the log again to the sink that was added with ctx, as it could not be read there before. */
+void console_replay(const void *ctx);
 
 /* Writes raw text, atomically against other writers. Any context. */
 void console_write(const char *s, size_t n);

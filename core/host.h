@@ -28,6 +28,16 @@ struct host_mcfg {
 	u8 bus_first, bus_last;
 };
 
+/* The serial port that firmware has its console on (SPCR): a 16550. */
+struct host_console {
+	bool present, io; /* io: address is a port's */
+	u64 address;
+	u8 stride, width; /* bytes from one register to the next, and of an access; in memory */
+	u32 baud, clock;  /* clock in Hz; 0: not said */
+	u8 isa_irq;       /* 0: none */
+	bool flow;        /* RTS and CTS are connected */
+};
+
 struct host {
 	u32 cpu_count;               /* enabled in MADT (at most HOST_MAX_CPUS) */
 	u32 apic_ids[HOST_MAX_CPUS]; /* the boot CPU first */
@@ -39,6 +49,7 @@ struct host {
 	u32 mcfg_count;
 	struct host_mcfg mcfg[HOST_MAX_MCFG];
 	paddr_t hpet; /* .v 0: none */
+	struct host_console console;
 	/* ACPI fixed hardware (ACPI 6.5, 4.8) */
 	u16 pm1a_cnt, pm1b_cnt, pm_timer; /* I/O ports; 0: none */
 	bool pm_timer_32bit;

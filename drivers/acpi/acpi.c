@@ -35,6 +35,7 @@ static const struct table_kind {
 	  true },
 	{ ACPI_SIG_MCFG, "MCFG", acpi_parse_mcfg, "no PCIe configuration space", false },
 	{ ACPI_SIG_HPET, "HPET", acpi_parse_hpet, "no HPET", false },
+	{ ACPI_SIG_SPCR, "SPCR", acpi_parse_spcr, "the firmware's console is not known", false },
 };
 
 /* What a walk through the root table needs. */

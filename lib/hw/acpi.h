@@ -70,6 +70,7 @@ static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
 #define ACPI_SIG_MADT "APIC"
 #define ACPI_SIG_MCFG "MCFG"
 #define ACPI_SIG_HPET "HPET"
+#define ACPI_SIG_SPCR "SPCR"
 
 /* 5.2.7, 5.2.8: after the header come table addresses, u32 in the RSDT, u64 in the XSDT. */
 
@@ -291,6 +292,54 @@ struct acpi_hpet {
 	u8 page_protection;
 } __packed;
 static_assert(sizeof(struct acpi_hpet) == 56, "HPET 3.2.4");
+
+/* Serial Port Console Redirection Table (Microsoft); revision 2 ends before clock */
+struct acpi_spcr {
+	struct acpi_header header;
+	u8 interface; /* enum acpi_spcr_interface */
+	u8 reserved1[3];
+	struct acpi_gas address; /* 0: no console */
+	u8 interrupts;           /* ACPI_SPCR_IRQ_* */
+	u8 irq;                  /* of the 8259s */
+	u32 gsi;
+	u8 baud_code; /* enum acpi_spcr_baud */
+	u8 parity;    /* 0: none */
+	u8 stop_bits; /* 1 */
+	u8 flow;      /* ACPI_SPCR_FLOW_* */
+	u8 terminal;
+	u8 language;
+	u16 pci_device; /* 0xffff: no PCI device */
+	u16 pci_vendor;
+	u8 pci_bus, pci_dev, pci_fn;
+	u32 pci_flags;
+	u8 pci_segment;
+	u32 clock;        /* Hz; 0: not said; reserved before revision 3 */
+	u32 precise_baud; /* 0: not said; from revision 4 on */
+	u16 name_length, name_offset;
+} __packed;
+static_assert(offsetof(struct acpi_spcr, interrupts) == 52, "SPCR");
+static_assert(offsetof(struct acpi_spcr, pci_device) == 64, "SPCR");
+static_assert(offsetof(struct acpi_spcr, clock) == 76, "SPCR");
+static_assert(sizeof(struct acpi_spcr) == 88, "SPCR");
+#define ACPI_SPCR_V2_SIZE      80u /* with clock, which is reserved there */
+#define ACPI_SPCR_CLOCK_REV    3
+#define ACPI_SPCR_PRECISE_REV  4
+#define ACPI_SPCR_IRQ_8259     BIT(0)
+#define ACPI_SPCR_FLOW_RTS_CTS BIT(1)
+
+enum acpi_spcr_interface {
+	ACPI_SPCR_16550 = 0,
+	ACPI_SPCR_16550_SUBSET = 1,
+	ACPI_SPCR_16550_GAS = 0x12, /* the address structure says width and distance of registers */
+};
+
+enum acpi_spcr_baud {
+	ACPI_SPCR_BAUD_AS_IS = 0,
+	ACPI_SPCR_BAUD_9600 = 3,
+	ACPI_SPCR_BAUD_19200 = 4,
+	ACPI_SPCR_BAUD_57600 = 6,
+	ACPI_SPCR_BAUD_115200 = 7,
+};
 
 /* 4.8.3.1 PM1 event registers: status, then enable, each half the block */
 #define ACPI_PM1_TMR_STS    BIT(0) /* the same bit in enable, as the next four */

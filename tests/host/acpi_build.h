@@ -126,6 +126,22 @@ static inline void build_hpet(struct table *t)
 	table_close(t);
 }
 
+/* Microsoft's SPCR, revision 4: COM2 at 57600 baud with RTS and CTS */
+static inline void build_spcr(struct table *t)
+{
+	table_open(t, "SPCR", 4, 88);
+	put_n(t, 40, 0x01000801, 4); /* I/O, 8 bits wide, byte access */
+	put_n(t, 44, 0x2f8, 8);
+	put8(t, 52, 1);           /* 8259 */
+	put8(t, 53, 3);           /* IRQ */
+	put8(t, 58, 6);           /* 57600 */
+	put8(t, 60, 1);           /* one stop bit */
+	put8(t, 61, 2);           /* RTS, CTS */
+	put_n(t, 64, ~0ULL, 4);   /* no PCI device */
+	put_n(t, 76, 1843200, 4); /* clock */
+	table_close(t);
+}
+
 /* Name (\_S5_, Package (4) {5, 7, 0, 0}) between other bytes (20.2.5.4) */
 static inline void build_dsdt(struct table *t)
 {

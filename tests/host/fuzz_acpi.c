@@ -3,7 +3,7 @@
  * header's length and checksum are put right first: most mutations would break those.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c core/host.c lib/string.c
  * runs: 100000
  * max_len: 1024
  */
@@ -21,7 +21,8 @@
 typedef const char *parser(const void *table, size_t len, struct host *h);
 
 static parser *const parsers[] = {
-	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet, acpi_parse_s5,
+	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg,
+	acpi_parse_hpet, acpi_parse_s5,   acpi_parse_spcr,
 };
 
 /* Makes the header's length and checksum agree with what is there. */
@@ -37,6 +38,18 @@ static void fix(u8 *p, size_t len)
 	for (size_t i = 0; i < len; i++)
 		sum += p[i];
 	p[9] = (u8)-sum;
+}
+
+static void check_console(const struct host_console *c)
+{
+	CHECK(c->isa_irq < 16);
+	if (c->io) {
+		CHECK(c->address && c->address <= 0x10000 - 8);
+		return;
+	}
+	CHECK(c->width == 1 || c->width == 2 || c->width == 4);
+	CHECK(c->stride >= c->width && c->stride <= 8 && c->stride % c->width == 0);
+	CHECK(c->address && c->address % c->width == 0 && c->address + 8 * c->stride < BIT(52));
 }
 
 /* What the rest of Plinth relies on, whatever the firmware says. */
@@ -57,6 +70,8 @@ static void check_host(const struct host *h)
 		CHECK(m->base.v + (m->bus_last + 1) * MIB <= BIT(52));
 	}
 	CHECK(h->hpet.v < BIT(52));
+	if (h->console.present)
+		check_console(&h->console);
 	CHECK(h->s5_typ_a < 8 && h->s5_typ_b < 8);
 	CHECK(h->reset_space != 0 || h->reset_address < BIT(52));
 	CHECK(h->reset_space != 1 || h->reset_address < 0x10000);
@@ -126,7 +141,8 @@ void fuzz_seeds(void)
 {
 	/* In the order of the parsers. */
 	static void (*const builders[])(struct table * t) = {
-		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt, build_xsdt, build_rsdp,
+		build_madt, build_fadt, build_mcfg, build_hpet,
+		build_dsdt, build_spcr, build_xsdt, build_rsdp,
 	};
 	u8 input[TABLE_SIZE_MAX + 1];
 	struct table t;
@@ -135,7 +151,7 @@ void fuzz_seeds(void)
 		bool rsdt = i == ARRAY_LEN(builders);
 
 		(rsdt ? build_rsdt : builders[i])(&t);
-		input[0] = (u8)(rsdt ? 5 | FIX_CHECKSUM : i == 6 ? i : i | FIX_CHECKSUM);
+		input[0] = (u8)(rsdt ? 6 | FIX_CHECKSUM : i == 7 ? i : i | FIX_CHECKSUM);
 		memcpy(input + 1, t.b, t.len);
 		fuzz_seed(input, t.len + 1);
 	}

@@ -4,7 +4,7 @@
  * changed.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c core/host.c lib/string.c
  */
 #include "core/host.h"
 #include "drivers/acpi/parse.h"
@@ -514,4 +514,131 @@ TEST(root_tables)
 	table_close(&t);
 	CHECK(acpi_parse_root(t.b, t.len, e, 4, &n) == NULL);
 	CHECK_EQ(n, 0);
+}
+
+static const char *spcr(struct table *t, struct host *h)
+{
+	memset(h, 0, sizeof(*h));
+	table_close(t);
+	return parse(acpi_parse_spcr, t, t->len, h);
+}
+
+TEST(spcr_of_a_port)
+{
+	struct table t;
+	struct host h;
+
+	build_spcr(&t);
+	CHECK(!spcr(&t, &h));
+	CHECK(h.console.present && h.console.io && h.console.flow);
+	CHECK_EQ(h.console.address, 0x2f8);
+	CHECK_EQ(h.console.isa_irq, 3);
+	CHECK_EQ(h.console.baud, 57600);
+	CHECK_EQ(h.console.clock, 1843200);
+	check_hostile(acpi_parse_spcr, &t);
+	put8(&t, 52, 2); /* the I/O APIC only: the number is no 8259's */
+	put8(&t, 61, 4); /* XON and XOFF */
+	CHECK(!spcr(&t, &h));
+	CHECK_EQ(h.console.isa_irq, 0);
+	CHECK(!h.console.flow);
+	put8(&t, 52, 3);
+	put8(&t, 53, 16);
+	CHECK(!spcr(&t, &h));
+	CHECK_EQ(h.console.isa_irq, 0);
+}
+
+/* Each field only from the revision on that has it. */
+TEST(spcr_speeds)
+{
+	static const u32 bauds[] = { 0, 0, 0, 9600, 19200, 0, 57600, 115200, 0 };
+	struct table t;
+	struct host h;
+
+	build_spcr(&t);
+	for (u32 i = 0; i < ARRAY_LEN(bauds); i++) {
+		put8(&t, 58, i);
+		CHECK(!spcr(&t, &h));
+		CHECK_EQ(h.console.baud, bauds[i]);
+	}
+	put8(&t, 58, 7);
+	put_n(&t, 80, 38400, 4);
+	CHECK(!spcr(&t, &h));
+	CHECK_EQ(h.console.baud, 38400);
+	t.b[8] = 3;
+	CHECK(!spcr(&t, &h));
+	CHECK_EQ(h.console.baud, 115200);
+	CHECK_EQ(h.console.clock, 1843200);
+	t.b[8] = 2;
+	CHECK(!spcr(&t, &h));
+	CHECK_EQ(h.console.clock, 0);
+	t.b[8] = 4;
+	t.len = 80; /* ends before the precise speed */
+	CHECK(!spcr(&t, &h));
+	CHECK_EQ(h.console.baud, 115200);
+	t.len = 79;
+	CHECK(spcr(&t, &h) != NULL);
+	CHECK(!h.console.present);
+}
+
+static void spcr_memory(struct table *t, u8 width, u8 offset, u8 access, u64 address)
+{
+	build_spcr(t);
+	put_n(t, 40, (u32)access << 24 | (u32)offset << 16 | (u32)width << 8, 4);
+	put_n(t, 44, address, 8);
+}
+
+TEST(spcr_in_memory)
+{
+	static const struct {
+		u8 bits, access, stride, width;
+	} good[] = {
+		{ 8, 0, 1, 1 },  { 8, 1, 1, 1 },  { 0, 0, 1, 1 }, { 16, 1, 2, 1 }, { 16, 2, 2, 2 },
+		{ 32, 1, 4, 1 }, { 32, 3, 4, 4 }, { 8, 3, 4, 4 }, { 64, 3, 8, 4 },
+	};
+	struct table t;
+	struct host h;
+
+	for (u32 i = 0; i < ARRAY_LEN(good); i++) {
+		spcr_memory(&t, good[i].bits, 0, good[i].access, 0xfe001000);
+		CHECK(!spcr(&t, &h));
+		CHECK(h.console.present && !h.console.io);
+		CHECK_EQ(h.console.stride, good[i].stride);
+		CHECK_EQ(h.console.width, good[i].width);
+	}
+}
+
+TEST(spcr_that_is_refused)
+{
+	static const struct {
+		u8 bits, offset, access;
+		u64 address;
+	} bad[] = {
+		{ 12, 0, 1, 0xfe001000 },   { 24, 0, 1, 0xfe001000 },  { 128, 0, 1, 0xfe001000 },
+		{ 8, 0, 4, 0xfe001000 },    { 8, 0, 255, 0xfe001000 }, { 32, 0, 3, 0xfe001002 },
+		{ 8, 0, 1, 1ULL << 52 },    { 8, 0, 1, ~0ULL },        { 8, 1, 1, 0xfe001000 },
+		{ 64, 0, 3, BIT(52) - 64 },
+	};
+	struct table t;
+	struct host h;
+
+	for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
+		spcr_memory(&t, bad[i].bits, bad[i].offset, bad[i].access, bad[i].address);
+		CHECK(spcr(&t, &h) != NULL);
+		CHECK(!h.console.present);
+	}
+	build_spcr(&t);
+	put_n(&t, 44, 0xfff9, 8);
+	CHECK(spcr(&t, &h) != NULL);
+	put_n(&t, 44, 0x100002f8, 8);
+	CHECK(spcr(&t, &h) != NULL);
+	build_spcr(&t);
+	put8(&t, 40, 2); /* PCI configuration space */
+	CHECK(spcr(&t, &h) != NULL);
+	build_spcr(&t);
+	put8(&t, 36, 3); /* PL011 */
+	CHECK(spcr(&t, &h) != NULL);
+	build_spcr(&t);
+	put_n(&t, 44, 0, 8); /* no console */
+	CHECK(!spcr(&t, &h));
+	CHECK(!h.console.present);
 }

@@ -57,7 +57,7 @@ void thread_wake(struct thread *t) {}
 #define ERASE   "\r\x1b[K"
 
 static char *out, *late_out;
-static size_t out_len, late_len;
+static size_t out_len, late_len, later_len;
 static void (*in_write)(void); /* called in the middle of a write */
 
 /* Without the CR that stands before each LF on the line. */
@@ -73,7 +73,7 @@ static void keep(char *buf, size_t *len, const char *s, size_t n)
 	buf[*len] = '\0';
 }
 
-static void sink_write(const char *s, size_t n)
+static void sink_write(void *ctx, const char *s, size_t n)
 {
 	void (*fn)(void) = in_write;
 
@@ -84,24 +84,24 @@ static void sink_write(const char *s, size_t n)
 	keep(out, &out_len, s + n / 2, n - n / 2);
 }
 
-static void late_write(const char *s, size_t n)
+static void late_write(void *ctx, const char *s, size_t n)
 {
 	keep(late_out, &late_len, s, n);
 }
 
-static int no_input(void)
+static int no_input(void *ctx)
 {
 	return -1;
 }
 
-static int some_input(void)
+static int some_input(void *ctx)
 {
 	return 'i';
 }
 
 static u32 waiting; /* bytes that the sink has not sent */
 
-static u32 sink_backlog(void)
+static u32 sink_backlog(void *ctx)
 {
 	return waiting;
 }
@@ -161,7 +161,7 @@ TEST(a_before_any_sink)
 	now_ns = 61000000900;
 	log_error("second");
 	this_cpu_id = 0;
-	console_add(&sink);
+	console_add(&sink, NULL);
 	CHECK_STR(out, "[   12.345679 3 I] first 1\n[   61.000001 3 E] second\n");
 	CHECK_EQ(console_read() == -1, true);
 	replay();
@@ -279,7 +279,7 @@ TEST(f_a_late_sink_gets_all_the_ring_has)
 	for (int i = 0; i < 300; i++)
 		log_info("line %d", i);
 	CHECK(contains(out, "line 0\n") && contains(out, "line 299\n"));
-	console_add(&late_sink);
+	console_add(&late_sink, NULL);
 	CHECK(str_prefix(late_out, "("));
 	CHECK(contains(late_out, " log lines lost here)\n"));
 	CHECK(!contains(late_out, "line 43\n")); /* 256 lines are kept: 44 to 299 */
@@ -291,6 +291,32 @@ TEST(f_a_late_sink_gets_all_the_ring_has)
 	replay();
 	CHECK_EQ(replay_count, 257);
 	CHECK(!contains(replayed, "line 44\n") && contains(replayed, "line 45\n"));
+}
+
+static void late_write_too(void *ctx, const char *s, size_t n)
+{
+	keep(ctx, &later_len, s, n);
+}
+
+/* One that comes in the middle of a line hears of what was before, and can hear it again. */
+TEST(fa_a_sink_that_comes_in_the_middle_of_a_line)
+{
+	static const struct console_sink later = { .write = late_write_too, .read = no_input };
+	static char text[OUT_MAX];
+
+	log_info("before");
+	console_write("half", 4);
+	console_add(&later, text);
+	CHECK(contains(text, "before\n"));
+	CHECK(contains(out, "half"));
+	later_len = 0;
+	console_write("\n", 1);
+	CHECK(!contains(text, "before\n"));
+	later_len = late_len = 0;
+	late_out[0] = '\0';
+	console_replay(text);
+	CHECK(contains(text, "before\n"));
+	CHECK_EQ(late_len, 0); /* nobody else hears it again */
 }
 
 static void type(const char *update, const char *draw)

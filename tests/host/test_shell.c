@@ -81,12 +81,12 @@ void manager_run(void (*fn)(void *arg), void *arg)
 	fn(arg);
 }
 
-static void sink_write(const char *s, size_t n)
+static void sink_write(void *ctx, const char *s, size_t n)
 {
 	screen_put(&screen, s, n);
 }
 
-static int sink_read(void)
+static int sink_read(void *ctx)
 {
 	return *input ? (u8)*input++ : -1;
 }
@@ -203,7 +203,7 @@ static void start(void)
 	shown = NULL;
 	if (!started) {
 		started = true;
-		console_add(&sink);
+		console_add(&sink, NULL);
 		console_start();
 		shell_start();
 		run(shell_thread, 0);
