@@ -29,7 +29,10 @@ THIRD_FLAGS := -w -nostdinc -isystem $(shell $(CC) -print-file-name=include) -U_
 INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT) -isystem $(ZLIB)
 SOURCES  += $(sort $(wildcard mgmt/port/*.c))
 
-OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(ZLIB_OBJ)
+# The console's font, written at build.
+FONT := build/deps/font.psf.gz
+
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(OBJ)/font.o $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(ZLIB_OBJ)
 
 # --- flags ------------------------------------------------------------------------------------------
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
@@ -83,7 +86,14 @@ $(ZLIB_OBJ): $(OBJ)/deps/zlib/%.o: $(ZLIB)/%.c $(OBJ)/flags
 	$(if $(Q),@echo "  CC  $<")
 	$(Q)$(CC) $(MACHINE) -Os $(THIRD_FLAGS) -DZ_SOLO -DHAVE_MEMCPY -MMD -MP -c $< -o $@
 
-$(EXPAT_SRC) $(ZLIB_SRC) &:
+$(OBJ)/font.c: $(FONT) tools/mkfont
+	@mkdir -p $(@D)
+	$(Q)tools/mkfont $(FONT) >$@.new && mv $@.new $@
+
+$(OBJ)/font.o: $(OBJ)/font.c $(OBJ)/flags
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(EXPAT_SRC) $(ZLIB_SRC) $(FONT) &:
 	tools/deps
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

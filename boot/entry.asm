@@ -47,12 +47,16 @@ header:
 	align 8
 	dw 1, 1				; the same, optional
 	dd .optional_end - ($ - 4)
-	dd 6, 12, 14, 15, 17, 18, 20	; memory map, EFI table, ACPI, EFI map, boot services, EFI handle
+	dd 6, 8, 12, 14, 15, 17, 18, 20	; memory map, framebuffer, EFI table, ACPI, EFI map, boot services, EFI handle
 .optional_end:
 	align 8
 	dw 3, 0				; entry address, 32-bit
 	dd 12
 	dd boot_entry32 - header + LINK_PHYS
+	align 8
+	dw 5, 1				; a framebuffer, of any size and depth (optional)
+	dd 20
+	dd 0, 0, 0
 	align 8
 	dw 6, 0				; modules on page boundaries
 	dd 8

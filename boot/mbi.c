@@ -67,6 +67,29 @@ static const char *read_mmap(const struct mbi_mmap *m, struct boot_info *info)
 	return NULL;
 }
 
+/* Colours by a palette, and what is unknown, count as no screen. */
+static const char *read_framebuffer(const struct mbi_framebuffer *f, struct boot_info *info)
+{
+	size_t common = offsetof(struct mbi_framebuffer, red_position);
+	struct boot_framebuffer *out = &info->framebuffer;
+
+	if (f->tag.size < common || (f->type == MBI_FB_RGB && f->tag.size < sizeof(*f)))
+		return "boot information: the framebuffer tag is too short";
+	if (f->type != MBI_FB_RGB && f->type != MBI_FB_TEXT)
+		return NULL;
+	*out = (struct boot_framebuffer){
+		.type = f->type == MBI_FB_RGB ? BOOT_MBI_FB_RGB : BOOT_MBI_FB_TEXT,
+		.address = f->address,
+		.pitch = f->pitch,
+		.width = f->width,
+		.height = f->height,
+		.bpp = f->bpp,
+	};
+	if (f->type == MBI_FB_RGB)
+		memcpy(&out->red_position, &f->red_position, sizeof(*f) - common);
+	return NULL;
+}
+
 static const char *read_rsdp(const struct mbi_tag *tag, u32 size, struct boot_info *info)
 {
 	if (tag->size < sizeof(*tag) + size)
@@ -98,6 +121,8 @@ static const char *read_tag(const struct mbi_tag *tag, struct boot_info *info, s
 	case MBI_MMAP:
 		x->have_memmap = true;
 		return read_mmap((const struct mbi_mmap *)tag, info);
+	case MBI_FRAMEBUFFER:
+		return read_framebuffer((const struct mbi_framebuffer *)tag, info);
 	case MBI_RSDP1:
 		return read_rsdp(tag, RSDP1_SIZE, info);
 	case MBI_RSDP2:

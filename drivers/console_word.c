@@ -97,6 +97,8 @@ static const char *take_option(const char *part, struct console_choice *c)
 
 	if (!c)
 		return "it begins with no console's name";
+	if (c->kind == CONSOLE_FB)
+		return "the screen has no options";
 	if (c->kind != CONSOLE_COM && !c->have_place)
 		return take_place(part, c);
 	if (!strcmp(part, "flow"))
@@ -116,6 +118,11 @@ static bool console_name(const char *part, struct console_choice *c)
 	*c = (struct console_choice){ 0 };
 	if (!strcmp(part, "mmio") || !strcmp(part, "pci")) {
 		c->kind = part[0] == 'm' ? CONSOLE_MMIO : CONSOLE_PCI;
+		return true;
+	}
+	if (!strcmp(part, "fb")) {
+		c->kind = CONSOLE_FB;
+		c->have_place = true;
 		return true;
 	}
 	if (!str_prefix(part, "com") || strlen(part) != 4 || part[3] < '1' || part[3] > '4')
@@ -140,7 +147,8 @@ static const char *add_console(const struct console_choice *c, struct console_ch
 	if (wrong)
 		return wrong;
 	for (u32 i = 0; i < out->count; i++) {
-		if (c->com && out->list[i].com == c->com)
+		if ((c->com && out->list[i].com == c->com) ||
+		    (c->kind == CONSOLE_FB && out->list[i].kind == CONSOLE_FB))
 			return "a console is named twice";
 	}
 	if (out->count == CONSOLES_MAX)

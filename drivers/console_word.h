@@ -8,9 +8,9 @@
 #include "lib/types.h"
 
 #define CONSOLE_WORD_MAX 256 /* bytes, NUL included */
-#define CONSOLES_MAX     4
+#define CONSOLES_MAX     5
 
-enum console_kind { CONSOLE_COM, CONSOLE_MMIO, CONSOLE_PCI };
+enum console_kind { CONSOLE_COM, CONSOLE_MMIO, CONSOLE_PCI, CONSOLE_FB };
 
 struct console_choice {
 	enum console_kind kind;

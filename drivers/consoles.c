@@ -7,6 +7,7 @@
 #include "core/host.h"
 #include "core/log.h"
 #include "drivers/console_word.h"
+#include "drivers/fb.h"
 #include "drivers/pci_uart.h"
 #include "drivers/uart.h"
 #include "lib/bootinfo.h"
@@ -29,18 +30,6 @@ static const struct {
 #define CLOCKS_PER_BIT 16
 
 static struct console_choices choices; /* const after consoles_init() */
-
-/* Whether the firmware's memory map has memory of any kind in that range. */
-static bool is_ram(const struct boot_info *bi, u64 pa, u64 size)
-{
-	for (u32 i = 0; i < bi->region_count; i++) {
-		const struct boot_region *r = &bi->regions[i];
-
-		if (r->type != BOOT_MEM_RESERVED && pa < r->base + r->len && r->base < pa + size)
-			return true;
-	}
-	return false;
-}
 
 static void complain(const char *name, int err)
 {
@@ -77,7 +66,7 @@ static void add_memory(const struct boot_info *bi, u64 pa, struct uart_config *c
 	void *base;
 	int err;
 
-	if (pa % config->regs.width || pa >= PHYS_END - size || is_ram(bi, pa, size)) {
+	if (pa % config->regs.width || pa >= PHYS_END - size || bootinfo_memory(bi, pa, size)) {
 		log_warn("console: %s: no registers can be there", config->name);
 		return;
 	}
@@ -179,6 +168,14 @@ static void add_firmware(const struct boot_info *bi, const struct host_console *
 	complain(config.name, err == -ENODEV ? uart_add(&config) : err);
 }
 
+static void add_screen(const struct boot_info *bi)
+{
+	const char *wrong = fb_add(bi);
+
+	if (wrong)
+		log_warn("console: fb: %s", wrong);
+}
+
 /* The word's consoles, else what there is. */
 static void choose(void)
 {
@@ -213,10 +210,14 @@ void consoles_late(const struct boot_info *bi)
 {
 	if (choices.automatic && host.console.present)
 		add_firmware(bi, &host.console);
+	if (choices.automatic && bi->framebuffer.type == BOOT_FB_RGB)
+		add_screen(bi);
 	for (u32 i = 0; i < choices.count; i++) {
 		if (choices.list[i].kind == CONSOLE_MMIO)
 			add_mmio(bi, &choices.list[i]);
 		else if (choices.list[i].kind == CONSOLE_PCI)
 			add_pci(bi, &choices.list[i]);
+		else if (choices.list[i].kind == CONSOLE_FB)
+			add_screen(bi);
 	}
 }

@@ -30,6 +30,18 @@ struct boot_module {
 	char path[BOOT_PATH_MAX]; /* path within the boot set: the first word of the module's command line */
 };
 
+enum boot_framebuffer_type { BOOT_FB_NONE = 0, BOOT_FB_RGB = 1, BOOT_FB_TEXT = 2 };
+
+/* The screen as the loader described it: nothing of it was checked. */
+struct boot_framebuffer {
+	u32 type; /* enum boot_framebuffer_type */
+	u64 address;
+	u32 pitch;         /* bytes from one row to the next */
+	u32 width, height; /* pixels, or characters */
+	u8 bpp;            /* bits of a pixel, or of a character with its attribute */
+	u8 red_position, red_size, green_position, green_size, blue_position, blue_size;
+};
+
 struct boot_info {
 	char cmdline[BOOT_CMDLINE_MAX];
 	/* Sorted by base, without overlap; neighbours of the same type are one region. */
@@ -42,9 +54,24 @@ struct boot_info {
 	/* A copy of the ACPI root pointer, rsdp_size 20 or 36 bytes of it (0: the loader gave none). */
 	u8 rsdp[36];
 	u32 rsdp_size;
+	struct boot_framebuffer framebuffer;
 	bool efi;
 	u64 efi_system_table; /* physical address or 0 */
 	/* What was cut or left out, for a line in the log. */
 	u32 regions_dropped, modules_dropped;
 	bool cmdline_cut;
 };
+
+/*
+ * Whether the firmware's memory map has memory of any kind, used or free, in that range; it ends below 2^64.
+ */
+static inline bool bootinfo_memory(const struct boot_info *bi, u64 pa, u64 size)
+{
+	for (u32 i = 0; i < bi->region_count; i++) {
+		const struct boot_region *r = &bi->regions[i];
+
+		if (r->type != BOOT_MEM_RESERVED && pa < r->base + r->len && r->base < pa + size)
+			return true;
+	}
+	return false;
+}

@@ -51,6 +51,7 @@ enum mbi_tag_type {
 	MBI_CMDLINE = 1,
 	MBI_MODULE = 3,
 	MBI_MMAP = 6,
+	MBI_FRAMEBUFFER = 8,
 	MBI_EFI64 = 12,
 	MBI_RSDP1 = 14,
 	MBI_RSDP2 = 15,
@@ -81,6 +82,20 @@ struct mbi_mmap_entry {
 	u32 type, reserved;
 };
 static_assert(sizeof(struct mbi_mmap_entry) == 24, "multiboot2: memory map entry");
+
+struct mbi_framebuffer {
+	struct mbi_tag tag;
+	u64 address;
+	u32 pitch, width, height;
+	u8 bpp, type; /* MBI_FB_* */
+	u16 reserved;
+	/* of RGB pixels only */
+	u8 red_position, red_size, green_position, green_size, blue_position, blue_size;
+} __packed;
+static_assert(sizeof(struct mbi_framebuffer) == 38, "multiboot2: framebuffer tag");
+
+#define MBI_FB_RGB  1u
+#define MBI_FB_TEXT 2u
 
 struct mbi_u32 {
 	struct mbi_tag tag;

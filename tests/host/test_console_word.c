@@ -153,12 +153,25 @@ TEST(places_that_are_none)
 		"pci,00:00.0,4",
 		"mmio,0x1000,mmio",
 		"com1,pci",
+		"fb,9600",
+		"fb,flow",
+		"fb,fb",
+		"fb,com1,fb",
+		"fb1",
 		"pci,0@:00.0",
-		"com1,com2,com3,com4,mmio,0x1000",
+		"com1,com2,com3,com4,fb,mmio,0x1000",
 	};
 
 	for (u32 i = 0; i < ARRAY_LEN(words); i++) {
 		if (!console_word_parse(words[i], &c))
 			CHECK_STR(words[i], "(refused)");
 	}
+}
+
+TEST(the_screen)
+{
+	CHECK(!console_word_parse("com1,9600,fb,com2,com3,com4", &c));
+	CHECK_EQ(c.count, 5);
+	CHECK_EQ(c.list[1].kind, CONSOLE_FB);
+	CHECK_EQ(c.list[2].com, 2);
 }

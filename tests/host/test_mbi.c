@@ -86,6 +86,21 @@ static void put_cmdline(const char *text)
 	tag_end();
 }
 
+/* Multiboot2, "Framebuffer info" */
+static void put_framebuffer(u32 type, u32 bpp)
+{
+	tag(8);
+	put64(0xfd000000);
+	put32(4096); /* pitch */
+	put32(1024);
+	put32(768);
+	put32(bpp | type << 8);
+	put32(16 | 8 << 8 | 8 << 16 | 7 << 24); /* red, green: position and size */
+	out.b[out.n++] = 0;                     /* blue */
+	out.b[out.n++] = 6;
+	tag_end();
+}
+
 /* All tags that are looked at, and one that is not. */
 static void build_all(void)
 {
@@ -108,6 +123,7 @@ static void build_all(void)
 	put32(1);
 	put32(0);
 	tag_end();
+	put_framebuffer(1, 32);
 	tag(14);
 	put_text("RSD PTR 1...........");
 	tag_end();
@@ -164,6 +180,18 @@ TEST(everything)
 	CHECK_EQ(info.regions[1].len, 0x3ff00000);
 	CHECK_EQ(info.rsdp_size, 36);
 	CHECK(!memcmp(info.rsdp, "RSD PTR 2", 9));
+	CHECK_EQ(info.framebuffer.type, BOOT_FB_RGB);
+	CHECK_EQ(info.framebuffer.address, 0xfd000000);
+	CHECK_EQ(info.framebuffer.pitch, 4096);
+	CHECK_EQ(info.framebuffer.width, 1024);
+	CHECK_EQ(info.framebuffer.height, 768);
+	CHECK_EQ(info.framebuffer.bpp, 32);
+	CHECK_EQ(info.framebuffer.red_position, 16);
+	CHECK_EQ(info.framebuffer.red_size, 8);
+	CHECK_EQ(info.framebuffer.green_position, 8);
+	CHECK_EQ(info.framebuffer.green_size, 7);
+	CHECK_EQ(info.framebuffer.blue_position, 0);
+	CHECK_EQ(info.framebuffer.blue_size, 6);
 	CHECK_EQ(info.efi_system_table, 0x7f000000123);
 	CHECK_EQ(x.efi_image_handle, 0x7e000000456);
 	CHECK(x.boot_services && x.have_memmap && x.have_load_base);
@@ -187,6 +215,35 @@ TEST(newer_rsdp_wins)
 	CHECK(!parse(&info, &x));
 	CHECK_EQ(info.rsdp_size, 36);
 	CHECK(!memcmp(info.rsdp, "RSD PTR 2", 9));
+}
+
+static const char *framebuffer(u32 type, u32 length, struct boot_info *info)
+{
+	struct mbi_extra x;
+
+	begin();
+	put_framebuffer(type, 16);
+	out.n = tag_at + length;
+	tag_end();
+	finish();
+	return parse(info, &x);
+}
+
+TEST(framebuffers)
+{
+	static struct boot_info info;
+
+	CHECK(!framebuffer(1, 38, &info));
+	CHECK_EQ(info.framebuffer.type, BOOT_FB_RGB);
+	CHECK(framebuffer(1, 37, &info));
+	CHECK(!framebuffer(2, 32, &info));
+	CHECK_EQ(info.framebuffer.type, BOOT_FB_TEXT);
+	CHECK_EQ(info.framebuffer.red_size, 0);
+	CHECK(framebuffer(2, 31, &info));
+	CHECK(!framebuffer(0, 38, &info)); /* by a palette */
+	CHECK_EQ(info.framebuffer.type, BOOT_FB_NONE);
+	CHECK(!framebuffer(9, 38, &info));
+	CHECK_EQ(info.framebuffer.type, BOOT_FB_NONE);
 }
 
 TEST(wrong_sizes)
