@@ -39,7 +39,7 @@ static char typed[CONSOLE_TYPED_MAX];
 static size_t typed_len;
 static bool typed_shown;
 
-static void (*input_handler)(u8 byte); /* const after console_start() */
+static void (*input_handler)(u8 byte); /* NULL: nobody takes input yet */
 static struct thread *input_thread;
 static bool input_polled;
 
@@ -430,12 +430,12 @@ static void input_loop(void *arg)
 {
 	(void)arg;
 	for (;;) {
+		void (*handler)(u8 byte);
 		int c;
 
-		while ((c = console_read()) >= 0) {
-			if (input_handler)
-				input_handler((u8)c);
-		}
+		/* Until somebody takes it, input stays where it is. Pairs with console_set_input(). */
+		while ((handler = atomic_load_acquire(&input_handler)) && (c = console_read()) >= 0)
+			handler((u8)c);
 		if (atomic_load_relaxed(&input_polled))
 			thread_block_until(clock_ns() + INPUT_POLL_NS);
 		else
@@ -445,7 +445,9 @@ static void input_loop(void *arg)
 
 void console_set_input(void (*handler)(u8 byte))
 {
-	input_handler = handler;
+	/* Pairs with the acquire in input_loop(). */
+	atomic_store_release(&input_handler, handler);
+	console_input_ready();
 }
 
 void console_start(void)

@@ -75,7 +75,10 @@ void console_drain(void);
 /* Next input byte of any sink or -1. */
 int console_read(void);
 
-/* Starts the console's input thread: each byte goes to handler in thread context. */
+/*
+ * Starts the console's input thread: each byte goes to handler in thread context. What comes before there
+ * is a handler waits for it.
+ */
 void console_set_input(void (*handler)(u8 byte));
 void console_start(void);
 
