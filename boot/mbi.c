@@ -78,7 +78,7 @@ static const char *read_framebuffer(const struct mbi_framebuffer *f, struct boot
 	if (f->type != MBI_FB_RGB && f->type != MBI_FB_TEXT)
 		return NULL;
 	*out = (struct boot_framebuffer){
-		.type = f->type == MBI_FB_RGB ? BOOT_MBI_FB_RGB : BOOT_MBI_FB_TEXT,
+		.type = f->type == MBI_FB_RGB ? BOOT_FB_RGB : BOOT_FB_TEXT,
 		.address = f->address,
 		.pitch = f->pitch,
 		.width = f->width,

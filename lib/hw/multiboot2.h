@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "lib/compiler.h"
 #include "lib/types.h"
 
 #define MB2_BOOTED 0x36d76289u /* in EAX at entry, EBX pointing at the boot information */
