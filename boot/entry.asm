@@ -8,6 +8,9 @@ LINK_PHYS	equ 0x200000		; linker.ld: IMAGE_LINK_PHYS
 MB2_MAGIC	equ 0xe85250d6		; of the header
 MB2_BOOTED	equ 0x36d76289		; in EAX at entry
 COM1		equ 0x3f8
+VGA_TEXT	equ 0xb8000		; 25 rows of 80 characters with their colours
+VGA_LAST_ROW	equ 24 * 80 * 2
+VGA_COLOUR	equ 0x4f		; white on red
 STACK_SIZE	equ 16384
 IMAGE_PAGES	equ 4			; large pages that cover the image: linker.ld asserts it
 
@@ -188,9 +191,10 @@ fill_tables32:
 	jb .image
 	ret
 
-; Prints the text at header + ESI on COM1 and halts.
+; Prints the text at header + ESI on COM1 and on the VGA's text screen, if there are any, and halts.
 fail32:
 	add esi, ebp
+	mov edi, VGA_TEXT + VGA_LAST_ROW
 	mov dx, COM1 + 1		; no interrupts
 	xor eax, eax
 	out dx, al
@@ -210,6 +214,12 @@ fail32:
 	lodsb
 	test al, al
 	jz .halt
+	mov ah, VGA_COLOUR
+	cmp al, ' '
+	jb .sent			; the line's end
+	mov [edi], ax
+	add edi, 2
+.sent:
 	mov ah, al
 	mov ecx, 100000			; a bounded wait: there may be no UART
 .wait:

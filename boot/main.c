@@ -47,6 +47,7 @@ static_assert(IRQ_VECTOR_SPURIOUS == LAPIC_VECTOR_SPURIOUS, "core and arch name 
 static __noreturn void refuse(const char *why)
 {
 	log_error("this machine cannot run Plinth: it lacks %s", why);
+	consoles_refusal(&boot_info);
 	console_drain();
 	for (;;) {
 		irq_disable();

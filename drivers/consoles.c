@@ -168,9 +168,9 @@ static void add_firmware(const struct boot_info *bi, const struct host_console *
 	complain(config.name, err == -ENODEV ? uart_add(&config) : err);
 }
 
-static void add_screen(const struct boot_info *bi)
+static void add_screen(const struct boot_info *bi, fb_map *map)
 {
-	const char *wrong = fb_add(bi);
+	const char *wrong = fb_add(bi, map);
 
 	if (wrong)
 		log_warn("console: fb: %s", wrong);
@@ -206,18 +206,37 @@ void consoles_init(void)
 	}
 }
 
+/* The screen, where it is asked for or, if nothing is, there. */
+static void screen_as_chosen(const struct boot_info *bi, fb_map *map)
+{
+	bool wanted = choices.automatic && bi->framebuffer.type == BOOT_FB_RGB;
+
+	for (u32 i = 0; i < choices.count; i++)
+		wanted |= choices.list[i].kind == CONSOLE_FB;
+	if (wanted)
+		add_screen(bi, map);
+}
+
+/* The page tables of the start map the first 4 GiB where they are (boot/entry.asm). */
+static void *map_identity(paddr_t pa, u64 size)
+{
+	return pa.v + size <= 4 * GIB ? (void *)pa.v : NULL;
+}
+
+void consoles_refusal(const struct boot_info *bi)
+{
+	screen_as_chosen(bi, map_identity);
+}
+
 void consoles_late(const struct boot_info *bi)
 {
 	if (choices.automatic && host.console.present)
 		add_firmware(bi, &host.console);
-	if (choices.automatic && bi->framebuffer.type == BOOT_FB_RGB)
-		add_screen(bi);
+	screen_as_chosen(bi, kmap_mmio);
 	for (u32 i = 0; i < choices.count; i++) {
 		if (choices.list[i].kind == CONSOLE_MMIO)
 			add_mmio(bi, &choices.list[i]);
 		else if (choices.list[i].kind == CONSOLE_PCI)
 			add_pci(bi, &choices.list[i]);
-		else if (choices.list[i].kind == CONSOLE_FB)
-			add_screen(bi);
 	}
 }

@@ -12,5 +12,8 @@ struct boot_info;
  */
 void consoles_init(void);
 
-/* Adds the others. After acpi_init(). Boot CPU, once. */
+/* In place of consoles_late() where there is not going to be an mm_init(): adds the screen. */
+void consoles_refusal(const struct boot_info *bi);
+
+/* Adds the others. After mm_init() and acpi_init(). Boot CPU, once. */
 void consoles_late(const struct boot_info *bi);

@@ -10,7 +10,6 @@
 #include "drivers/screen.h"
 #include "lib/bootinfo.h"
 #include "lib/string.h"
-#include "mm/kmap.h"
 
 #define PHYS_END    (1ULL << 52)
 #define SIZE_MAX_FB (256 * MIB)
@@ -100,7 +99,7 @@ static const char *check_place(const struct boot_info *bi, const struct boot_fra
 	return bootinfo_memory(bi, f->address, size) ? "it lies in memory" : NULL;
 }
 
-const char *fb_add(const struct boot_info *bi)
+const char *fb_add(const struct boot_info *bi, fb_map *map)
 {
 	const struct boot_framebuffer *f = &bi->framebuffer;
 	bool rgb = f->type == BOOT_FB_RGB;
@@ -120,7 +119,7 @@ const char *fb_add(const struct boot_info *bi)
 		wrong = check_place(bi, f, size);
 	if (wrong)
 		return wrong;
-	base = kmap_mmio(PADDR(f->address), size);
+	base = map(PADDR(f->address), size);
 	if (!base)
 		return "it cannot be mapped";
 	pitch = f->pitch;

@@ -8,6 +8,8 @@
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
 
 const struct hvm_ops *hvm;
 
@@ -43,14 +45,25 @@ static int enable_on(const struct hvm_ops *ops, u32 cpu)
 	return 0;
 }
 
+/* Appends one backend's reason to the text. */
+static void note(char *text, size_t size, const char *name, const char *why)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, size - len, "%s%s: %s", len ? "; " : "", name, why);
+}
+
 int hvm_enable_all(const struct hvm_ops *const *candidates, size_t count)
 {
+	char missing[256] = "";
+
 	for (size_t i = 0; i < count; i++) {
 		const struct hvm_ops *ops = candidates[i];
 		const char *why = "no reason given";
 
 		if (ops->probe(&why)) {
 			log_info("%s: not available: %s", ops->name, why);
+			note(missing, sizeof(missing), ops->name, why);
 			continue;
 		}
 		enabled_cpus = failed_cpus = 0;
@@ -67,6 +80,6 @@ int hvm_enable_all(const struct hvm_ops *const *candidates, size_t count)
 		log_info("%s: guests can run on %u CPUs", ops->name, enabled_cpus);
 		return 0;
 	}
-	log_error("this machine cannot run guests: neither VT-x nor AMD-V is usable");
+	log_error("this machine cannot run guests: %s", missing);
 	return -ENODEV;
 }

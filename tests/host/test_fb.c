@@ -91,7 +91,7 @@ TEST(pixels_of_every_depth)
 	for (u32 i = 0; i < ARRAY_LEN(forms); i++) {
 		const struct boot_framebuffer *f = rgb(forms[i].bpp);
 
-		CHECK(!fb_add(&bi));
+		CHECK(!fb_add(&bi, kmap_mmio));
 		CHECK_EQ(mapped_pa, 0xfd000000);
 		CHECK_EQ(mapped_size, (u64)f->pitch * 70);
 		CHECK(added == &screen);
@@ -117,7 +117,7 @@ TEST(vga_text)
 						    .height = 25,
 						    .pitch = 160,
 						    .bpp = 16 };
-	CHECK(!fb_add(&bi));
+	CHECK(!fb_add(&bi, kmap_mmio));
 	CHECK_EQ(mapped_size, 4000);
 	sink.write(added, "A\x1b[25;80HZ\r", 11);
 	CHECK_EQ(memory[0], 'A');
@@ -134,7 +134,7 @@ TEST(a_huge_screen_uses_a_part)
 	f->width = 7680;
 	f->height = 4320;
 	f->pitch = 7680 * 4;
-	CHECK(!fb_add(&bi));
+	CHECK(!fb_add(&bi, kmap_mmio));
 	CHECK_EQ(screen.columns, SCREEN_COLUMNS_MAX);
 	CHECK_EQ(screen.rows, SCREEN_ROWS_MAX);
 }
@@ -143,7 +143,7 @@ TEST(a_huge_screen_uses_a_part)
 	do {                                                                                       \
 		struct boot_framebuffer *f = rgb(32);                                              \
 		change;                                                                            \
-		CHECK(fb_add(&bi) != NULL);                                                        \
+		CHECK(fb_add(&bi, kmap_mmio) != NULL);                                                        \
 		CHECK(!added);                                                                     \
 	} while (0)
 
@@ -179,14 +179,14 @@ TEST(memory_is_no_screen)
 	bi.region_count = 2;
 	bi.regions[0] = (struct boot_region){ 0xfd000000, 0x1000000, BOOT_MEM_RESERVED };
 	bi.regions[1] = (struct boot_region){ 0xfe000000, 0x1000, BOOT_MEM_USABLE };
-	CHECK(!fb_add(&bi));
+	CHECK(!fb_add(&bi, kmap_mmio));
 	bi.regions[0].base = 0;
 	added = NULL;
 	bi.regions[1].base = 0xfd000000 + mapped_size - 1;
-	CHECK(fb_add(&bi) != NULL);
+	CHECK(fb_add(&bi, kmap_mmio) != NULL);
 	bi.regions[1].base = 0xfcfff001;
-	CHECK(fb_add(&bi) != NULL);
+	CHECK(fb_add(&bi, kmap_mmio) != NULL);
 	CHECK(!added);
 	bi.regions[1].base = 0xfcfff000;
-	CHECK(!fb_add(&bi));
+	CHECK(!fb_add(&bi, kmap_mmio));
 }
