@@ -14,6 +14,7 @@ VGA_COLOUR	equ 0x4f		; white on red
 STACK_SIZE	equ 16384
 IMAGE_PAGES	equ 4			; large pages that cover the image: linker.ld asserts it
 
+ADDRESS_MASK	equ 0x000ffffffffff000	; of an entry's or CR3's address
 PTE_TABLE	equ 0x03		; present, writable
 PTE_LARGE	equ 0x83		; present, writable, 2 MiB
 CR0_PG		equ 1 << 31
@@ -239,7 +240,7 @@ fail32:
 msg_magic	db "plinth: not started by a multiboot2 loader", 13, 10, 0
 msg_align	db "plinth: the loader did not align the image to 2 MiB", 13, 10, 0
 msg_long	db "plinth: this CPU has no long mode (64-bit), which Plinth needs", 13, 10, 0
-msg_la57	db "plinth: the firmware runs with 5-level paging, which is not supported", 13, 10, 0
+msg_la57	db "plinth: the firmware's 5-level page tables map nothing at address 0", 13, 10, 0
 msg_efi_magic	db "plinth: not started by a multiboot2 loader (UEFI)", 13, 10, 0
 
 ; --- UEFI entry ---------------------------------------------------------------------------------
@@ -255,14 +256,22 @@ boot_entry_efi:
 	test ebp, 0x1fffff
 	lea rsi, [rel msg_align]
 	jnz fail64
-	mov rax, cr4
-	test eax, CR4_LA57
-	lea rsi, [rel msg_la57]
-	jnz fail64
 	and rsp, -16			; the firmware's stack, aligned for calls
 	mov r12d, ebx			; boot information
 	mov rsi, cr3			; the firmware's top-level table
-	and rsi, -4096
+	mov r13, ADDRESS_MASK
+	and rsi, r13
+	mov r14, cr4
+	test r14d, CR4_LA57
+	jz .four_levels
+	mov rsi, [rsi]			; with 5 levels: the one below for the lowest 256 TiB, where all is
+	test sil, 1
+	mov rax, rsi
+	lea rsi, [rel msg_la57]
+	jz fail64
+	mov rsi, rax
+	and rsi, r13
+.four_levels:
 	lea rdi, [rel boot_pml4]	; distances within the image hold at either address
 	mov ecx, 512
 	rep movsq
@@ -280,9 +289,76 @@ boot_entry_efi:
 	cmp ecx, IMAGE_PAGES
 	jb .image
 	lea rax, [rel boot_pml4]
+	test r14d, CR4_LA57
+	jnz .leave_la57
 	mov cr3, rax
+.mapped:
 	mov rax, .high
 	jmp rax
+
+; From 5 levels of page tables to 4, with which the firmware does as well, as it uses low addresses only. That
+; takes paging off, hence 32-bit code, without interrupts (SDM volume 3, 5.5.1.2 "5-Level Paging"). RAX: boot_pml4.
+.leave_la57:
+	pushfq
+	cli
+	sgdt [rel firmware_gdt]
+	mov [rel firmware_cs], cs
+	mov [rel firmware_data], ss
+	mov [rel firmware_data + 2], ds
+	mov [rel firmware_data + 4], es
+	mov [rel firmware_rsp], rsp
+	mov [rel firmware_rbp], rbp	; of long registers, 32-bit code keeps half
+	mov [rel firmware_rbp + 8], r12
+	lea rsp, [rel boot_stack_top]	; below 4 GiB, as all of the image
+	lea rcx, [rel gdt]
+	sub rsp, 16
+	mov word [rsp], gdt_end - gdt - 1
+	mov [rsp + 2], rcx
+	lgdt [rsp]
+	push 0x08			; where 32-bit code goes on
+	lea rcx, [rel .long]
+	push rcx
+	push 0x18
+	lea rcx, [rel .compatible]
+	push rcx
+	retfq
+bits 32
+.compatible:
+	mov ecx, 0x10
+	mov ss, ecx
+	mov ecx, cr0
+	and ecx, ~CR0_PG
+	mov cr0, ecx
+	mov cr3, eax
+	mov ecx, cr4
+	and ecx, ~CR4_LA57
+	mov cr4, ecx
+	mov ecx, cr0
+	or ecx, CR0_PG
+	mov cr0, ecx
+	mov eax, [esp]			; 8 bytes each, pushed by 64-bit code
+	mov ecx, [esp + 8]
+	add esp, 16
+	push ecx
+	push eax
+	retf
+bits 64
+.long:
+	lgdt [rel firmware_gdt]
+	mov rsp, [rel firmware_rsp]
+	mov ss, [rel firmware_data]
+	mov ds, [rel firmware_data + 2]
+	mov es, [rel firmware_data + 4]
+	mov rbp, [rel firmware_rbp]
+	mov r12, [rel firmware_rbp + 8]
+	movzx eax, word [rel firmware_cs]
+	push rax
+	lea rax, [rel .firmware_again]
+	push rax
+	retfq
+.firmware_again:
+	popfq
+	jmp .mapped
 .high:
 	mov edi, r12d			; boot information
 	mov rsi, rbp			; load address
@@ -444,6 +520,7 @@ gdt:					; until trap_init_cpu()
 	dq 0
 	dq 0x00af9b000000ffff		; 0x08: 64-bit code
 	dq 0x00cf93000000ffff		; 0x10: data
+	dq 0x00cf9b000000ffff		; 0x18: 32-bit code
 gdt_end:
 
 section .bss nobits alloc noexec write align=4096
@@ -456,5 +533,10 @@ boot_stack:	resb STACK_SIZE
 boot_stack_top:
 		alignb 8
 __stack_chk_guard: resq 1
+firmware_rsp:	resq 1			; of the firmware with 5-level paging
+firmware_rbp:	resq 2
+firmware_gdt:	resb 10
+firmware_cs:	resw 1
+firmware_data:	resw 3
 
 section .note.GNU-stack noalloc noexec nowrite progbits
