@@ -17,22 +17,26 @@ DIRS    := lib arch mm core drivers drivers/* ept vm vmx svm vdev mgmt boot
 SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(DIRS))))
 ASMS    := $(sort $(wildcard $(addsuffix /*.asm,$(DIRS))))
 
-# Third-party sources, unmodified, beside port layers of ours (mgmt/port, lib/inflate.c). Compiled with
+# Third-party sources, unmodified, beside port layers of ours (mgmt/port, lib/port, lib/inflate.c). Compiled with
 # the compiler's own headers and no others, and nothing shall take this for a Unix.
 EXPAT := build/deps/expat/lib
+MBED  := build/deps/mbedtls
 ZLIB  := build/deps/zlib
 EXPAT_SRC := $(addprefix $(EXPAT)/,xmlparse.c xmltok.c xmlrole.c)
+MBED_SRC  := $(addprefix $(MBED)/library/,sha256.c platform_util.c)
 ZLIB_SRC  := $(addprefix $(ZLIB)/,infback.c inffast.c inftrees.c)
 EXPAT_OBJ := $(EXPAT_SRC:$(EXPAT)/%.c=$(OBJ)/deps/expat/%.o)
+MBED_OBJ  := $(MBED_SRC:$(MBED)/%.c=$(OBJ)/deps/mbedtls/%.o)
 ZLIB_OBJ  := $(ZLIB_SRC:$(ZLIB)/%.c=$(OBJ)/deps/zlib/%.o)
 THIRD_FLAGS := -w -nostdinc -isystem $(shell $(CC) -print-file-name=include) -U__unix__ -U__linux__
-INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT) -isystem $(ZLIB)
+MBED_CONFIG := -DMBEDTLS_CONFIG_FILE='"lib/port/mbedtls_config.h"'
+INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT) -isystem $(MBED)/include -isystem $(ZLIB) $(MBED_CONFIG)
 SOURCES  += $(sort $(wildcard mgmt/port/*.c))
 
 # The console's font, written at build.
 FONT := build/deps/font.psf.gz
 
-OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(OBJ)/font.o $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(ZLIB_OBJ)
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(OBJ)/font.o $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(MBED_OBJ) $(ZLIB_OBJ)
 
 # --- flags ------------------------------------------------------------------------------------------
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
@@ -81,6 +85,12 @@ $(EXPAT_OBJ): $(OBJ)/deps/expat/%.o: $(EXPAT)/%.c $(OBJ)/flags
 	$(Q)$(CC) $(MACHINE) -Os $(THIRD_FLAGS) -isystem mgmt/port/libc -Imgmt/port -I. -MMD -MP \
 		-c $< -o $@
 
+$(MBED_OBJ): $(OBJ)/deps/mbedtls/%.o: $(MBED)/%.c lib/port/mbedtls_config.h $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC  $<")
+	$(Q)$(CC) $(MACHINE) -Os $(THIRD_FLAGS) $(MBED_CONFIG) -isystem mgmt/port/libc -isystem $(MBED)/include \
+		-I. -MMD -MP -c $< -o $@
+
 $(ZLIB_OBJ): $(OBJ)/deps/zlib/%.o: $(ZLIB)/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
@@ -93,7 +103,7 @@ $(OBJ)/font.c: $(FONT) tools/mkfont
 $(OBJ)/font.o: $(OBJ)/font.c $(OBJ)/flags
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(EXPAT_SRC) $(ZLIB_SRC) $(FONT) &:
+$(EXPAT_SRC) $(MBED_SRC) $(ZLIB_SRC) $(FONT) &:
 	tools/deps
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -11,6 +11,7 @@ extern char image_start[], image_end[];
 extern char image_text_start[], image_text_end[];
 extern char image_rodata_start[], image_rodata_end[];
 extern char image_data_start[], image_data_end[]; /* data, per-CPU section, bss */
+extern char image_file_end[];                     /* of what the file has of it: before bss */
 
 /* The boot CPU's stack, in bss, until it runs on one with a guard page. */
 extern char boot_stack[], boot_stack_top[];

@@ -8,6 +8,7 @@
 #include "boot/entry.h"
 #include "boot/info.h"
 #include "boot/mbi.h"
+#include "boot/measure.h"
 #include "boot/memmap.h"
 
 #define IDENTITY_END (4 * GIB) /* what the boot page tables map at its physical address */
@@ -58,6 +59,7 @@ void boot_efi(const void *mbi, u64 load_base)
 {
 	struct mbi_extra extra = { 0 };
 
+	measure_image();
 	read_common(mbi, load_base, &extra);
 	boot_info.efi = true;
 	if (!extra.boot_services)

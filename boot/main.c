@@ -15,6 +15,7 @@
 #include "boot/entry.h"
 #include "boot/guests.h"
 #include "boot/info.h"
+#include "boot/measure.h"
 #include "core/bootfs.h"
 #include "core/clock.h"
 #include "core/cmdline.h"
@@ -31,7 +32,10 @@
 #include "drivers/consoles.h"
 #include "drivers/ioapic.h"
 #include "drivers/uart.h"
+#include "lib/fmt.h"
+#include "lib/sha256.h"
 #include "lib/string.h"
+#include "mgmt/version.h"
 #include "mm/init.h"
 #include "mm/kmap.h"
 #include "mm/page.h"
@@ -116,6 +120,10 @@ static void init_bootfs(void)
 
 static void report(void)
 {
+	char hash[SHA256_TEXT];
+
+	fmt_hex(hash, host.image_hash, SHA256_SIZE);
+	log_info("plinth %s, SHA-256 %.16s...", PLINTH_VERSION, hash);
 	log_info("plinth: started by %s, image of %llu KiB at 0x%llx, %u file%s in the boot set",
 		 boot_info.efi ? "UEFI" : "BIOS", (unsigned long long)boot_info.image_size / KIB,
 		 (unsigned long long)boot_info.image_pa, boot_info.module_count,
@@ -143,8 +151,10 @@ static __noreturn void boot_late(void)
 __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 {
 	/* On UEFI this was done while the firmware still ran. */
-	if (!efi)
+	if (!efi) {
+		measure_image();
 		boot_info_read(mbi, load_base);
+	}
 	trap_init_cpu();
 	/* From here on what goes wrong can be said. */
 	cmdline_init(boot_info.cmdline);

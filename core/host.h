@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/addr.h"
+#include "lib/sha256.h"
 #include "lib/types.h"
 
 #define HOST_MAX_CPUS    64
@@ -39,6 +40,7 @@ struct host_console {
 };
 
 struct host {
+	u8 image_hash[SHA256_SIZE];  /* of the image as it was loaded */
 	u32 cpu_count;               /* enabled in MADT (at most HOST_MAX_CPUS) */
 	u32 apic_ids[HOST_MAX_CPUS]; /* the boot CPU first */
 	bool have_madt;

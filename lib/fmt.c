@@ -302,3 +302,14 @@ int snprintf(char *buf, size_t size, const char *fmt, ...)
 }
 
 #endif
+
+void fmt_hex(char *out, const u8 *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = '\0';
+}

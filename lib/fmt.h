@@ -17,3 +17,6 @@
  */
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+
+/* The bytes as hexadecimal digits: 2 * n + 1 characters, the NUL among them. */
+void fmt_hex(char *out, const u8 *bytes, size_t n);

@@ -5,6 +5,7 @@
 #include "core/host.h"
 #include "core/log.h"
 #include "core/power.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 #include "mgmt/cmd.h"
 #include "mgmt/version.h"
@@ -45,8 +46,11 @@ static int cmd_nodeinfo(struct call *c)
 
 static int cmd_version(struct call *c)
 {
-	say(c->session, "Plinth %s, guests by %s\n\n", PLINTH_VERSION,
-	    hvm ? hvm->name : "nothing: no VT-x or AMD-V");
+	char hash[SHA256_TEXT];
+
+	fmt_hex(hash, host.image_hash, SHA256_SIZE);
+	say(c->session, "Plinth %s, guests by %s\nSHA-256: %s\n\n", PLINTH_VERSION,
+	    hvm ? hvm->name : "nothing: no VT-x or AMD-V", hash);
 	return 0;
 }
 

@@ -287,7 +287,7 @@ TEST(the_host)
 	run("nodeinfo");
 	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
 	run("version");
-	CHECK(has("Plinth "));
+	CHECK(has("Plinth ") && has("\nSHA-256: 00"));
 }
 
 /* What a terminal of 80 columns shows of one screen. */

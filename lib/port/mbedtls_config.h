@@ -1,0 +1,4 @@
+/* What of mbedtls is compiled into Plinth. */
+#pragma once
+
+#define MBEDTLS_SHA256_C
