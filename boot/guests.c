@@ -3,6 +3,8 @@
  */
 #include "boot/guests.h"
 
+#include "boot/info.h"
+#include "boot/measure.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/selftest.h"
@@ -20,6 +22,7 @@ static const struct hvm_ops *const backends[] = { &vmx_ops, &svm_ops };
 static void guests_main(void *arg)
 {
 	(void)arg;
+	measure_boot(boot_info.cmdline);
 	vdev_set_table(vdev_table, vdev_table_count);
 	if (hvm_enable_all(backends, ARRAY_LEN(backends)))
 		log_error("no guest will run on this machine");

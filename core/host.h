@@ -39,6 +39,12 @@ struct host_console {
 	bool flow;        /* RTS and CTS are connected */
 };
 
+enum host_tpm {
+	HOST_TPM_NONE,
+	HOST_TPM_FIFO,
+	HOST_TPM_CRB,
+};
+
 struct host {
 	u8 image_hash[SHA256_SIZE];  /* of the image as it was loaded */
 	u32 cpu_count;               /* enabled in MADT (at most HOST_MAX_CPUS) */
@@ -52,6 +58,7 @@ struct host {
 	struct host_mcfg mcfg[HOST_MAX_MCFG];
 	paddr_t hpet; /* .v 0: none */
 	struct host_console console;
+	enum host_tpm tpm; /* at TPM_BASE (lib/hw/tpm.h) */
 	/* ACPI fixed hardware (ACPI 6.5, 4.8) */
 	u16 pm1a_cnt, pm1b_cnt, pm_timer; /* I/O ports; 0: none */
 	bool pm_timer_32bit;

@@ -36,6 +36,7 @@ static const struct table_kind {
 	{ ACPI_SIG_MCFG, "MCFG", acpi_parse_mcfg, "no PCIe configuration space", false },
 	{ ACPI_SIG_HPET, "HPET", acpi_parse_hpet, "no HPET", false },
 	{ ACPI_SIG_SPCR, "SPCR", acpi_parse_spcr, "the firmware's console is not known", false },
+	{ ACPI_SIG_TPM2, "TPM2", acpi_parse_tpm2, "the TPM is not used", false },
 };
 
 /* What a walk through the root table needs. */

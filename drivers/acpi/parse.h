@@ -30,12 +30,13 @@ const char *acpi_parse_rsdp(const void *rsdp, size_t len, u64 *xsdt, u64 *rsdt) 
 const char *acpi_parse_root(const void *table, size_t len, u64 *entries, size_t max, size_t *count)
 	__must_check;
 
-/* Each fills its part of *h. 5.2.12; 5.2.9; PCI Firmware 3.3, 4.1.2; HPET 1.0a, 3.2.4; SPCR (Microsoft) */
+/* Each fills its part of *h. 5.2.12; 5.2.9; PCI Firmware 3.3, 4.1.2; HPET 1.0a, 3.2.4; SPCR (Microsoft); TCG ACPI 1.3, 7.3 */
 const char *acpi_parse_madt(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_fadt(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_mcfg(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_hpet(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_spcr(const void *table, size_t len, struct host *h) __must_check;
+const char *acpi_parse_tpm2(const void *table, size_t len, struct host *h) __must_check;
 
 /* The sleep type values of S5, found by a bounded scan of a DSDT's AML. 7.4.2, 20.2 */
 const char *acpi_parse_s5(const void *table, size_t len, struct host *h) __must_check;

@@ -71,6 +71,7 @@ static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
 #define ACPI_SIG_MCFG "MCFG"
 #define ACPI_SIG_HPET "HPET"
 #define ACPI_SIG_SPCR "SPCR"
+#define ACPI_SIG_TPM2 "TPM2"
 
 /* 5.2.7, 5.2.8: after the header come table addresses, u32 in the RSDT, u64 in the XSDT. */
 
@@ -339,6 +340,21 @@ enum acpi_spcr_baud {
 	ACPI_SPCR_BAUD_19200 = 4,
 	ACPI_SPCR_BAUD_57600 = 6,
 	ACPI_SPCR_BAUD_115200 = 7,
+};
+
+/* TPM2 (TCG ACPI Specification 1.3, 7.3); revisions from 4 on have more */
+struct acpi_tpm2 {
+	struct acpi_header header;
+	u16 platform_class;
+	u16 reserved;
+	u64 control_area; /* physical, of the CRB interface */
+	u32 start_method; /* enum acpi_tpm2_start */
+} __packed;
+static_assert(sizeof(struct acpi_tpm2) == 52, "TPM2");
+
+enum acpi_tpm2_start {
+	ACPI_TPM2_FIFO = 6,
+	ACPI_TPM2_CRB = 7,
 };
 
 /* 4.8.3.1 PM1 event registers: status, then enable, each half the block */
