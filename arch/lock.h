@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "arch/percpu.h"
+#include "lib/compiler.h"
 #include "lib/types.h"
 
 /* The order in which locks nest, outermost first; docs/locking.md says what each guards. */
@@ -40,11 +42,44 @@ struct spinlock {
 		.rank = (r), .name = (n)                                                           \
 	}
 
+/* Saves every register that it uses, so that it costs its callers none. */
+#ifdef PLINTH_HOST_TEST
+#define SPIN_WAIT_SAVES
+#else
+#define SPIN_WAIT_SAVES __attribute__((no_caller_saved_registers))
+#endif
+
 void spin_init(struct spinlock *l, enum lock_rank rank, const char *name);
 
 /* For data that no interrupt handler touches. Preemption stays off while held. */
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
+/* The end of spin_lock(): waits for the ticket's turn. */
+SPIN_WAIT_SAVES void spin_wait(const struct spinlock *l, u32 ticket);
+
+#if defined(PLINTH_DEBUG) || defined(PLINTH_HOST_TEST)
+#define spin_lock_inline   spin_lock
+#define spin_unlock_inline spin_unlock
+#else
+/* The same without calls, for the exit path. */
+static __always_inline void spin_lock_inline(struct spinlock *l)
+{
+	u32 ticket;
+
+	percpu_locks_add(1);
+	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	/* Pairs with the release in spin_unlock(). */
+	if (unlikely(__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket))
+		spin_wait(l, ticket);
+}
+
+static __always_inline void spin_unlock_inline(struct spinlock *l)
+{
+	/* One instruction, as only the holder writes serving; x86 stores are releases: pairs with spin_lock(). */
+	__asm__ volatile("incl %0" : "+m"(l->serving) : : "memory", "cc");
+	percpu_locks_add(-1);
+}
+#endif
 
 /* For data shared with interrupt handlers: also turns interrupts off; returns RFLAGS from before. */
 u64 spin_lock_irq(struct spinlock *l);

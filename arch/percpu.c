@@ -11,8 +11,12 @@
 
 extern char percpu_start[], percpu_end[], percpu_template[];
 
-/* linker.ld puts it first: percpu_offset() reads it at GS:0. The boot CPU's copy is the section. */
-static __section(".percpu.first") __used u64 self_offset;
+/* linker.ld puts it first: arch/percpu.h reads it at GS:0 and GS:8. The boot CPU's copy is the section. */
+static __section(".percpu.first") __used struct {
+	u64 self_offset;
+	u32 locks;
+} head;
+static_assert(offsetof(__typeof__(head), locks) == 8, "arch/percpu.h");
 static PERCPU u32 index;
 
 static u64 offsets[MAX_CPUS];
@@ -50,7 +54,7 @@ void percpu_register(u32 cpu, void *area)
 	ASSERT(cpu < MAX_CPUS);
 	offsets[cpu] = (u64)area - (u64)percpu_start;
 	memcpy(area, percpu_template, (size_t)(percpu_end - percpu_start));
-	*other_cpu(self_offset, cpu) = offsets[cpu];
+	other_cpu(head, cpu)->self_offset = offsets[cpu];
 	*other_cpu(index, cpu) = cpu;
 }
 

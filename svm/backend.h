@@ -60,14 +60,15 @@ struct hvm_vm {
 
 /* In the VM's heap; owner: the vCPU's thread. */
 struct hvm_vcpu {
-	struct vmcb *vmcb; /* const */
-	u64 vmcb_pa;       /* const */
-	u64 host_pa;       /* where this CPU's FS, GS, TR, LDTR and SYSCALL state are */
-	u32 work;          /* enum svm_work */
-	u32 after;         /* enum svm_after */
-	u8 tpr;            /* the task priority that the VMCB was given */
-	u32 nmi_shadow;    /* SHADOW_NMI while the guest is in an NMI handler, else 0 */
-	s32 cpu;           /* where asid is from; -1: nowhere yet */
+	struct vmcb *vmcb;  /* const */
+	u64 vmcb_pa;        /* const */
+	u64 host_pa;        /* where this CPU's FS, GS, TR, LDTR and SYSCALL state are */
+	u32 work;           /* enum svm_work */
+	u32 after;          /* enum svm_after */
+	const u8 *apic_tpr; /* const: in the APIC's page */
+	u8 tpr;             /* the task priority that the VMCB was given */
+	u32 nmi_shadow;     /* SHADOW_NMI while the guest is in an NMI handler, else 0 */
+	s32 cpu;            /* where asid is from; -1: nowhere yet */
 	u32 asid;
 	u64 asid_generation;
 	u64 step_tf;  /* TF as the guest has it */
@@ -156,8 +157,10 @@ bool cr_insn_decode(const u8 *bytes, size_t n, u32 mode, struct cr_insn *out) __
 void svm_cr_exit(struct vcpu *v, struct vm_exit *e);
 
 /*
- * entry.asm: runs the guest once. regs are its general-purpose registers (RAX and RSP lie in the
- * VMCB), vmcb_pa its VMCB, host_pa a page that VMSAVE filled on this CPU.
+ * entry.asm: runs the guest once, and ends with svm_exited(). v's general-purpose registers are the guest's (but
+ * RAX and RSP, which lie in the VMCB), vmcb_pa is its VMCB, host_pa a page that VMSAVE filled on this CPU.
  * Interrupts off before and after; host interrupts end the guest's run and stay pending.
  */
-void svm_enter(u64 *gpr, u64 vmcb_pa, u64 host_pa);
+void svm_enter(struct vcpu *v, struct vm_exit *e, u64 vmcb_pa, u64 host_pa);
+/* run.c: what follows the exit: fills *e. */
+void svm_exited(struct vcpu *v, struct vm_exit *e);

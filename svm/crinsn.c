@@ -200,7 +200,9 @@ void svm_cr_exit(struct vcpu *v, struct vm_exit *e)
 		cr_exit_decoded(v, e);
 		return;
 	}
-	e->insn_len = svm_insn_len(v, v->hvm, v->hvm->vmcb);
+	e->insn_len = svm_insn_len(v->hvm, v->hvm->vmcb);
+	if (!e->insn_len)
+		e->insn_len = svm_insn_decode(v);
 	e->cr.write = code >= VMEXIT_CR0_WRITE;
 	e->cr.cr = code == VMEXIT_CR0_SEL_WRITE ? 0 : code & 0xf;
 	e->cr.gpr = c->exit_info1 & CR_INFO_GPR;

@@ -23,7 +23,9 @@ GPR_R15 equ 15 * 8
 
 section .text
 
-; void svm_enter(u64 *gpr, u64 vmcb_pa, u64 host_pa)
+extern svm_exited
+
+; void svm_enter(struct vcpu *v [rdi], struct vm_exit *e [rsi], u64 vmcb_pa [rdx], u64 host_pa [rcx])
 global svm_enter:function
 svm_enter:
 	push rbp			; what a function must preserve
@@ -32,9 +34,10 @@ svm_enter:
 	push r13
 	push r14
 	push r15
-	push rdi			; gpr, for after the exit
-	push rdx			; host_pa, for after the exit
-	mov rax, rsi			; VMLOAD, VMRUN and VMSAVE take the address in RAX
+	push rsi			; e, for after the exit
+	push rdi			; v, whose registers come first
+	push rcx			; host_pa
+	mov rax, rdx			; VMLOAD, VMRUN and VMSAVE take the address in RAX
 	mov rcx, [rdi + GPR_RCX]	; the guest's registers
 	mov rdx, [rdi + GPR_RDX]
 	mov rbx, [rdi + GPR_RBX]
@@ -57,7 +60,7 @@ svm_enter:
 	vmsave			; what VMLOAD loaded may have changed
 	pop rax				; host_pa
 	vmload			; the host's per-CPU base and interrupt stacks again
-	pop rax				; gpr
+	pop rax				; v
 	mov [rax + GPR_RCX], rcx	; the guest's registers
 	mov [rax + GPR_RDX], rdx
 	mov [rax + GPR_RBX], rbx
@@ -72,10 +75,10 @@ svm_enter:
 	mov [rax + GPR_R13], r13
 	mov [rax + GPR_R14], r14
 	mov [rax + GPR_R15], r15
+	mov rdi, rax			; v
+	pop rsi				; e
 	xor ecx, ecx			; no guest value steers what the host speculates;
-	xor edx, edx			; the others are popped
-	xor esi, esi
-	xor edi, edi
+	xor edx, edx			; the others are set or popped
 	xor r8d, r8d
 	xor r9d, r9d
 	xor r10d, r10d
@@ -87,6 +90,6 @@ svm_enter:
 	pop r12
 	pop rbx
 	pop rbp
-	ret
+	jmp svm_exited			; with v and e; it returns to who called svm_enter()
 
 section .note.GNU-stack noalloc noexec nowrite progbits

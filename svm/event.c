@@ -107,6 +107,7 @@ void svm_event_cut_short(struct vcpu *v, u64 info)
 	default: /* INT n: as above */
 		break;
 	}
+	v->recheck = true;
 	if (ev->kind == EVENT_NONE && s->soft_len)
 		v->regs.rip -= s->soft_len;
 }

@@ -2,7 +2,7 @@
  * From hardware exits to neutral ones: a table of kinds by exit code, and one of functions for exits
  * that have more to say.
  */
-#include "svm/insnlen.h"
+#include "svm/decode.h"
 
 #include "arch/cpu.h"
 #include "arch/trap.h"
@@ -40,13 +40,14 @@ static void exit_rdpmc(struct vcpu *v, struct vm_exit *e)
 	vcpu_raise_error(v, TRAP_GP, 0);
 }
 
+/* INS and OUTS, and whatever else has a prefix for them. */
 static void exit_port(struct vcpu *v, struct vm_exit *e)
 {
 	static const u8 segs[8] = { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_DS, SEG_DS };
 	const struct vmcb_control *c = &v->hvm->vmcb->control;
-	u64 info = c->exit_info1, len = c->exit_info2 - v->regs.rip;
+	u64 info = c->exit_info1;
 
-	e->port.port = (u16)(info >> IOIO_PORT_SHIFT);
+	svm_port(c, v->regs.rip, e);
 	e->port.size = (info & IOIO_SIZE) >> IOIO_SIZE_SHIFT;
 	e->port.write = !(info & IOIO_IN);
 	e->port.string = info & IOIO_STRING;
@@ -55,19 +56,14 @@ static void exit_port(struct vcpu *v, struct vm_exit *e)
 	e->port.addr_size =
 		svm_caps.decode_assists ? (u8)((info & IOIO_ADDR) >> IOIO_ADDR_SHIFT << 1) : 0;
 	e->port.seg = segs[(info & IOIO_SEG) >> IOIO_SEG_SHIFT];
-	e->insn_len = len <= INSN_LEN_MAX ? (u8)len : 0;
 }
 
-static void exit_npf(struct vcpu *v, struct vm_exit *e)
-{
-	const struct vmcb_control *c = &v->hvm->vmcb->control;
-
-	e->s2.gpa = GPA(c->exit_info2);
-	e->s2.write = c->exit_info1 & NPF_WRITE;
-	e->s2.fetch = c->exit_info1 & NPF_FETCH;
-	e->s2.table_walk = c->exit_info1 & NPF_TABLE_WALK;
-	e->s2.delivery = c->exit_int_info & EVENT_VALID;
-}
+/* By IOIO_KIND. */
+const struct svm_port_kind svm_port_kinds[] = {
+	[1 << IOIO_SIZE_SHIFT] = { 1, true }, [1 << IOIO_SIZE_SHIFT | IOIO_IN] = { 1, false },
+	[2 << IOIO_SIZE_SHIFT] = { 2, true }, [2 << IOIO_SIZE_SHIFT | IOIO_IN] = { 2, false },
+	[4 << IOIO_SIZE_SHIFT] = { 4, true }, [4 << IOIO_SIZE_SHIFT | IOIO_IN] = { 4, false },
+};
 
 /*
  * Where the kind says it all: EXIT_NONE, which is 0, stands for other codes. Where next-RIP is not
@@ -113,7 +109,6 @@ struct row {
 /* clang-format off */
 static const struct row rows[] = {
 	{ VMEXIT_IOIO, EXIT_PORT, exit_port },
-	{ VMEXIT_NPF, EXIT_S2, exit_npf },
 	{ VMEXIT_INTR, EXIT_NONE, svm_interrupt_exit },
 	{ VMEXIT_VINTR, EXIT_WINDOW, svm_window_exit },
 	{ VMEXIT_CR0_READ + 0, EXIT_CR, svm_cr_exit },
@@ -156,8 +151,12 @@ void svm_decode_exit(struct vcpu *v, struct vm_exit *e)
 {
 	const struct vmcb *b = v->hvm->vmcb;
 
-	if (svm_decode_short(v, v->hvm, b, e))
+	if (svm_decode_short(v->hvm, b, e))
 		return;
+	if (e->kind != EXIT_NONE) {
+		e->insn_len = svm_insn_decode(v);
+		return;
+	}
 	e->insn_len = 0;
 	for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].code != b->control.exit_code)

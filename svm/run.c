@@ -1,12 +1,13 @@
 /*
- * One entry and exit. What every round needs is moved here; all else is work that was asked for,
- * behind one test (svm_prepare).
+ * One entry and exit: svm_run(), svm_enter() of svm/entry.asm, svm_exited(), each the last thing that the one
+ * before does. What every round needs is moved here; all else is work that was asked for, behind one
+ * test (svm_prepare, svm_long_exit).
  */
 #include "svm/run.h"
 
 #include "arch/cpu.h"
 #include "lib/hw/lapic.h"
-#include "svm/insnlen.h"
+#include "svm/decode.h"
 #include "vm/hvm.h"
 #include "vm/lapic.h"
 #include "vm/vcpu.h"
@@ -52,10 +53,19 @@ static bool cr8_matters(const struct vlapic *l, u32 tpr)
 	return tpr && (tpr > 1 || apic_reg(l, LAPIC_IRR));
 }
 
-static __noinline void svm_prepare(struct vcpu *v)
+static void tpr_to_vmcb(struct hvm_vcpu *s, u8 tpr)
+{
+	s->tpr = tpr;
+	s->vmcb->control.v_tpr = tpr;
+	vmcb_changed(s, CLEAN_INT);
+}
+
+static void svm_prepare(struct vcpu *v, u8 tpr)
 {
 	struct hvm_vcpu *s = v->hvm;
 
+	if (s->tpr != tpr)
+		tpr_to_vmcb(s, tpr);
 	s->vmcb->control.tlb_control = TLB_KEEP;
 	s->work &= ~(u32)WORK_TLB;
 	if (s->work & WORK_ASID) {
@@ -70,12 +80,21 @@ static __noinline void svm_prepare(struct vcpu *v)
 		svm_write_regs(v);
 }
 
-/* Exits that have more to say than their kind, and those that left something to do. */
+static void tpr_from_vmcb(struct vcpu *v)
+{
+	v->hvm->tpr = v->hvm->vmcb->control.v_tpr;
+	vlapic_set_cr8(v->lapic, v->hvm->tpr);
+	v->recheck = true;
+}
+
+/* Exits that have more to say, and those that left something to do. */
 static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *s = v->hvm;
 	u64 info = s->vmcb->control.exit_int_info;
 
+	if (s->vmcb->control.v_tpr != s->tpr)
+		tpr_from_vmcb(v);
 	if (s->after & AFTER_RECHECK)
 		svm_host_recheck();
 	if (info & EVENT_VALID)
@@ -101,40 +120,43 @@ static __always_inline void regs_from_vmcb(struct vcpu *v, const struct vmcb *b,
 }
 static_assert(INT_STATE_SHADOW == SHADOW_STI, "the shadow's bit is taken over as it is");
 
-static __noinline void tpr_to_vmcb(struct hvm_vcpu *s, u8 tpr)
+static __always_inline void enter(struct vcpu *v, struct vm_exit *e, const struct hvm_vcpu *s)
 {
-	s->tpr = tpr;
-	s->vmcb->control.v_tpr = tpr;
-	vmcb_changed(s, CLEAN_INT);
+	struct vmcb *b = s->vmcb;
+
+	b->save.rax = v->regs.gpr[GPR_RAX];
+	b->save.rip = v->regs.rip;
+	svm_enter(v, e, s->vmcb_pa, s->host_pa);
 }
 
-static __noinline void tpr_from_vmcb(struct vcpu *v)
+/* Apart from svm_run(), which so needs no stack. */
+static __noinline void prepare_and_enter(struct vcpu *v, struct vm_exit *e, u8 tpr)
 {
-	v->hvm->tpr = v->hvm->vmcb->control.v_tpr;
-	vlapic_set_cr8(v->lapic, v->hvm->tpr);
-	v->recheck = true;
+	svm_prepare(v, tpr);
+	enter(v, e, v->hvm);
 }
 
 void svm_run(struct vcpu *v, struct vm_exit *e)
 {
+	const struct hvm_vcpu *s = v->hvm;
+	u8 tpr = *s->apic_tpr >> 4;
+
+	if (unlikely(s->tpr != tpr) || unlikely((v->dirty & ~(u32)RG_RIP) | s->work) ||
+	    unlikely(cr8_matters(v->lapic, tpr)))
+		prepare_and_enter(v, e, tpr);
+	else
+		enter(v, e, s);
+}
+
+void svm_exited(struct vcpu *v, struct vm_exit *e)
+{
 	struct hvm_vcpu *s = v->hvm;
 	struct vmcb *b = s->vmcb;
-	u8 tpr = v->lapic->page[LAPIC_TPR] >> 4;
-
-	if (unlikely(s->tpr != tpr))
-		tpr_to_vmcb(s, tpr);
-	if (unlikely((v->dirty & ~(u32)RG_RIP) | s->work) || unlikely(cr8_matters(v->lapic, tpr)))
-		svm_prepare(v);
-	b->save.rax = v->regs.gpr[GPR_RAX];
-	b->save.rip = v->regs.rip;
-
-	svm_enter(v->regs.gpr, s->vmcb_pa, s->host_pa);
 
 	regs_from_vmcb(v, b, s->nmi_shadow);
 	b->control.clean = svm_caps.clean;
-	if (unlikely(b->control.v_tpr != s->tpr))
-		tpr_from_vmcb(v);
-	if (unlikely(b->control.exit_int_info & EVENT_VALID) || unlikely(s->after) ||
-	    !svm_decode_short(v, s, b, e))
+	if (unlikely(b->control.v_tpr != s->tpr) ||
+	    unlikely(b->control.exit_int_info & EVENT_VALID) || unlikely(s->after) ||
+	    !svm_decode_short(s, b, e))
 		svm_long_exit(v, e);
 }

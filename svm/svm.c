@@ -9,10 +9,12 @@
 #include "arch/percpu.h"
 #include "ept/s2.h"
 #include "lib/errno.h"
+#include "lib/hw/lapic.h"
 #include "mm/heap.h"
 #include "mm/page.h"
 #include "svm/backend.h"
 #include "svm/run.h"
+#include "vm/lapic.h"
 #include "vm/vm.h"
 
 struct svm_cpu {
@@ -104,6 +106,7 @@ static int svm_vcpu_create(struct vcpu *v)
 		return -ENOMEM;
 	}
 	s->vmcb_pa = heap_phys(vm->heap, s->vmcb).v;
+	s->apic_tpr = &v->lapic->page[LAPIC_TPR];
 	s->cpu = -1;
 	for (u32 i = 0; i < INSN_SEEN; i++)
 		s->seen[i].rip = ~0ULL;

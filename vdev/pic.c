@@ -259,26 +259,30 @@ static void access_elcr(struct pic *p, struct io_access *a)
 	c->irr = (c->irr & ~c->elcr) | (c->lines & c->elcr);
 }
 
+/* An access that changes something. */
+static __noinline int access_changes(struct pic *p, u32 bank, struct io_access *a)
+{
+	if (bank == BANK_ELCR)
+		access_elcr(p, a);
+	else if (!a->write)
+		a->value = poll_chip(&p->chip[bank], bank == BANK_MASTER);
+	else if (a->offset)
+		write_data(&p->chip[bank], (u8)a->value);
+	else
+		write_command(&p->chip[bank], (u8)a->value);
+	update(p);
+	return 0;
+}
+
 static int pic_access(struct vdev *dev, u32 bank, struct io_access *a)
 {
 	struct pic *p = pic_of(dev);
 
 	if (a->size != 1)
 		return -ENOTSUP;
-	if (bank == BANK_ELCR) {
-		access_elcr(p, a);
-	} else if (a->write) {
-		if (a->offset)
-			write_data(&p->chip[bank], (u8)a->value);
-		else
-			write_command(&p->chip[bank], (u8)a->value);
-	} else if (p->chip[bank].poll) {
-		a->value = poll_chip(&p->chip[bank], bank == BANK_MASTER);
-	} else {
-		a->value = read_register(&p->chip[bank], a->offset);
-		return 0; /* which changes nothing */
-	}
-	update(p);
+	if (bank == BANK_ELCR || a->write || p->chip[bank].poll)
+		return access_changes(p, bank, a);
+	a->value = read_register(&p->chip[bank], a->offset);
 	return 0;
 }
 

@@ -283,25 +283,45 @@ static void counter_write(struct pit *p, u32 index, u8 v)
 		irq_update(p);
 }
 
-static u8 counter_read(struct pit *p, struct pit_counter *c)
+static u8 latched_read(struct pit_counter *c)
 {
-	u16 value;
-	bool msb;
+	bool msb = c->latch == LATCH_MSB;
 
 	if (c->status_latched) {
 		c->status_latched = false;
 		return c->status;
 	}
-	if (c->latch != LATCH_NONE) {
-		msb = c->latch == LATCH_MSB;
-		value = c->latched;
-		c->latch = c->latch == LATCH_BOTH ? LATCH_MSB : LATCH_NONE;
-	} else {
-		msb = c->rw == PIT_RW_MSB || (c->rw == PIT_RW_BOTH && c->read_msb);
-		value = to_port(c, counter_value(p, c));
-		c->read_msb = c->rw == PIT_RW_BOTH && !c->read_msb;
+	c->latch = c->latch == LATCH_BOTH ? LATCH_MSB : LATCH_NONE;
+	return (u8)(msb ? c->latched >> 8 : c->latched);
+}
+
+/* The byte of a counter's value that its port shows now. */
+static u8 value_read(struct pit_counter *c, u32 value)
+{
+	bool msb = c->rw == PIT_RW_MSB;
+
+	if (c->rw == PIT_RW_BOTH) {
+		msb = c->read_msb;
+		c->read_msb = !msb;
 	}
-	return (u8)(msb ? value >> 8 : value);
+	return (u8)(value >> (8 * msb));
+}
+
+static __noinline int busy_read(const struct pit *p, struct pit_counter *c, struct io_access *a)
+{
+	if (c->status_latched || c->latch != LATCH_NONE)
+		a->value = latched_read(c);
+	else
+		a->value = value_read(c, to_port(c, counter_value(p, c)));
+	return 0;
+}
+
+static int counter_read(const struct pit *p, struct pit_counter *c, struct io_access *a)
+{
+	if (c->loaded | c->status_latched | c->latch | c->bcd)
+		return busy_read(p, c, a);
+	a->value = value_read(c, c->active);
+	return 0;
 }
 
 static void gate_set(struct pit *p, struct pit_counter *c, bool gate)
@@ -320,41 +340,43 @@ static void gate_set(struct pit *p, struct pit_counter *c, bool gate)
 		counter_start(p, c); /* a rising edge is a trigger */
 }
 
-static u8 port61_read(struct pit *p)
+static __noinline int port61_read(const struct pit *p, struct io_access *a)
 {
 	u64 now = vm_time_ns(p->dev.vm);
 
-	return (u8)(p->port61 | (now / PORT61_REFRESH_NS & 1 ? PORT61_REFRESH : 0) |
-		    (counter_out(p, &p->counters[2]) ? PORT61_OUT2 : 0));
+	a->value = (u8)(p->port61 | (now / PORT61_REFRESH_NS & 1 ? PORT61_REFRESH : 0) |
+			(counter_out(p, &p->counters[2]) ? PORT61_OUT2 : 0));
+	return 0;
+}
+
+static __noinline int pit_write(struct pit *p, u32 bank, const struct io_access *a)
+{
+	u8 v = (u8)a->value;
+
+	if (bank == BANK_PORT61) {
+		p->port61 = v & PORT61_WRITABLE;
+		gate_set(p, &p->counters[2], v & PORT61_GATE2);
+	} else if (a->offset == PIT_CONTROL) {
+		control_write(p, v);
+	} else {
+		counter_write(p, (u32)a->offset, v);
+	}
+	return 0;
 }
 
 static int pit_io(struct vdev *dev, u32 bank, struct io_access *a)
 {
 	struct pit *p = container_of(dev, struct pit, dev);
-	u8 v = (u8)a->value;
 
 	if (a->size != 1)
 		return -ENOTSUP;
-	if (bank == BANK_PORT61) {
-		if (!a->write) {
-			a->value = port61_read(p);
-			return 0;
-		}
-		p->port61 = v & PORT61_WRITABLE;
-		gate_set(p, &p->counters[2], v & PORT61_GATE2);
-		return 0;
-	}
-	if (a->offset != PIT_CONTROL) {
-		if (a->write)
-			counter_write(p, (u32)a->offset, v);
-		else
-			a->value = counter_read(p, &p->counters[a->offset]);
-		return 0;
-	}
-	if (!a->write)
+	if (a->write)
+		return pit_write(p, bank, a);
+	if (bank == BANK_PORT61)
+		return port61_read(p, a);
+	if (a->offset == PIT_CONTROL)
 		return -ENOTSUP;
-	control_write(p, v);
-	return 0;
+	return counter_read(p, &p->counters[a->offset], a);
 }
 
 static void pit_reset(struct vdev *dev)

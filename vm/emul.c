@@ -12,7 +12,7 @@
 #include "vm/decode.h"
 #include "vm/emul_operand.h"
 #include "vm/hvm.h"
-#include "vm/iobus.h"
+#include "vm/ioaccess.h"
 #include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -188,6 +188,7 @@ static inline void finish(struct vcpu *v, const struct insn *i)
 {
 	struct vm_exit done = { .insn_len = i->len };
 
+	vcpu_need(v, RG_RIP | RG_RFLAGS | RG_SHADOW);
 	vcpu_skip(v, &done);
 	if (unlikely(v->regs.rflags & RFLAGS_RF))
 		flags_set(v, RFLAGS_RF, 0);
@@ -236,7 +237,7 @@ static bool is_string_io(const struct insn *i, const struct vm_exit *e)
 	       (i->opcode >= 0x6e) == e->port.write;
 }
 
-static void port_string(struct vcpu *v, const struct vm_exit *e)
+static __noinline void port_string(struct vcpu *v, const struct vm_exit *e)
 {
 	struct fetched f;
 	struct insn_known *k = insn_at_rip(v, &f);
@@ -255,22 +256,37 @@ static void port_string(struct vcpu *v, const struct vm_exit *e)
 		stop(v, err, &f);
 }
 
-void emul_port(struct vcpu *v, const struct vm_exit *e)
+/* IN or OUT. */
+static __always_inline void port_access(struct vcpu *v, const struct vm_exit *e)
 {
-	u64 value = v->regs.gpr[GPR_RAX];
-	struct io_access a = {
-		.vcpu = v,
-		.value = value,
-		.size = e->port.size,
-		.write = e->port.write,
-	};
+	/* By size: what IN leaves of RAX. */
+	static const u64 kept[5] = { [1] = ~0xffULL, [2] = ~0xffffULL };
+	u64 *rax = &v->regs.gpr[GPR_RAX];
 
-	if (unlikely(e->port.string)) {
+	v->io.value = *rax;
+	v->io.size = e->port.size;
+	v->io.write = e->port.write;
+	vcpu_io(v, IO_PORT, e->port.port);
+	if (!v->io.write)
+		*rax = (*rax & kept[v->io.size]) | v->io.value;
+}
+
+static __noinline void port_other(struct vcpu *v, const struct vm_exit *e)
+{
+	if (e->port.string) {
 		port_string(v, e);
 		return;
 	}
-	iobus_access(v->vm->bus, IO_PORT, e->port.port, &a);
-	if (!e->port.write)
-		gpr_set(v, GPR_RAX, a.value, e->port.size);
+	port_access(v, e);
 	vcpu_skip(v, e);
+}
+
+void emul_port(struct vcpu *v, const struct vm_exit *e)
+{
+	if (unlikely(e->port.string) || unlikely(!vcpu_skips_at_once(v, e->insn_len))) {
+		port_other(v, e);
+		return;
+	}
+	vcpu_skip_at_once(v, e->insn_len);
+	port_access(v, e);
 }

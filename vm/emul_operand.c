@@ -9,7 +9,7 @@
 #include "arch/trap.h"
 #include "lib/errno.h"
 #include "vm/gmem.h"
-#include "vm/iobus.h"
+#include "vm/ioaccess.h"
 #include "vm/lapic.h"
 #include "vm/vm.h"
 
@@ -201,28 +201,35 @@ int operand_find_own(struct emul *m, u64 offset, u32 size, enum operand_use use,
 
 /* --- accesses -------------------------------------------------------------------------------- */
 
+/* Nobody has all of it; somebody may have a part. */
+static __noinline void access_halves(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
+{
+	u32 half = size / 2;
+	u64 low = *value & size_mask(half), high = *value >> (8 * half) & size_mask(half);
+
+	device_access(v, gpa, &low, half, write);
+	device_access(v, GPA(gpa.v + half), &high, half, write);
+	if (!write)
+		*value = low | high << (8 * half);
+}
+
 void device_access(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
 {
-	struct io_access a = { .vcpu = v, .value = *value, .size = (u8)size, .write = write };
-	u64 low, high;
-	u32 half;
+	int err;
 
 	if ((gpa.v & ~PAGE_MASK) == LAPIC_PAGE &&
 	    (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE) {
 		vlapic_mmio(v->lapic, (u32)(gpa.v & PAGE_MASK), value, size, write);
 		return;
 	}
-	if (unlikely(iobus_access(v->vm->bus, IO_MEM, gpa.v, &a) == -ENODEV) && size > 1) {
-		/* Nobody has all of it; somebody may have a part. */
-		half = size / 2;
-		low = *value & size_mask(half);
-		high = *value >> (8 * half) & size_mask(half);
-		device_access(v, gpa, &low, half, write);
-		device_access(v, GPA(gpa.v + half), &high, half, write);
-		a.value = low | high << (8 * half);
-	}
-	if (!write)
-		*value = a.value;
+	v->io.value = *value;
+	v->io.size = (u8)size;
+	v->io.write = write;
+	err = vcpu_io(v, IO_MEM, gpa.v);
+	if (unlikely(err == -ENODEV) && size > 1)
+		access_halves(v, gpa, value, size, write);
+	else if (!write)
+		*value = v->io.value;
 }
 
 /* Any number of bytes up to 8, as naturally aligned accesses. */

@@ -8,7 +8,7 @@
 #include "lib/errno.h"
 #include "vm/emul_alu.h"
 #include "vm/emul_operand.h"
-#include "vm/iobus.h"
+#include "vm/ioaccess.h"
 #include "vm/vm.h"
 
 #define STRING_BATCH 64 /* iterations of one REP per exit; the rest comes back */
@@ -35,16 +35,14 @@ static const struct string_kind kinds[0x80] = {
 
 static void port(struct emul *m, u64 *value, bool write)
 {
-	struct io_access a = {
-		.vcpu = m->v,
-		.value = *value,
-		.size = m->i->size,
-		.write = write,
-	};
+	struct io_access *a = &m->v->io;
 
-	iobus_access(m->v->vm->bus, IO_PORT, m->e->port.port, &a);
+	a->value = *value;
+	a->size = m->i->size;
+	a->write = write;
+	vcpu_io(m->v, IO_PORT, m->e->port.port);
 	if (!write)
-		*value = a.value;
+		*value = a->value;
 }
 
 /* Finds the operand at DS:RSI (or an override) or at ES:RDI. */

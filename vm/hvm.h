@@ -37,7 +37,7 @@ enum exit_kind {
 
 struct vm_exit {
 	u8 kind;     /* enum exit_kind */
-	u8 insn_len; /* 0: unknown, decode it */
+	u8 insn_len; /* 0: unknown, decode it; else RG_RIP, RG_RFLAGS and RG_SHADOW have been read */
 	union {
 		struct {
 			bool write;
@@ -56,6 +56,7 @@ struct vm_exit {
 			bool write, fetch;
 			bool table_walk; /* while reading the guest's page tables */
 			bool delivery;   /* of v->event.vector: not the instruction touched it */
+			u64 cr3_64;      /* CR3 where 64-bit code runs; ~0: other code */
 		} s2;
 		struct {
 			u8 cr; /* 0, 3, 4 or 8 */

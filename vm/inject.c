@@ -127,4 +127,5 @@ void vcpu_inject(struct vcpu *v)
 		vector = extint_waiting(v) ? VECTOR_EXTINT : VECTOR_NONE;
 	}
 	set_window(v, v->event.kind == EVENT_INTR || vector != VECTOR_NONE);
+	v->recheck |= v->event.kind != EVENT_NONE;
 }

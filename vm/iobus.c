@@ -6,8 +6,10 @@
 
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "vm/ioaccess.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
+#include "vm/vm.h"
 
 /* One past the last address of each space: 64 Ki ports; 52 bits of physical address (SDM vol. 3). */
 static const u64 space_end[IO_SPACES] = {
@@ -73,37 +75,24 @@ const struct io_range *iobus_find(const struct iobus *bus, enum io_space space, 
 	return addr - r->base < r->len ? r : NULL; /* an empty bus holds zeroes */
 }
 
-/* As iobus_find(), trying first where the vCPU's last access went: polling and handlers repeat theirs. */
-static __always_inline const struct io_range *find_again(const struct iobus *bus,
-							 enum io_space space, u64 addr,
-							 struct vcpu *v)
-{
-	const struct io_range *r = v ? v->io_last[space] : NULL;
+const u64 iobus_ones[9] = { [1] = 0xff, [2] = 0xffff, [4] = 0xffffffff, [8] = ~0ULL };
 
-	if (r && addr - r->base < r->len)
-		return r;
-	r = iobus_find(bus, space, addr);
-	if (v)
-		v->io_last[space] = r;
-	return r;
+static int access_range(const struct io_range *r, u64 addr, struct io_access *a)
+{
+	if (r && io_range_holds(r, addr, a->size))
+		return io_range_access(r, addr, a);
+	if (!a->write)
+		a->value = iobus_ones[a->size];
+	return -ENODEV;
 }
 
 int iobus_access(struct iobus *bus, enum io_space space, u64 addr, struct io_access *a)
 {
-	const struct io_range *r = find_again(bus, space, addr, a->vcpu);
-	u64 ones = BITS(8 * a->size - 1, 0);
-	int err = -ENODEV;
+	return access_range(iobus_find(bus, space, addr), addr, a);
+}
 
-	/* A range is as long as the device decodes: what reaches beyond its end is nobody's. */
-	if (r && a->size <= r->len - (addr - r->base)) {
-		a->offset = addr - r->base;
-		if (a->write)
-			a->value &= ones;
-		spin_lock(&r->dev->lock);
-		err = r->handler(r->dev, r->bank, a);
-		spin_unlock(&r->dev->lock);
-	}
-	if (!a->write)
-		a->value = err ? ones : a->value & ones;
-	return err;
+int vcpu_io_other(struct vcpu *v, enum io_space space, u64 addr)
+{
+	v->io_last[space] = iobus_find(v->vm->bus, space, addr);
+	return access_range(v->io_last[space], addr, &v->io);
 }

@@ -8,16 +8,14 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-struct vcpu;
 struct vdev;
 
 enum io_space { IO_PORT, IO_MEM, IO_SPACES };
 
 struct io_access {
-	struct vcpu *vcpu; /* who accesses; NULL in unit tests */
-	u64 offset;        /* from the claimed range's start */
-	u64 value;         /* written; or what the handler read, zero-extended */
-	u8 size;           /* 1, 2, 4 or 8 bytes */
+	u64 offset; /* from the claimed range's start */
+	u64 value;  /* written; or what the handler read, zero-extended */
+	u8 size;    /* 1, 2, 4 or 8 bytes */
 	bool write;
 };
 

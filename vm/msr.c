@@ -353,22 +353,31 @@ int msr_write(struct vcpu *v, u32 index, u64 value)
 	return r->write ? r->write(v, index, value) : -EINVAL;
 }
 
-void msr_exit(struct vcpu *v, const struct vm_exit *e)
+static __noinline int rdmsr_exit(struct vcpu *v)
 {
-	u64 *g = v->regs.gpr, value = g[GPR_RDX] << 32 | (u32)g[GPR_RAX];
-	int err;
+	u64 *g = v->regs.gpr, value = 0;
+	int err = msr_read(v, (u32)g[GPR_RCX], &value);
 
-	if (e->msr.write)
-		err = msr_write(v, (u32)g[GPR_RCX], value);
-	else
-		err = msr_read(v, (u32)g[GPR_RCX], &value);
-	if (err) {
-		vcpu_raise_error(v, TRAP_GP, 0);
-		return;
-	}
-	if (!e->msr.write) {
+	if (likely(!err)) {
 		g[GPR_RAX] = (u32)value;
 		g[GPR_RDX] = value >> 32;
 	}
-	vcpu_skip(v, e);
+	return err;
+}
+
+static __always_inline int wrmsr_exit(struct vcpu *v)
+{
+	const u64 *g = v->regs.gpr;
+
+	return msr_write(v, (u32)g[GPR_RCX], g[GPR_RDX] << 32 | (u32)g[GPR_RAX]);
+}
+
+void msr_exit(struct vcpu *v, const struct vm_exit *e)
+{
+	int err = e->msr.write ? wrmsr_exit(v) : rdmsr_exit(v);
+
+	if (unlikely(err))
+		vcpu_raise_error(v, TRAP_GP, 0);
+	else
+		vcpu_skip(v, e);
 }

@@ -115,30 +115,38 @@ static void halt(struct vcpu *v)
 	thread_block();
 }
 
+/* What keeps the vCPU from entering the guest. True when it shall leave the loop. */
+static __noinline bool attend(struct vcpu *v)
+{
+	if (atomic_load_relaxed(&v->port->requests) && serve_requests(v))
+		return true;
+	if (v->halted)
+		halt(v);
+	else if (READ_ONCE(v->port->thread->need_resched))
+		thread_yield();
+	return false;
+}
+
 void vcpu_run(struct vcpu *v)
 {
 	struct vcpu_port *port = v->port;
+	const struct thread *self = port->thread;
+	void (*enter)(struct vcpu * v, struct vm_exit * e) = hvm->run;
 	struct vm_exit e;
 
 	for (;;) {
-		if (unlikely(atomic_load_relaxed(&port->requests)) && serve_requests(v))
-			return;
-		if (unlikely(v->halted)) {
-			halt(v);
-			continue;
-		}
 		irq_disable();
-		if (unlikely(thread_need_resched()) ||
-		    unlikely(atomic_load_relaxed(&port->requests))) {
+		if (unlikely(atomic_load_relaxed(&port->requests) | v->halted |
+			     READ_ONCE(self->need_resched))) {
 			irq_enable();
-			if (thread_need_resched())
-				thread_yield();
+			if (attend(v))
+				return;
 			continue;
 		}
-		if (v->recheck | v->event.kind | v->exception.kind)
+		if (unlikely(v->recheck))
 			vcpu_inject(v);
 		flush_if_stale(v);
-		hvm->run(v, &e);
+		enter(v, &e);
 		irq_enable();
 		port->exits[e.kind]++;
 		exit_handlers[e.kind](v, &e);

@@ -7,19 +7,27 @@
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 
-/* Steps over the instruction that caused the exit: its length from the exit, or decoded. */
-static inline void vcpu_skip(struct vcpu *v, const struct vm_exit *e)
+/* Whether nothing but RIP is concerned. The last: 32-bit code may have come to the top of its space. */
+static __always_inline bool vcpu_skips_at_once(const struct vcpu *v, u32 len)
 {
-	const u32 groups = RG_RIP | RG_SHADOW | RG_RFLAGS;
-	u32 len = e->insn_len;
+	return likely(len) && likely(!(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS))) &&
+	       likely(!(v->regs.rflags & RFLAGS_TF)) && likely((u32)(v->regs.rip + len) >= len);
+}
 
-	if (unlikely(!len) || unlikely((v->valid & groups) != groups) ||
-	    unlikely((v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS)) |
-		     (v->regs.rflags & RFLAGS_TF)) ||
-	    unlikely((v->regs.rip + len) >> 32 == 1)) {
-		vcpu_skip_slow(v, len);
-		return;
-	}
+static __always_inline void vcpu_skip_at_once(struct vcpu *v, u32 len)
+{
 	v->regs.rip += len;
 	v->dirty |= RG_RIP;
+}
+
+/*
+ * Steps over the instruction that caused the exit: its length from the exit, which then has read what is
+ * used here (vm/hvm.h), or decoded.
+ */
+static __always_inline void vcpu_skip(struct vcpu *v, const struct vm_exit *e)
+{
+	if (unlikely(!vcpu_skips_at_once(v, e->insn_len)))
+		vcpu_skip_slow(v, e->insn_len);
+	else
+		vcpu_skip_at_once(v, e->insn_len);
 }

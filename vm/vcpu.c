@@ -132,6 +132,7 @@ static void raise(struct vcpu *v, u8 vector, bool has_error, u32 error)
 		.has_error = has_error,
 		.error = error,
 	};
+	v->recheck = true;
 }
 
 void vcpu_raise(struct vcpu *v, u8 vector)

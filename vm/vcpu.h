@@ -152,9 +152,9 @@ struct vcpu {
 	struct hvm_vcpu *hvm;      /* const: the backend's state */
 	struct vlapic *lapic;      /* const */
 	struct xsave_area *xsave;  /* const: vector state while another vCPU has the CPU */
-	struct vm_event event;     /* to be (re)delivered first */
-	struct vm_event exception; /* raised while handling an exit */
-	bool recheck; /* interrupt state may have changed: decide anew what to inject */
+	struct vm_event event;     /* to be (re)delivered first; who sets it sets recheck */
+	struct vm_event exception; /* raised while handling an exit; the same */
+	bool recheck;              /* there may be something to inject: decide anew what */
 	bool nmi_pending;
 	bool halted;
 	bool blocked_intr; /* an interrupt window was asked for */
@@ -165,7 +165,8 @@ struct vcpu {
 	u64 apic_base;       /* IA32_APIC_BASE */
 	u64 misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 tsc_adjust;
-	const struct io_range *io_last[IO_SPACES]; /* that the last access went to; vm/iobus.c */
+	struct io_access io;                       /* the one under way */
+	const struct io_range *io_last[IO_SPACES]; /* that the last one went to; vm/iobus.c */
 	struct insn_known insns[INSNS_KNOWN];      /* by RIP's low bits; vm/emul.c */
 };
 

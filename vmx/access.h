@@ -20,31 +20,36 @@
 /* Notes that an access to field failed; vmx/run.c reports it. */
 VMCS_FAILURE_PATH void vmcs_access_failed(u32 field);
 
+/* The way there from an access that failed, with field's operand; then that is done, and the access over. */
+#define VMCS_IF_FAILED(field, done)                                                                \
+	"\n\tjbe 1f\n2:\n\t"                                                                       \
+	".pushsection .text.vmcs_failed, \"ax\", @progbits\n"                                      \
+	"1:\tpushq %%rdi\n\tmovl " field ", %%edi\n\t"                                             \
+	"call vmcs_access_failed\n\t"                                                              \
+	"popq %%rdi\n\t" done "\n\tjmp 2b\n\t"                                                     \
+	".popsection"
+
+/*
+ * Both call by hand: a function that C lets call something needs a stack frame, even where it never does. Where
+ * VMREAD fails it leaves the register that it was to fill, which may be field's.
+ */
 static inline u64 vmcs_read(enum vmcs_field field)
 {
 	u64 value;
 
-	__asm__ volatile goto("vmread %q1, %q0\n\tjbe %l2"
-			      : "=r"(value)
-			      : "r"((u64)field)
-			      : "cc"
-			      : failed);
+	__asm__ volatile("vmread %q1, %q0" VMCS_IF_FAILED("%k1", "xorl %k0, %k0")
+			 : "=r"(value)
+			 : "r"((u64)field)
+			 : "cc", "memory");
 	return value;
-failed:
-	vmcs_access_failed(field);
-	return 0;
 }
 
 static inline void vmcs_write(enum vmcs_field field, u64 value)
 {
-	__asm__ volatile goto("vmwrite %0, %q1\n\tjbe %l2"
-			      :
-			      : "rm"(value), "r"((u64)field)
-			      : "cc"
-			      : failed);
-	return;
-failed:
-	vmcs_access_failed(field);
+	__asm__ volatile("vmwrite %0, %q1" VMCS_IF_FAILED("%k1", "")
+			 :
+			 : "rm"(value), "r"((u64)field)
+			 : "cc", "memory");
 }
 
 /* These return false where the instruction failed. */

@@ -30,9 +30,11 @@ ENTER_FAILED equ 0xffffffff		; no exit reason is as large; vmx/guest.h has the s
 
 section .text
 
+extern vmx_exited
+
 global vmx_enter
 global vmx_exit_label
-; u32 vmx_enter(struct vcpu *v [rdi], struct hvm_vcpu *h [rsi])
+; void vmx_enter(struct vcpu *v [rdi], struct hvm_vcpu *h [rsi], struct vm_exit *e [rdx])
 vmx_enter:
 	push	rbp			; callee-saved registers stay on the thread's stack
 	push	rbx
@@ -40,7 +42,8 @@ vmx_enter:
 	push	r13
 	push	r14
 	push	r15
-	push	rdi			; v, for the way back
+	push	rdx			; e and v, for the way back
+	push	rdi
 	cmp	rsp, [rsi + HVM_HOST_RSP] ; the exit comes back to this stack ...
 	jne	.set_rsp		; ... which is nearly always at the same depth
 .rsp_set:
@@ -72,7 +75,7 @@ vmx_enter:
 .launch:
 	vmlaunch			; returns only when it fails
 .failed:
-	mov	eax, ENTER_FAILED
+	mov	edx, ENTER_FAILED
 	pop	rdi			; v: the guest's registers in memory are unchanged
 	jmp	leave_guest
 
@@ -106,15 +109,13 @@ vmx_exit_label:
 	mov	[rdi + REGS_R15], r15
 	mov	rax, cr2		; a fault of ours or another guest would overwrite it
 	mov	[rdi + REGS_CR2], rax
-	pop	rdi			; v, dropped
+	pop	rdi			; v
 	mov	eax, EXIT_REASON
-	vmread	rax, rax		; cannot fail right behind an exit
+	vmread	rdx, rax		; cannot fail right behind an exit
 leave_guest:
+	pop	rsi			; e
 	xor	ecx, ecx		; no value of the guest's is left to speculate with;
-	xor	edx, edx		; the callee-saved registers are overwritten below
-	xor	esi, esi
-	xor	edi, edi
-	xor	r8d, r8d
+	xor	r8d, r8d		; the others are set, or overwritten below
 	xor	r9d, r9d
 	xor	r10d, r10d
 	xor	r11d, r11d
@@ -124,4 +125,4 @@ leave_guest:
 	pop	r12
 	pop	rbx
 	pop	rbp
-	ret
+	jmp	vmx_exited		; with v, e and the reason; it returns to who called vmx_enter()

@@ -105,6 +105,7 @@ void vmx_requeue_event(struct vcpu *v, u32 info)
 	}
 	if (kind == EVENT_SOFT_INT || kind == EVENT_SOFT_EXC)
 		v->event.insn_len = (u8)vmcs_read(EXIT_INSN_LENGTH);
+	v->recheck = true;
 }
 
 void vmx_block_nmi(void)

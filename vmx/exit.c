@@ -10,6 +10,7 @@
 #include "vmx/access.h"
 #include "vmx/exit.h"
 #include "vmx/guest.h"
+#include "vmx/place.h"
 
 /* An exception or NMI, or one of the host's own. */
 static void decode_exception(struct vcpu *v, struct vm_exit *e)
@@ -73,30 +74,60 @@ static void decode_tpr(struct vcpu *v, struct vm_exit *e)
 	v->recheck = true;
 }
 
+/* Exit qualification for I/O instructions. */
+#define IO_SIZE   BITS(2, 0) /* bytes, less one */
+#define IO_IN     BIT(3)
+#define IO_STRING BIT(4)
+#define IO_REP    BIT(5)
+#define IO_KIND   BITS(5, 0)
+
 void vmx_io_decode(struct vm_exit *e, u64 qualification, u32 info)
 {
 	static const u8 addr_sizes[8] = { 2, 4, 8 };
 
 	e->port.port = (u16)(qualification >> 16);
-	e->port.size = (qualification & 7) + 1;
-	e->port.write = !(qualification & BIT(3));
-	e->port.string = qualification & BIT(4);
-	e->port.rep = qualification & BIT(5);
+	e->port.size = (qualification & IO_SIZE) + 1;
+	e->port.write = !(qualification & IO_IN);
+	e->port.string = qualification & IO_STRING;
+	e->port.rep = qualification & IO_REP;
 	e->port.addr_size = e->port.string ? addr_sizes[info >> 7 & 7] : 0;
 	e->port.seg = e->port.string ? info >> 15 & 7 : SEG_DS;
 }
 
-static void decode_io(struct vcpu *v, struct vm_exit *e)
+/* INS, OUTS, and whatever else has a prefix for them. */
+static __noinline void decode_string_io(struct vm_exit *e, u64 q)
 {
-	u64 q = vmcs_read(EXIT_QUALIFICATION);
 	u32 info = 0;
 
-	(void)v;
-	if (unlikely(q & BIT(4)) && vmx_caps.ins_outs_info)
+	if ((q & IO_STRING) && vmx_caps.ins_outs_info)
 		info = (u32)vmcs_read(EXIT_INSN_INFO);
 	vmx_io_decode(e, q, info);
 	if (e->port.string && !vmx_caps.ins_outs_info)
 		e->port.addr_size = 0;
+}
+
+static void decode_io(struct vcpu *v, struct vm_exit *e)
+{
+	/* Size and direction of plain IN and OUT; others have size 0. */
+	static const struct {
+		u8 size;
+		bool write;
+	} kinds[IO_KIND + 1] = {
+		[0] = { 1, true },          [1] = { 2, true },          [3] = { 4, true },
+		[IO_IN | 0] = { 1, false }, [IO_IN | 1] = { 2, false }, [IO_IN | 3] = { 4, false },
+	};
+	u64 q = vmcs_read(EXIT_QUALIFICATION);
+	u32 kind = q & IO_KIND;
+
+	(void)v;
+	if (unlikely(!kinds[kind].size)) {
+		decode_string_io(e, q);
+		return;
+	}
+	e->port.port = (u16)(q >> 16);
+	e->port.size = kinds[kind].size;
+	e->port.write = kinds[kind].write;
+	e->port.string = e->port.rep = false;
 }
 
 static void decode_rdmsr(struct vcpu *v, struct vm_exit *e)
@@ -130,8 +161,10 @@ static void decode_s2(struct vcpu *v, struct vm_exit *e)
 {
 	u64 q = vmcs_read(EXIT_QUALIFICATION);
 
+	vmx_read_place(v);
 	vmx_s2_decode(e, q);
 	e->s2.gpa = GPA(vmcs_read(GUEST_PHYSICAL_ADDRESS));
+	e->s2.cr3_64 = vmx_cr3_64();
 	e->s2.delivery = v->event.kind;
 	if ((q & INTR_IRET_UNBLOCKED_NMI) && !v->event.kind)
 		vmx_block_nmi();
@@ -214,7 +247,7 @@ void vmx_exit_other(struct vcpu *v, struct vm_exit *e, const struct exit_row *ro
 		if (info & INTR_VALID)
 			vmx_requeue_event(v, info);
 	}
-	if (row->decode)
+	if (likely(row->decode))
 		row->decode(v, e);
 	else if (!exit_row_known(row))
 		*e = (struct vm_exit){

@@ -92,7 +92,11 @@ void vmx_vcpu_destroy(struct vcpu *v);
 void vmx_load(struct vcpu *v);
 void vmx_put(struct vcpu *v);
 
-/* entry.asm: the exit reason, or VMX_ENTER_FAILED: the guest did not run; the VMCS has an error number. */
+/*
+ * entry.asm: runs the guest once, and ends with vmx_exited() of run.c, which fills *e. reason is the exit reason,
+ * or VMX_ENTER_FAILED: the guest did not run; the VMCS has an error number.
+ */
 #define VMX_ENTER_FAILED 0xffffffffu
-u32 vmx_enter(struct vcpu *v, struct hvm_vcpu *h);
+void vmx_enter(struct vcpu *v, struct hvm_vcpu *h, struct vm_exit *e);
+void vmx_exited(struct vcpu *v, struct vm_exit *e, u32 reason);
 extern char vmx_exit_label[];

@@ -10,7 +10,8 @@
 
 #define RIGHTS_LOW  BITS(7, 0)   /* type, S, DPL, P */
 #define RIGHTS_HIGH BITS(15, 12) /* AVL, L, D/B, G */
-#define RIGHTS_GAP  4            /* between the two forms of the high part */
+#define RIGHTS_L    BIT(13)
+#define RIGHTS_GAP  4 /* between the two forms of the high part */
 
 static inline u16 rights_to_attr(u32 rights)
 {

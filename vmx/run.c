@@ -1,5 +1,6 @@
 /*
- * One round: what changed goes into the VMCS, the guest runs, its exit is read.
+ * One round: what changed goes into the VMCS, the guest runs, its exit is read: vmx_run(), vmx_enter() of
+ * vmx/entry.asm and vmx_exited(), each the last thing that the one before does.
  */
 #include "arch/cpu.h"
 #include "lib/types.h"
@@ -9,6 +10,7 @@
 #include "vmx/access.h"
 #include "vmx/exit.h"
 #include "vmx/guest.h"
+#include "vmx/place.h"
 
 static_assert(offsetof(struct vcpu, regs) == 0 && offsetof(struct vcpu_regs, gpr) == 0,
 	      "entry.asm");
@@ -54,38 +56,40 @@ static void set_error(struct vm_exit *e, enum exit_kind kind, const char *text, 
 	*e = (struct vm_exit){ .kind = (u8)kind, .error = { text, code } };
 }
 
-/* True when the entry is off: e says why. */
-static __noinline bool serve_pending(struct vcpu *v, struct vm_exit *e)
+static __noinline bool serve_rarely(struct vcpu *v, struct vm_exit *e, u32 pending)
+{
+	struct hvm_vcpu *h = v->hvm;
+
+	if (pending & VMX_FAILED) {
+		set_error(e, EXIT_ERROR, "access to a VMCS field failed, field", h->failed_field);
+		return false;
+	}
+	if (pending & VMX_FLUSH)
+		eptp_flush(v->vm->hvm->eptp);
+	vpid_flush(h->vpid);
+	return true;
+}
+
+/* False when the entry is off: e says why. */
+static __always_inline bool serve_pending(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
 	u32 pending = h->pending;
 
 	h->pending = 0;
-	if (pending & VMX_FAILED) {
-		set_error(e, EXIT_ERROR, "access to a VMCS field failed, field", h->failed_field);
-		return true;
-	}
-	if (pending & VMX_FLUSH)
-		eptp_flush(v->vm->hvm->eptp);
-	if (pending & (VMX_FLUSH | VMX_FLUSH_VPID))
-		vpid_flush(h->vpid);
 	if (pending & VMX_TSC)
 		vmcs_write(TSC_OFFSET, v->tsc_offset);
-	return false;
+	return likely(!(pending & ~(u32)VMX_TSC)) || serve_rarely(v, e, pending);
 }
 
 /*
  * The guest changes CR8 without exits, except where it goes below the threshold: then an interrupt
  * may have become deliverable. The threshold follows the guest's own value.
  */
-static __always_inline void update_tpr_threshold(struct hvm_vcpu *h)
+static void update_tpr_threshold(struct hvm_vcpu *h)
 {
-	u8 tpr = *h->tpr >> 4;
-
-	if (likely(tpr == h->tpr_threshold))
-		return;
-	h->tpr_threshold = tpr;
-	vmcs_write(TPR_THRESHOLD, tpr);
+	h->tpr_threshold = *h->tpr >> 4;
+	vmcs_write(TPR_THRESHOLD, h->tpr_threshold);
 }
 
 /* The entry failed, or the exit has a reason that this code has never heard of. */
@@ -105,48 +109,59 @@ static __noinline void no_exit(struct vcpu *v, struct vm_exit *e, u32 reason)
 	}
 }
 
-/* What nearly every handler of an instruction asks for next, to step over it. */
-static __always_inline void read_insn(struct vcpu *v, struct vm_exit *e)
+static __always_inline void enter(struct vcpu *v, struct hvm_vcpu *h, struct vm_exit *e)
 {
-	struct vcpu_regs *r = &v->regs;
+	if (likely(v->dirty)) {
+		v->dirty = 0;
+		vmcs_write(GUEST_RIP, v->regs.rip);
+	}
+	vmx_enter(v, h, e);
+}
 
-	e->insn_len = (u8)vmcs_read(EXIT_INSN_LENGTH);
-	r->rip = vmcs_read(GUEST_RIP);
-	r->rflags = vmcs_read(GUEST_RFLAGS);
-	r->shadow = (u32)vmcs_read(GUEST_INTERRUPTIBILITY) & SHADOW_ALL;
-	v->valid = RG_CR2 | RG_RIP | RG_RFLAGS | RG_SHADOW;
+/* What is not done at every entry. Apart from vmx_run(), which so needs no stack. */
+static __noinline void prepare_and_enter(struct vcpu *v, struct vm_exit *e)
+{
+	struct hvm_vcpu *h = v->hvm;
+
+	if (v->dirty & ~(u32)RG_RIP)
+		vmx_write_regs(v);
+	if (h->tpr)
+		update_tpr_threshold(h);
+	if (h->pending && !serve_pending(v, e))
+		return;
+	enter(v, h, e);
 }
 
 void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
-	const struct exit_row *row;
-	u32 reason;
 
-	if (likely(v->dirty == RG_RIP)) {
-		v->dirty = 0;
-		vmcs_write(GUEST_RIP, v->regs.rip);
-	} else if (v->dirty) {
-		vmx_write_regs(v);
-	}
-	if (h->tpr)
-		update_tpr_threshold(h);
-	if (unlikely(h->pending) && serve_pending(v, e))
+	if (unlikely(v->dirty & ~(u32)RG_RIP) || unlikely(h->pending) ||
+	    unlikely(h->tpr && *h->tpr >> 4 != h->tpr_threshold)) {
+		prepare_and_enter(v, e);
 		return;
-	reason = vmx_enter(v, h);
+	}
+	enter(v, h, e);
+}
+
+void vmx_exited(struct vcpu *v, struct vm_exit *e, u32 reason)
+{
+	const struct exit_row *row;
+
 	/* The bit of a failed entry makes the reason a large number, too. */
 	if (unlikely(reason >= REASON_COUNT)) {
 		no_exit(v, e, reason);
 		return;
 	}
 	row = &exit_rows[reason];
-	if (likely(row->flags & ROW_INSN)) {
-		e->kind = row->kind;
-		read_insn(v, e);
-		if (row->decode)
-			row->decode(v, e);
+	e->kind = row->kind;
+	if (unlikely(!(row->flags & ROW_INSN))) {
+		v->valid = RG_CR2;
+		vmx_exit_other(v, e, row);
 		return;
 	}
-	v->valid = RG_CR2;
-	vmx_exit_other(v, e, row);
+	e->insn_len = (u8)vmcs_read(EXIT_INSN_LENGTH);
+	vmx_read_place(v);
+	if (row->decode)
+		row->decode(v, e);
 }

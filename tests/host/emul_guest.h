@@ -132,7 +132,6 @@ static void expect_access(u32 n, u64 offset, u8 size, bool write, u64 value)
 	CHECK_EQ(seen[n].write, write);
 	if (write)
 		CHECK_EQ(seen[n].value, value);
-	CHECK_EQ(seen[n].vcpu, v);
 }
 
 #define ALL_A 0xaaaaaaaaaaaaaaaa

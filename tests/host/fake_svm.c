@@ -132,9 +132,9 @@ int rdmsr_safe(u32 msr, u64 *value)
 void (*guest)(void);
 static unsigned entries;
 
-void svm_enter(u64 *gpr, u64 vmcb_pa, u64 host_pa)
+void svm_enter(struct vcpu *c, struct vm_exit *e, u64 vmcb_pa, u64 host_pa)
 {
-	CHECK_EQ(gpr, v.regs.gpr);
+	CHECK_EQ(c, &v);
 	CHECK_EQ(vmcb_pa, 0x5000);
 	CHECK_EQ(host_pa, 0x6000);
 	entries++;
@@ -143,6 +143,7 @@ void svm_enter(u64 *gpr, u64 vmcb_pa, u64 host_pa)
 	if (guest)
 		guest();
 	vmcb.control.event_inj &= ~BIT(31);
+	svm_exited(c, e);
 }
 
 u64 raw(unsigned offset, unsigned size)
@@ -171,6 +172,7 @@ void setup(void)
 	v.hvm = &hv;
 	v.lapic = &lapic;
 	hv.vmcb = &vmcb;
+	hv.apic_tpr = &lapic_page[0x80];
 	hv.vmcb_pa = 0x5000;
 	hv.host_pa = 0x6000;
 	hv.cpu = -1;

@@ -255,7 +255,6 @@ static void access_range(struct fuzz_in *in)
 	u32 control = (u32)fuzz_bytes(in, 1), n = control >> 3;
 	enum io_space space = IO_PORT;
 	struct io_access a = {
-		.vcpu = fake_vcpu,
 		.size = (u8)(1u << (control & 3)),
 		.write = control & 4,
 	};

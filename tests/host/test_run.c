@@ -22,7 +22,8 @@ static struct vm *vm;
 static struct vcpu v;
 static u32 entries, flushes, stale_entries, injects, blocks, yields, calls, cancels, timers, inputs;
 static u32 time_stops, time_starts;
-static bool has_work, resched;
+static bool has_work;
+static struct thread thread;
 static void (*at_entry)(void), (*at_block)(void);
 
 /* --- what the loop calls ----------------------------------------------------------------------------- */
@@ -83,15 +84,10 @@ void thread_block(void)
 		at_block();
 }
 
-bool thread_need_resched(void)
-{
-	return resched;
-}
-
 void thread_yield(void)
 {
 	yields++;
-	resched = false;
+	thread.need_resched = false;
 }
 
 void vcpu_call_serve(struct vcpu *c)
@@ -159,7 +155,8 @@ static void run(struct setup setup)
 	entries = flushes = stale_entries = injects = blocks = yields = 0;
 	calls = cancels = timers = inputs = time_stops = time_starts = 0;
 	has_work = setup.has_work;
-	resched = false;
+	thread = (struct thread){ .cpu = 0 };
+	vm->ports[0].thread = &thread;
 	at_entry = setup.at_entry;
 	at_block = setup.at_block;
 	request(setup.requests | (setup.paused ? REQ_PAUSE : 0));
@@ -228,18 +225,11 @@ TEST(requests)
 static void deliver(void)
 {
 	if (entries == 1)
-		v.event.kind = EVENT_INTR; /* its delivery was cut short */
-	if (entries == 2) {
+		v.recheck = true; /* as who sets an event does */
+	if (entries == 2)
 		CHECK_EQ(injects, 1);
-		v.event.kind = EVENT_NONE;
-		v.exception.kind = EVENT_EXCEPTION;
-	}
 	if (entries == 3) {
-		CHECK_EQ(injects, 2);
-		v.exception.kind = EVENT_NONE;
-	}
-	if (entries == 4) {
-		CHECK_EQ(injects, 2); /* nothing to decide */
+		CHECK_EQ(injects, 1); /* nothing to decide */
 		request(REQ_STOP);
 	}
 }
@@ -247,7 +237,7 @@ static void deliver(void)
 TEST(events)
 {
 	run((struct setup){ .at_entry = deliver });
-	CHECK_EQ(entries, 4);
+	CHECK_EQ(entries, 3);
 }
 
 static void halt_first(void)
@@ -300,7 +290,7 @@ TEST(halt_with_work)
 
 static void be_greedy(void)
 {
-	resched = entries == 2;
+	thread.need_resched = entries == 2;
 	if (entries == 4)
 		request(REQ_STOP);
 }
