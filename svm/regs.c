@@ -204,7 +204,7 @@ void svm_write_regs(struct vcpu *v)
 	}
 	if (groups & RG_RSP)
 		b->rsp = r->gpr[GPR_RSP];
-	if (groups & RG_RFLAGS)
+	if (groups & (RG_RFLAGS | RG_RF))
 		b->rflags = r->rflags;
 	if (groups & RG_SHADOW) {
 		s->vmcb->control.int_state =

@@ -13,6 +13,7 @@
 #include "vm/emul_operand.h"
 #include "vm/hvm.h"
 #include "vm/ioaccess.h"
+#include "vm/moveseen.h"
 #include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -190,8 +191,7 @@ static inline void finish(struct vcpu *v, const struct insn *i)
 
 	vcpu_need(v, RG_RIP | RG_RFLAGS | RG_SHADOW);
 	vcpu_skip(v, &done);
-	if (unlikely(v->regs.rflags & RFLAGS_RF))
-		flags_set(v, RFLAGS_RF, 0);
+	clear_rf(v);
 }
 
 static void stop(struct vcpu *v, int err, const struct fetched *f)
@@ -214,7 +214,26 @@ static int emulate(struct vcpu *v, const struct vm_exit *e, const struct insn *i
 	return functions[i->op](&m);
 }
 
-void emul_mmio(struct vcpu *v, const struct vm_exit *e)
+/* Such a one as move_plain()'s again. False: not as it was, or there is more to do. */
+static __always_inline bool move_again(struct vcpu *v, const struct vm_exit *e,
+				       const struct move_seen *m)
+{
+	u64 va = v->regs.gpr[m->base] + m->disp, *reg = &v->regs.gpr[m->reg];
+
+	if (unlikely((va ^ e->s2.gpa.v) & PAGE_MASK) ||
+	    unlikely((va & PAGE_MASK) + m->size > PAGE_SIZE) || unlikely(m->write != e->s2.write) ||
+	    unlikely(!vcpu_skips_at_once(v, m->len)))
+		return false;
+	v->io.value = *reg;
+	device_access(v, e->s2.gpa, &v->io.value, m->size, m->write);
+	if (!m->write)
+		*reg = v->io.value;
+	vcpu_skip_at_once(v, m->len);
+	clear_rf(v);
+	return true;
+}
+
+static __noinline void mmio_other(struct vcpu *v, const struct vm_exit *e)
 {
 	struct fetched f;
 	struct insn_known *k = insn_at_rip(v, &f);
@@ -224,10 +243,20 @@ void emul_mmio(struct vcpu *v, const struct vm_exit *e)
 		err = -ENOTSUP;
 	else if (!k->plain || !move_plain(v, e, &k->insn))
 		err = emulate(v, e, &k->insn, f.mode);
+	else
+		move_remember(v, e, &k->insn, f.words[0]);
 	if (likely(!err))
 		finish(v, &k->insn);
 	else if (err != -EFAULT && err != -EAGAIN)
 		stop(v, err, &f);
+}
+
+void emul_mmio(struct vcpu *v, const struct vm_exit *e)
+{
+	const struct move_seen *m = move_at_rip(v, e);
+
+	if (unlikely(!m) || unlikely(!move_again(v, e, m)))
+		mmio_other(v, e);
 }
 
 /* The port, size and direction are the exit's; where the code does not agree, it was replaced. */

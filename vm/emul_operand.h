@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "arch/cpu.h"
 #include "lib/addr.h"
 #include "lib/compiler.h"
 #include "lib/types.h"
@@ -92,6 +93,15 @@ static inline void flags_set(struct vcpu *v, u64 mask, u64 flags)
 	vcpu_need(v, RG_RFLAGS);
 	v->regs.rflags = (v->regs.rflags & ~mask) | (flags & mask);
 	vcpu_dirty(v, RG_RFLAGS);
+}
+
+/* What an instruction that was executed leaves of RF: VT-x's exits for memory set it. */
+static __always_inline void clear_rf(struct vcpu *v)
+{
+	if (v->regs.rflags & RFLAGS_RF) {
+		v->regs.rflags &= ~RFLAGS_RF;
+		v->dirty |= RG_RF;
+	}
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */

@@ -52,32 +52,34 @@ static void exit_cpuid(struct vcpu *v, const struct vm_exit *e)
 	vcpu_skip(v, e);
 }
 
-static void exit_s2(struct vcpu *v, const struct vm_exit *e)
+/* What cannot be emulated. */
+static __noinline void s2_stop(struct vcpu *v, const struct vm_exit *e)
 {
 	if (gmem_is_ram(v->vm, e->s2.gpa, 1)) {
 		vm_stop(v->vm, STOP_ERROR, "RAM at %#llx has no translation",
 			(unsigned long long)e->s2.gpa.v);
-		return;
-	}
-	if (e->s2.delivery) {
+	} else if (e->s2.delivery) {
 		/* Not the instruction at RIP touched it, but the delivery of an event: IDT, GDT, TSS or stack. */
 		vm_stop(v->vm, STOP_EMULATION,
 			"vector %u delivered through %#llx, outside RAM (rip %#llx)",
 			v->event.vector, (unsigned long long)e->s2.gpa.v,
 			(unsigned long long)vcpu_rip(v));
-		return;
-	}
-	if (e->s2.table_walk) {
+	} else if (e->s2.table_walk) {
 		vm_stop(v->vm, STOP_EMULATION, "page tables at %#llx, outside RAM (rip %#llx)",
 			(unsigned long long)e->s2.gpa.v, (unsigned long long)vcpu_rip(v));
-		return;
-	}
-	if (e->s2.fetch) {
+	} else {
 		vm_stop(v->vm, STOP_EMULATION, "code at %#llx, outside RAM (rip %#llx)",
 			(unsigned long long)e->s2.gpa.v, (unsigned long long)vcpu_rip(v));
-		return;
 	}
-	emul_mmio(v, e);
+}
+
+static void exit_s2(struct vcpu *v, const struct vm_exit *e)
+{
+	if (unlikely(e->s2.delivery | e->s2.table_walk | e->s2.fetch) ||
+	    (e->s2.gpa.v < v->vm->window_end && gmem_is_ram(v->vm, e->s2.gpa, 1)))
+		s2_stop(v, e);
+	else
+		emul_mmio(v, e);
 }
 
 static u64 cr_read(struct vcpu *v, u8 cr)

@@ -52,7 +52,7 @@ struct vm_exit {
 			u8 seg;       /* enum seg of OUTS' source */
 		} port;
 		struct {
-			gpa_t gpa;
+			gpa_t gpa; /* RG_RIP, RG_RFLAGS and RG_SHADOW have been read */
 			bool write, fetch;
 			bool table_walk; /* while reading the guest's page tables */
 			bool delivery;   /* of v->event.vector: not the instruction touched it */

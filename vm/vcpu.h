@@ -81,6 +81,7 @@ enum reg_group {
 	RG_SYSCALL = BIT(12), /* star lstar cstar sfmask kernel_gs */
 	RG_DEBUGCTL = BIT(13),
 	RG_ALL = BITS(13, 0),
+	RG_RF = BIT(14), /* dirty alone: of RFLAGS nothing but RF */
 };
 
 #define SHADOW_STI   BIT(0)
@@ -143,6 +144,22 @@ struct insn_known {
 	struct insn insn;
 };
 
+#define MOVES_SEEN  8
+#define PATH_LEVELS 4
+
+/* vm/moveseen.h: a MOV between a register and [base + displacement] that was emulated, in 64-bit code. */
+struct move_seen {
+	u64 rip, cr3;                      /* when it was */
+	const void *where;                 /* its bytes, in the window */
+	u64 bytes, mask;                   /* little endian, as many as it has */
+	const void *entry_at[PATH_LEVELS]; /* the entries on the way to it, in the window */
+	u64 entry[PATH_LEVELS];
+	u64 disp;
+	u8 len; /* 0: nothing here */
+	u8 base, reg, size;
+	bool write;
+} __aligned(128); /* a shift instead of a multiplication */
+
 struct vcpu {
 	struct vcpu_regs regs; /* first: at offset 0 */
 	u32 valid, dirty;      /* enum reg_group masks; owner: the vCPU's thread, as all below */
@@ -168,6 +185,7 @@ struct vcpu {
 	struct io_access io;                       /* the one under way */
 	const struct io_range *io_last[IO_SPACES]; /* that the last one went to; vm/iobus.c */
 	struct insn_known insns[INSNS_KNOWN];      /* by RIP's low bits; vm/emul.c */
+	struct move_seen moves[MOVES_SEEN];        /* the same; vm/moveseen.c */
 };
 
 /* Makes sure that groups are valid, reading them from the hardware as needed. */

@@ -167,6 +167,29 @@ int walk_guest(struct vcpu *v, u64 va, struct walk *w, u32 *error)
 	return walk_mode(v, &mode_32, (u32)va, w, error);
 }
 
+int walk_path(struct vcpu *v, u64 cr3, u64 va, struct walk_path *p)
+{
+	u64 table = cr3 & PTE_ADDR, size;
+
+	for (u32 level = PATH_LEVELS; level-- > 0;) {
+		u64 at = table + (va >> (PAGE_SHIFT + 9 * level) & 511) * sizeof(u64), entry;
+
+		if (gmem_load(v->vm, GPA(at), &entry, sizeof(entry)) || !(entry & PTE_P))
+			break;
+		for (u32 k = 0; k <= level; k++) {
+			p->at[k] = at;
+			p->entry[k] = entry;
+		}
+		size = 1ULL << (PAGE_SHIFT + 9 * level);
+		if (level == 0 || ((entry & PTE_PS) && leaf_allowed(&mode_64, v, level))) {
+			p->gpa = leaf_address(&mode_64, entry, va, size);
+			return 0;
+		}
+		table = entry & PTE_ADDR;
+	}
+	return -EFAULT;
+}
+
 static int mark_guest(struct vcpu *v, u64 va, bool write)
 {
 	if (v->regs.efer & EFER_LMA)

@@ -7,8 +7,7 @@
 #include "lib/addr.h"
 #include "lib/compiler.h"
 #include "lib/types.h"
-
-struct vcpu;
+#include "vm/vcpu.h"
 
 #define PF_PRESENT  BIT(0)
 #define PF_WRITE    BIT(1)
@@ -24,6 +23,15 @@ struct walk {
 	bool accessed;                   /* A is set on all levels */
 	bool dirty;                      /* D is set in the leaf */
 };
+
+/* A translation with four levels: the entry on each, from the leaf up; below a large page it is repeated. */
+struct walk_path {
+	gpa_t gpa;
+	u64 at[PATH_LEVELS], entry[PATH_LEVELS];
+};
+
+/* Translates va by the tables at cr3. -EFAULT: it is not mapped, or the tables are not in RAM. Rights do not count. */
+int walk_path(struct vcpu *v, u64 cr3, u64 va, struct walk_path *p) __must_check;
 
 /*
  * Translates va. 0, or -EFAULT with the page-fault error code (P and RSVD alone) in *error. Rights are

@@ -184,7 +184,7 @@ void vmx_write_regs(struct vcpu *v)
 		vmcs_write(GUEST_RIP, r->rip);
 	if (!(dirty & ~(u32)RG_RIP))
 		return;
-	if (dirty & RG_RFLAGS)
+	if (dirty & (RG_RFLAGS | RG_RF))
 		vmcs_write(GUEST_RFLAGS, r->rflags);
 	if (dirty & RG_RSP)
 		vmcs_write(GUEST_RSP, r->gpr[GPR_RSP]);

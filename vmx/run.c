@@ -111,9 +111,14 @@ static __noinline void no_exit(struct vcpu *v, struct vm_exit *e, u32 reason)
 
 static __always_inline void enter(struct vcpu *v, struct hvm_vcpu *h, struct vm_exit *e)
 {
-	if (likely(v->dirty)) {
-		v->dirty = 0;
+	u32 dirty = v->dirty;
+
+	v->dirty = 0;
+	if (likely(dirty == RG_RIP)) {
 		vmcs_write(GUEST_RIP, v->regs.rip);
+	} else if (dirty) {
+		vmcs_write(GUEST_RIP, v->regs.rip);
+		vmcs_write(GUEST_RFLAGS, v->regs.rflags);
 	}
 	vmx_enter(v, h, e);
 }
@@ -123,7 +128,7 @@ static __noinline void prepare_and_enter(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
 
-	if (v->dirty & ~(u32)RG_RIP)
+	if (v->dirty & ~(u32)(RG_RIP | RG_RF))
 		vmx_write_regs(v);
 	if (h->tpr)
 		update_tpr_threshold(h);
@@ -136,7 +141,7 @@ void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
 
-	if (unlikely(v->dirty & ~(u32)RG_RIP) || unlikely(h->pending) ||
+	if (unlikely(v->dirty & ~(u32)(RG_RIP | RG_RF)) || unlikely(h->pending) ||
 	    unlikely(h->tpr && *h->tpr >> 4 != h->tpr_threshold)) {
 		prepare_and_enter(v, e);
 		return;

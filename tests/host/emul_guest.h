@@ -113,6 +113,7 @@ static void mmio(u64 gpa)
 {
 	struct vm_exit e = { .kind = EXIT_S2, .s2 = { .gpa = GPA(gpa), .write = exit_writes } };
 
+	e.s2.cr3_64 = vcpu_mode(v) == 64 ? v->regs.cr3 : ~0ULL;
 	emul_mmio(v, &e);
 }
 

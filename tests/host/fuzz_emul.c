@@ -3,7 +3,7 @@
  * instruction that was stepped over, a fault that a CPU could raise, or a stopped VM; devices see accesses
  * that they can have, a bounded number of them, and what has faulted has changed nothing.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/emul.c vm/decode.c vm/walk.c vm/emul_operand.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/emul.c vm/moveseen.c vm/decode.c vm/walk.c vm/emul_operand.c
  * sources: vm/emul_alu.c vm/emul_rmw.c vm/emul_move.c vm/emul_string.c vm/vcpu.c vm/iobus.c vm/state.c
  * sources: vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
@@ -254,6 +254,7 @@ static void make_exit(struct fuzz_in *in, u8 how, struct vm_exit *e)
 	}
 	e->s2.gpa = GPA((fuzz_below(in, 2) ? MMIO : LAPIC) + (fuzz_bytes(in, 2) & 0xfff));
 	e->s2.write = fuzz_below(in, 2);
+	e->s2.cr3_64 = vcpu_mode(v) == 64 ? v->regs.cr3 : ~0ULL;
 }
 
 /* Decoding on a block of exactly those bytes. */

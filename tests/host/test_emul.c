@@ -3,7 +3,7 @@
  * register (SDM vol. 1, "General-Purpose Registers in 64-Bit Mode"), page faults, REP, and that what is
  * outside the scope stops the VM and touches nothing.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/emul.c vm/decode.c vm/walk.c vm/vcpu.c vm/iobus.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/emul.c vm/moveseen.c vm/decode.c vm/walk.c vm/vcpu.c vm/iobus.c
  * sources: vm/emul_operand.c vm/emul_alu.c vm/emul_rmw.c vm/emul_move.c vm/emul_string.c
  * sources: vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h

@@ -5,7 +5,7 @@
  * the environment choose others than the usual ones.
  *
  * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c tests/host/native.c tests/host/emul_cases.c
- * sources: vm/emul.c vm/decode.c vm/walk.c
+ * sources: vm/emul.c vm/moveseen.c vm/decode.c vm/walk.c
  * sources: vm/emul_operand.c vm/emul_alu.c vm/emul_rmw.c vm/emul_move.c vm/emul_string.c
  * sources: vm/vcpu.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -D_GNU_SOURCE -Wno-missing-field-initializers -include tests/host/fake_cpu.h
@@ -138,6 +138,7 @@ static void stop_at(const struct emul_case *t, struct vm_exit *e)
 	bool one_page = at / 4096 == (at + size - 1) / 4096;
 
 	e->kind = EXIT_S2;
+	e->s2.cr3_64 = vcpu_mode(v) == 64 ? v->regs.cr3 : ~0ULL;
 	e->s2.write = t->row->writes && !emul_one_in(4); /* some CPUs read first */
 	/* What faults does not stop anywhere. */
 	if (t->exact && t->native.fault == ~0u && one_page && at < EMUL_WRITABLE &&

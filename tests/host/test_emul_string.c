@@ -2,7 +2,7 @@
  * String instructions and port I/O under emulation: REP and how it stops, memory and devices on either side,
  * what faults halfway.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/emul.c vm/decode.c vm/walk.c vm/vcpu.c vm/iobus.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/emul.c vm/moveseen.c vm/decode.c vm/walk.c vm/vcpu.c vm/iobus.c
  * sources: vm/emul_operand.c vm/emul_alu.c vm/emul_rmw.c vm/emul_move.c vm/emul_string.c
  * sources: vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h

@@ -6,7 +6,7 @@
 #include "lib/errno.h"
 #include "tests/host/fake_vm.h"
 #include "tests/host/harness.h"
-#include "vm/iobus.h"
+#include "vm/ioaccess.h"
 #include "vm/vdev.h"
 
 static struct io_access seen;
@@ -181,5 +181,55 @@ TEST(nobody_answers_all_ones)
 	CHECK_EQ(claim(IO_PORT, 0x70, 2, 0), 0);
 	CHECK_EQ(access(IO_PORT, 0x70, 2, false, &value), -ENOTSUP);
 	CHECK_EQ(value, 0xffff);
+	CHECK_EQ(fake_locks_held, 0);
+}
+
+static int vcpu_access(struct vcpu *v, enum io_space space, u64 addr, u8 size, u32 bank)
+{
+	int err;
+
+	v->io.size = size;
+	v->io.write = false;
+	v->io.value = 0;
+	calls = 0;
+	err = vcpu_io(v, space, addr);
+	if (err)
+		CHECK_EQ(calls, 0);
+	else
+		CHECK(calls == 1 && seen_bank == bank && seen.offset == (addr & 3));
+	CHECK_EQ(v->io.value, err ? iobus_ones[size] : to_read & iobus_ones[size]);
+	return err;
+}
+
+/* The range of the last access is tried first, and no more than that. */
+TEST(accesses_by_a_vcpu)
+{
+	struct vcpu v = { 0 };
+
+	start();
+	v.vm = dev.vm;
+	CHECK_EQ(claim(IO_PORT, 0x100, 4, 1), 0);
+	CHECK_EQ(claim(IO_PORT, 0x104, 4, 2), 0);
+	CHECK_EQ(claim(IO_PORT, 0x10c, 4, 3), 0);
+	CHECK_EQ(claim(IO_MEM, 0x104, 4, 4), 0);
+	for (u32 k = 0; k < 2; k++) {
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x104, 1, 2), 0);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x105, 2, 2), 0);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x107, 1, 2), 0);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x107, 2, 2), -ENODEV);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x103, 1, 1), 0);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x103, 2, 1), -ENODEV);
+		CHECK_EQ(vcpu_access(&v, IO_MEM, 0x104, 4, 4), 0);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x108, 1, 0), -ENODEV);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0xff, 1, 0), -ENODEV);
+		CHECK_EQ(vcpu_access(&v, IO_PORT, 0x10c, 4, 3), 0);
+	}
+	to_return = -ENOTSUP;
+	v.io = (struct io_access){ .size = 1 };
+	CHECK_EQ(vcpu_io(&v, IO_PORT, 0x10c), -ENOTSUP);
+	CHECK_EQ(v.io.value, 0xff);
+	v.io = (struct io_access){ .size = 1, .value = 0x1234, .write = true };
+	CHECK_EQ(vcpu_io(&v, IO_PORT, 0x10c), -ENOTSUP);
+	CHECK_EQ(seen.value, 0x34);
 	CHECK_EQ(fake_locks_held, 0);
 }

@@ -46,8 +46,10 @@ TEST(injection)
 TEST(cut_short_delivery)
 {
 	setup();
+	v.recheck = false;
 	records(0x400, 0x800000ec);
 	CHECK_EQ(v.event.kind, EVENT_INTR);
+	CHECK(v.recheck);
 	CHECK_EQ(v.event.vector, 0xec);
 	setup();
 	records(0x400, 0x1000000080000b0eULL);

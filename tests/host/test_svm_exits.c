@@ -158,6 +158,17 @@ TEST(port_exits)
 	CHECK_EQ(e.port.port, 0xffff);
 	CHECK_EQ(e.port.size, 2);
 	CHECK_EQ(e.insn_len, 3);
+	for (unsigned size = 1; size <= 4; size *= 2) {
+		for (unsigned in = 0; in < 2; in++) {
+			e = exits(0x7b, 0x1234u << 16 | 1u << 8 | size << 4 | in, 0x1001 + in);
+			CHECK_EQ(e.kind, EXIT_PORT);
+			CHECK_EQ(e.port.port, 0x1234);
+			CHECK_EQ(e.port.size, size);
+			CHECK_EQ(e.port.write, !in);
+			CHECK(!e.port.string && !e.port.rep);
+			CHECK_EQ(e.insn_len, v.regs.rip == 0x1000 ? 1 + in : 0);
+		}
+	}
 	e = exits(0x7b, 0x60u << 16 | 1u << 4, 0x2000); /* nonsense: decode */
 	CHECK_EQ(e.insn_len, 0);
 	e = exits(0x7b, 0x60u << 16 | 1u << 4, 0xfff);
@@ -196,6 +207,13 @@ TEST(memory_and_msr_exits)
 	CHECK_EQ(e.s2.gpa.v, 0xfee00080);
 	CHECK(e.s2.write && !e.s2.fetch && !e.s2.table_walk);
 	CHECK_EQ(e.insn_len, 0);
+	CHECK_EQ(e.s2.cr3_64, ~0ULL);
+	poke(SAVE + 0x0d0, 0x1500, 8); /* EFER: long mode, active */
+	poke(SAVE + 0x012, 0x29b, 2);  /* CS: 64-bit code */
+	poke(SAVE + 0x150, 0x7000, 8);
+	CHECK_EQ(exits(0x400, 4, 0xfec00000).s2.cr3_64, 0x7000);
+	poke(SAVE + 0x0d0, 0x1100, 8);
+	CHECK_EQ(exits(0x400, 4, 0xfec00000).s2.cr3_64, ~0ULL);
 	svm_caps.next_rip = true;
 	e = exits(0x400, 0x100000014, 0xd0000000);
 	CHECK_EQ(e.insn_len, 0); /* next-RIP means nothing there */
