@@ -33,6 +33,7 @@ enum lapic_register {
 	LAPIC_TIMER_INITIAL = 0x38,
 	LAPIC_TIMER_CURRENT = 0x39,
 	LAPIC_TIMER_DIVIDE = 0x3e,
+	LAPIC_SELF_IPI = 0x3f, /* x2APIC only */
 };
 
 #define SVR_ENABLE         BIT(8)
@@ -48,6 +49,7 @@ enum lapic_register {
 #define ICR_STARTUP (6u << 8)
 #define ICR_PENDING BIT(12) /* memory only */
 #define ICR_ASSERT  BIT(14)
+#define ICR_SELF    (1u << 18)
 #define ICR_OTHERS  (3u << 18)
 
 #define APIC_BASE_ADDRESS BITS(51, 12)
@@ -165,6 +167,17 @@ static void icr_write(u32 apic_id, u32 command)
 	reg_write(LAPIC_ICR_HIGH, apic_id << XAPIC_ID_SHIFT);
 	reg_write(LAPIC_ICR, command);
 	irq_restore(flags);
+}
+
+void lapic_ipi_self(u8 vector)
+{
+	if (x2apic) {
+		wrmsr(MSR_X2APIC_BASE + LAPIC_SELF_IPI, vector);
+		return;
+	}
+	while (reg_read(LAPIC_ICR) & ICR_PENDING)
+		__builtin_ia32_pause();
+	reg_write(LAPIC_ICR, ICR_SELF | ICR_ASSERT | ICR_FIXED | vector);
 }
 
 void lapic_ipi(u32 cpu, u8 vector)

@@ -23,6 +23,8 @@ void lapic_eoi(void);
 
 /* Fixed interrupt to another CPU (by index) or to this one. */
 void lapic_ipi(u32 cpu, u8 vector);
+/* The same to this CPU, sooner. Interrupts off. */
+void lapic_ipi_self(u8 vector);
 /* To all CPUs but this one. */
 void lapic_ipi_others(u8 vector);
 void lapic_nmi_others(void);

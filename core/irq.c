@@ -39,6 +39,14 @@ static void (*fixed[IRQ_FIXED])(void); /* const after start */
 static struct spinlock irq_lock = SPINLOCK_INIT(RANK_IRQ, "irq vectors");
 static const struct irq_line_ops *line_ops; /* const after start */
 
+void irq_set_fixed(u8 vector, void (*fn)(void))
+{
+	ASSERT(vector >= IRQ_FIXED_FIRST && !fixed[vector - IRQ_FIXED_FIRST]);
+	fixed[vector - IRQ_FIXED_FIRST] = fn;
+}
+
+static void nudged(void) {}
+
 void irq_init(void)
 {
 	static const struct trap_hooks hooks = {
@@ -49,12 +57,7 @@ void irq_init(void)
 	};
 
 	trap_set_hooks(&hooks);
-}
-
-void irq_set_fixed(u8 vector, void (*fn)(void))
-{
-	ASSERT(vector >= IRQ_FIXED_FIRST && !fixed[vector - IRQ_FIXED_FIRST]);
-	fixed[vector - IRQ_FIXED_FIRST] = fn;
+	irq_set_fixed(IRQ_VECTOR_NUDGE, nudged);
 }
 
 int irq_alloc(struct irq *irq, void (*fn)(void *arg), void *arg)

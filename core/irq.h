@@ -16,6 +16,7 @@
 #define IRQ_VECTOR_TIMER     0xf0
 #define IRQ_VECTOR_RESCHED   0xef
 #define IRQ_VECTOR_CALL      0xee
+#define IRQ_VECTOR_NUDGE     0xed /* to oneself: nothing but the interruption */
 
 struct irq {
 	u8 vector;

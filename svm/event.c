@@ -61,7 +61,7 @@ void svm_inject(struct vcpu *v, const struct vm_event *ev)
 	 * more, whatever its RFLAGS.IF. So there is an exit at once behind the delivery.
 	 */
 	if (ev->kind == EVENT_INTR && svm_caps.tcg)
-		lapic_ipi(cpu_id(), IRQ_VECTOR_RESCHED);
+		lapic_ipi_self(IRQ_VECTOR_NUDGE);
 	if (ev->kind == EVENT_EXCEPTION && ev->vector == TRAP_DB)
 		deliver_debug(v);
 	if (ev->kind == EVENT_NMI) {
@@ -192,7 +192,7 @@ void svm_step_begin(struct vcpu *v)
 	if (s->nmi_shadow && !(s->work & WORK_IRET))
 		return;
 	if (injects) {
-		lapic_ipi(cpu_id(), IRQ_VECTOR_RESCHED);
+		lapic_ipi_self(IRQ_VECTOR_NUDGE);
 		return;
 	}
 	s->after |= AFTER_STEPPING;

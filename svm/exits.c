@@ -108,8 +108,8 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
-	{ VMEXIT_IOIO, EXIT_PORT, exit_port },
 	{ VMEXIT_INTR, EXIT_NONE, svm_interrupt_exit },
+	{ VMEXIT_IOIO, EXIT_PORT, exit_port },
 	{ VMEXIT_VINTR, EXIT_WINDOW, svm_window_exit },
 	{ VMEXIT_CR0_READ + 0, EXIT_CR, svm_cr_exit },
 	{ VMEXIT_CR0_READ + 4, EXIT_CR, svm_cr_exit },

@@ -204,13 +204,13 @@ void svm_write_regs(struct vcpu *v)
 	}
 	if (groups & RG_RSP)
 		b->rsp = r->gpr[GPR_RSP];
-	if (groups & (RG_RFLAGS | RG_RF))
+	if (groups & (RG_RFLAGS | RG_STEPPED))
 		b->rflags = r->rflags;
-	if (groups & RG_SHADOW) {
+	if (groups & (RG_SHADOW | RG_STEPPED))
 		s->vmcb->control.int_state =
 			r->shadow & (SHADOW_STI | SHADOW_MOVSS) ? INT_STATE_SHADOW : 0;
+	if (groups & RG_SHADOW)
 		svm_set_nmi_shadow(s, r->shadow & SHADOW_NMI);
-	}
 	if (groups & (RG_SYSENTER | RG_SYSCALL | RG_PAT))
 		write_msrs(s, r, groups);
 }

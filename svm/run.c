@@ -76,8 +76,12 @@ static void svm_prepare(struct vcpu *v, u8 tpr)
 		cr8_intercept(v, s->tpr);
 	if (s->work & (WORK_NMI_WINDOW | WORK_IRET))
 		svm_step_begin(v);
-	if (v->dirty)
+	if (v->dirty & ~(u32)(RG_RIP | RG_STEPPED)) {
 		svm_write_regs(v);
+	} else if (v->dirty & RG_STEPPED) {
+		s->vmcb->save.rflags = v->regs.rflags;
+		s->vmcb->control.int_state = v->regs.shadow & INT_STATE_SHADOW;
+	}
 }
 
 static void tpr_from_vmcb(struct vcpu *v)

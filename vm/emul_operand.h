@@ -100,7 +100,7 @@ static __always_inline void clear_rf(struct vcpu *v)
 {
 	if (v->regs.rflags & RFLAGS_RF) {
 		v->regs.rflags &= ~RFLAGS_RF;
-		v->dirty |= RG_RF;
+		v->dirty |= RG_STEPPED;
 	}
 }
 

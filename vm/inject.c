@@ -53,7 +53,10 @@ static void set_window(struct vcpu *v, bool on)
 
 static bool interruptible(struct vcpu *v)
 {
-	vcpu_need(v, RG_RFLAGS | RG_SHADOW);
+	const u32 groups = RG_RFLAGS | RG_SHADOW;
+
+	if (unlikely((v->valid & groups) != groups))
+		vcpu_need(v, groups);
 	return (v->regs.rflags & RFLAGS_IF) && !(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS));
 }
 
@@ -95,33 +98,38 @@ static bool inject_first(struct vcpu *v)
 /* Acknowledges what intr_waiting() found at its controller, and injects it. */
 static void inject_intr(struct vcpu *v, int vector)
 {
-	struct vm_event ev = { .kind = EVENT_INTR };
-
 	if (vector == VECTOR_EXTINT)
 		vector = vm_extint_ack(v->vm);
 	else
 		vlapic_ack_vector(v->lapic, (u8)vector);
 	if (vector < 0)
 		return; /* none after all */
-	ev.vector = (u8)vector;
-	hvm->inject(v, &ev);
+	v->intr = (struct vm_event){ .kind = EVENT_INTR, .vector = (u8)vector };
+	hvm->inject(v, &v->intr);
 }
 
-void vcpu_inject(struct vcpu *v)
+/* Where there is more than an interrupt. True: something was injected. */
+static __noinline bool inject_before_intr(struct vcpu *v)
 {
-	bool slot_used;
-	int vector;
+	bool slot_used = inject_first(v);
 
-	v->recheck = false;
-	slot_used = inject_first(v);
 	if (v->nmi_pending && !slot_used)
 		slot_used = inject_nmi(v);
 	else if (v->nmi_pending)
 		hvm->window(v, WINDOW_NMI, true);
+	return slot_used || v->event.kind != EVENT_NONE;
+}
 
+void vcpu_inject(struct vcpu *v)
+{
+	bool slot_used = false;
+	int vector;
+
+	v->recheck = false;
+	if (unlikely(v->exception.kind | v->event.kind | v->nmi_pending))
+		slot_used = inject_before_intr(v);
 	vector = intr_waiting(v);
-	if (vector != VECTOR_NONE && !slot_used && v->event.kind == EVENT_NONE &&
-	    interruptible(v)) {
+	if (vector != VECTOR_NONE && !slot_used && interruptible(v)) {
 		inject_intr(v, vector);
 		/* Of the local APIC's, the highest was taken: the others wait for its EOI. */
 		vector = extint_waiting(v) ? VECTOR_EXTINT : VECTOR_NONE;

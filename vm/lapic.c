@@ -7,6 +7,7 @@
 #include "arch/msr.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
+#include "lib/compiler.h"
 #include "lib/errno.h"
 #include "lib/hw/lapic.h"
 #include "lib/string.h"
@@ -69,7 +70,19 @@ static bool array_test(struct vlapic *l, u32 array, u8 vector)
 	return atomic_load_relaxed(array_word(l, array, vector)) >> (vector % 32) & 1;
 }
 
-/* Unrolled: every entry with something to inject looks through three of these. */
+/* In a word and those below it. */
+static __always_inline int highest_below(const struct vlapic *l, u32 array, int i)
+{
+	for (; i >= 0; i--) {
+		u32 word = reg(l, array + (u32)i * 16);
+
+		if (word)
+			return i * 32 + 31 - __builtin_clz(word);
+	}
+	return -1;
+}
+
+/* Unrolled: every entry with something to inject looks through this. */
 static __always_inline int array_highest(const struct vlapic *l, u32 array)
 {
 #pragma GCC unroll 8
@@ -86,7 +99,7 @@ static __always_inline int array_highest(const struct vlapic *l, u32 array)
 u8 vlapic_ppr(const struct vlapic *l)
 {
 	u32 tpr = reg(l, LAPIC_TPR) & 0xff;
-	int isrv = array_highest(l, LAPIC_ISR);
+	int isrv = READ_ONCE(l->in_service);
 	u32 isr_class = isrv < 0 ? 0 : (u32)isrv & 0xf0;
 
 	return (u8)((tpr & 0xf0) >= isr_class ? tpr : isr_class);
@@ -107,17 +120,36 @@ int vlapic_pending_vector(struct vlapic *l)
 void vlapic_ack_vector(struct vlapic *l, u8 vector)
 {
 	array_clear(l, LAPIC_IRR, vector);
-	array_set(l, LAPIC_ISR, vector);
+	*array_word(l, LAPIC_ISR, vector) |= 1u << (vector % 32);
+	l->in_service = MAX(l->in_service, vector);
+}
+
+void vlapic_isr_changed(struct vlapic *l)
+{
+	l->in_service = array_highest(l, LAPIC_ISR);
+}
+
+/* Whether any interrupt is requested. Who requests one later has us look again. */
+static __always_inline bool irr_any(const struct vlapic *l)
+{
+	u32 any = 0;
+
+#pragma GCC unroll 8
+	for (u32 i = 0; i < 8; i++)
+		any |= reg(l, LAPIC_IRR + i * 16);
+	return any;
 }
 
 static void eoi(struct vlapic *l)
 {
-	int vector = array_highest(l, LAPIC_ISR);
+	int vector = l->in_service;
 
 	if (vector < 0)
 		return;
-	array_clear(l, LAPIC_ISR, (u8)vector);
-	l->vcpu->recheck = true;
+	*array_word(l, LAPIC_ISR, (u8)vector) &= ~(1u << (vector % 32));
+	l->in_service = highest_below(l, LAPIC_ISR, vector / 32);
+	if (irr_any(l))
+		l->vcpu->recheck = true;
 	if (array_test(l, LAPIC_TMR, (u8)vector) && !(reg(l, LAPIC_SVR) & LAPIC_SVR_EOI_SUPPRESS))
 		vm_irq_eoi(l->vcpu->vm, (u8)vector);
 }
@@ -182,6 +214,15 @@ static void error(struct vlapic *l, u32 bit)
 	}
 }
 
+static void request(struct vlapic *l, u8 vector, bool level)
+{
+	if (level)
+		array_set(l, LAPIC_TMR, vector);
+	else
+		array_clear(l, LAPIC_TMR, vector);
+	array_set(l, LAPIC_IRR, vector);
+}
+
 static void accept_fixed(struct vlapic *l, u8 vector, bool level)
 {
 	if (!sw_enabled(l))
@@ -190,11 +231,7 @@ static void accept_fixed(struct vlapic *l, u8 vector, bool level)
 		error(l, LAPIC_ESR_RECV_ILLEGAL);
 		return;
 	}
-	if (level)
-		array_set(l, LAPIC_TMR, vector);
-	else
-		array_clear(l, LAPIC_TMR, vector);
-	array_set(l, LAPIC_IRR, vector);
+	request(l, vector, level);
 	look_again(l);
 }
 
@@ -237,6 +274,17 @@ void vlapic_set_cr8(struct vlapic *l, u8 cr8)
 	set_reg(l, LAPIC_TPR, (u32)cr8 << 4);
 }
 
+/* A fixed interrupt to oneself. */
+static void send_self(struct vlapic *l, u8 vector)
+{
+	if (vector < 16) {
+		error(l, LAPIC_ESR_SEND_ILLEGAL);
+	} else if (sw_enabled(l)) {
+		request(l, vector, false);
+		l->vcpu->recheck = true;
+	}
+}
+
 static void send_ipi(struct vlapic *l, u32 low, u32 dest)
 {
 	struct irq_msg msg = {
@@ -267,15 +315,6 @@ static void send_ipi(struct vlapic *l, u32 low, u32 dest)
 		if (v && (self ? shorthand != LAPIC_ICR_OTHERS : shorthand != LAPIC_ICR_SELF))
 			vlapic_accept(v->lapic, &msg);
 	}
-}
-
-/* What send_ipi() does with a fixed interrupt to oneself. */
-static void send_self(struct vlapic *l, u8 vector)
-{
-	if (vector < 16)
-		error(l, LAPIC_ESR_SEND_ILLEGAL);
-	else
-		accept_fixed(l, vector, false);
 }
 
 static bool readable(u32 offset)
@@ -480,6 +519,10 @@ int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
 		vlapic_timer_set_deadline(l, value);
 		return 0;
 	}
+	if (offset == LAPIC_EOI && likely(x2apic(l)) && likely(!value)) {
+		eoi(l);
+		return 0;
+	}
 	if (!x2apic(l) || !x2apic_write_valid(offset, value))
 		return -EINVAL;
 	if (offset == LAPIC_SELF_IPI) {
@@ -489,7 +532,11 @@ int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
 	if (offset == LAPIC_ICR) {
 		set_reg(l, LAPIC_ICR_HIGH, (u32)(value >> 32));
 		set_reg(l, LAPIC_ICR, (u32)value & ~(u32)LAPIC_ICR_PENDING);
-		send_ipi(l, (u32)value, (u32)(value >> 32));
+		/* Fixed delivery is 0. */
+		if ((value & (LAPIC_ICR_SHORTHAND | LAPIC_LVT_MODE)) == LAPIC_ICR_SELF)
+			send_self(l, (u8)value);
+		else
+			send_ipi(l, (u32)value, (u32)(value >> 32));
 		return 0;
 	}
 	return write_reg(l, offset, (u32)value);
@@ -524,6 +571,7 @@ void vlapic_reset(struct vlapic *l)
 	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16)
 		set_reg(l, o, LAPIC_LVT_MASKED);
 	l->esr_pending = 0;
+	l->in_service = -1;
 }
 
 int vlapic_create(struct vcpu *v)

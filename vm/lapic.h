@@ -20,6 +20,7 @@ struct vlapic {
 	struct vtimer timer;
 	u64 tsc_deadline;
 	u32 esr_pending; /* errors that the next write to ESR shows */
+	int in_service;  /* the highest bit of ISR, -1: none; owner: the vCPU's thread, as ISR */
 };
 
 int vlapic_create(struct vcpu *v) __must_check;
@@ -42,6 +43,9 @@ void vlapic_accept(struct vlapic *l, const struct irq_msg *msg);
 /* The vector to deliver now (above PPR), or -1. vlapic_ack moves it from IRR to ISR. */
 int vlapic_pending_vector(struct vlapic *l);
 void vlapic_ack_vector(struct vlapic *l, u8 vector);
+
+/* ISR was written by other ways than these. */
+void vlapic_isr_changed(struct vlapic *l);
 
 /* True when LINT0 passes the PIC's ExtINT (or the APIC is off). */
 bool vlapic_accepts_extint(const struct vlapic *l);

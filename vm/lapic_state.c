@@ -77,5 +77,6 @@ void vlapic_state(struct vlapic *l, struct state *s)
 	state_end(s);
 	if (s->loading && s->error)
 		vlapic_reset(l); /* nothing stays that was not checked */
+	vlapic_isr_changed(l);
 	l->vcpu->recheck = true;
 }

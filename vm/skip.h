@@ -7,15 +7,19 @@
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 
-/* Whether nothing but RIP is concerned. The last: 32-bit code may have come to the top of its space. */
+/* Whether it is simple. The last: 32-bit code may have come to the top of its space. */
 static __always_inline bool vcpu_skips_at_once(const struct vcpu *v, u32 len)
 {
-	return likely(len) && likely(!(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS))) &&
-	       likely(!(v->regs.rflags & RFLAGS_TF)) && likely((u32)(v->regs.rip + len) >= len);
+	return likely(len) && likely(!(v->regs.rflags & RFLAGS_TF)) &&
+	       likely((u32)(v->regs.rip + len) >= len);
 }
 
 static __always_inline void vcpu_skip_at_once(struct vcpu *v, u32 len)
 {
+	if (unlikely(v->regs.shadow & (SHADOW_STI | SHADOW_MOVSS))) {
+		v->regs.shadow &= ~(u32)(SHADOW_STI | SHADOW_MOVSS);
+		v->dirty |= RG_STEPPED;
+	}
 	v->regs.rip += len;
 	v->dirty |= RG_RIP;
 }

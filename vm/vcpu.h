@@ -81,7 +81,8 @@ enum reg_group {
 	RG_SYSCALL = BIT(12), /* star lstar cstar sfmask kernel_gs */
 	RG_DEBUGCTL = BIT(13),
 	RG_ALL = BITS(13, 0),
-	RG_RF = BIT(14), /* dirty alone: of RFLAGS nothing but RF */
+	RG_STEPPED = BIT(
+		14), /* dirty alone: an instruction took away RF, or the shadow of STI and MOV SS */
 };
 
 #define SHADOW_STI   BIT(0)
@@ -171,6 +172,7 @@ struct vcpu {
 	struct xsave_area *xsave;  /* const: vector state while another vCPU has the CPU */
 	struct vm_event event;     /* to be (re)delivered first; who sets it sets recheck */
 	struct vm_event exception; /* raised while handling an exit; the same */
+	struct vm_event intr;      /* the interrupt that is injected now */
 	bool recheck;              /* there may be something to inject: decide anew what */
 	bool nmi_pending;
 	bool halted;

@@ -98,5 +98,5 @@ void vmx_put(struct vcpu *v);
  */
 #define VMX_ENTER_FAILED 0xffffffffu
 void vmx_enter(struct vcpu *v, struct hvm_vcpu *h, struct vm_exit *e);
-void vmx_exited(struct vcpu *v, struct vm_exit *e, u32 reason);
+void vmx_exited(struct vcpu *v, struct vm_exit *e, u64 reason);
 extern char vmx_exit_label[];

@@ -182,9 +182,13 @@ void vmx_write_regs(struct vcpu *v)
 	v->dirty = 0;
 	if (dirty & RG_RIP)
 		vmcs_write(GUEST_RIP, r->rip);
-	if (!(dirty & ~(u32)RG_RIP))
+	if (dirty & RG_STEPPED) {
+		vmcs_write(GUEST_RFLAGS, r->rflags);
+		vmcs_write(GUEST_INTERRUPTIBILITY, r->shadow & SHADOW_ALL);
+	}
+	if (!(dirty & ~(u32)(RG_RIP | RG_STEPPED)))
 		return;
-	if (dirty & (RG_RFLAGS | RG_RF))
+	if (dirty & RG_RFLAGS)
 		vmcs_write(GUEST_RFLAGS, r->rflags);
 	if (dirty & RG_RSP)
 		vmcs_write(GUEST_RSP, r->gpr[GPR_RSP]);

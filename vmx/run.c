@@ -109,18 +109,20 @@ static __noinline void no_exit(struct vcpu *v, struct vm_exit *e, u32 reason)
 	}
 }
 
-static __always_inline void enter(struct vcpu *v, struct hvm_vcpu *h, struct vm_exit *e)
+static __always_inline void write_rip(struct vcpu *v)
 {
-	u32 dirty = v->dirty;
-
 	v->dirty = 0;
-	if (likely(dirty == RG_RIP)) {
-		vmcs_write(GUEST_RIP, v->regs.rip);
-	} else if (dirty) {
-		vmcs_write(GUEST_RIP, v->regs.rip);
+	vmcs_write(GUEST_RIP, v->regs.rip);
+}
+
+/* RG_STEPPED. With RFLAGS.TF and a shadow there is more to it, and RG_SHADOW is dirty. */
+static __always_inline void write_step(struct vcpu *v)
+{
+	if (v->dirty & RG_STEPPED) {
 		vmcs_write(GUEST_RFLAGS, v->regs.rflags);
+		vmcs_write(GUEST_INTERRUPTIBILITY, v->regs.shadow & SHADOW_ALL);
 	}
-	vmx_enter(v, h, e);
+	write_rip(v);
 }
 
 /* What is not done at every entry. Apart from vmx_run(), which so needs no stack. */
@@ -128,34 +130,36 @@ static __noinline void prepare_and_enter(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
 
-	if (v->dirty & ~(u32)(RG_RIP | RG_RF))
+	if (v->dirty & ~(u32)(RG_RIP | RG_STEPPED))
 		vmx_write_regs(v);
+	else if (v->dirty)
+		write_step(v);
 	if (h->tpr)
 		update_tpr_threshold(h);
-	if (h->pending && !serve_pending(v, e))
-		return;
-	enter(v, h, e);
+	if (!h->pending || serve_pending(v, e))
+		vmx_enter(v, h, e);
 }
 
 void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
 	struct hvm_vcpu *h = v->hvm;
 
-	if (unlikely(v->dirty & ~(u32)(RG_RIP | RG_RF)) || unlikely(h->pending) ||
+	if (unlikely(v->dirty != RG_RIP) || unlikely(h->pending) ||
 	    unlikely(h->tpr && *h->tpr >> 4 != h->tpr_threshold)) {
 		prepare_and_enter(v, e);
 		return;
 	}
-	enter(v, h, e);
+	write_rip(v);
+	vmx_enter(v, h, e);
 }
 
-void vmx_exited(struct vcpu *v, struct vm_exit *e, u32 reason)
+void vmx_exited(struct vcpu *v, struct vm_exit *e, u64 reason)
 {
 	const struct exit_row *row;
 
 	/* The bit of a failed entry makes the reason a large number, too. */
 	if (unlikely(reason >= REASON_COUNT)) {
-		no_exit(v, e, reason);
+		no_exit(v, e, (u32)reason);
 		return;
 	}
 	row = &exit_rows[reason];

@@ -88,9 +88,8 @@ u32 cpu_id(void)
 	return 0;
 }
 
-void lapic_ipi(u32 cpu, u8 vector)
+void lapic_ipi_self(u8 vector)
 {
-	CHECK_EQ(cpu, 0);
 	CHECK(vector >= 0x30);
 	ipis++;
 }

@@ -404,7 +404,7 @@ TEST(skip_ends_the_shadow)
 	v->regs.shadow = SHADOW_STI;
 	skip(0x1000, 1);
 	CHECK_EQ(v->regs.shadow, 0);
-	CHECK(v->dirty & RG_SHADOW);
+	CHECK(v->dirty & RG_STEPPED);
 	v->regs.shadow = SHADOW_MOVSS | SHADOW_NMI;
 	skip(0x1000, 1);
 	CHECK_EQ(v->regs.shadow, SHADOW_NMI);

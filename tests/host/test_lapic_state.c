@@ -61,6 +61,7 @@ TEST(state)
 	CHECK_EQ(load(stream, (size_t)n), 0);
 	CHECK(fake_vcpu->recheck);
 	CHECK_EQ(rd(LAPIC_TPR), 0x20);
+	CHECK_EQ(vlapic_ppr(l), 0x30);
 	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 900);
 	CHECK_EQ(take(), 0x91);
 	wr(LAPIC_EOI, 0);

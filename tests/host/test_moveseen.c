@@ -168,7 +168,7 @@ TEST(flags_and_shadow)
 	v->dirty = 0;
 	v->regs.rflags |= RFLAGS_RF;
 	loads(GPR_RBX);
-	CHECK(!(v->regs.rflags & RFLAGS_RF) && (v->dirty & RG_RF));
+	CHECK(!(v->regs.rflags & RFLAGS_RF) && (v->dirty & RG_STEPPED));
 	v->regs.shadow = SHADOW_STI;
 	loads(GPR_RBX);
 	CHECK_EQ(v->regs.shadow, 0);
