@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "core/bootfs.c" /* its files are never taken out: here they are */
 #include "lib/cpuset.h"
@@ -63,14 +64,17 @@ static void text_number(const char *text)
 {
 	u64 value, bytes = unit_bytes(text);
 	char out[32];
+	bool hex;
 
 	CHECK(bytes == 0 || bytes % 1000 == 0 || !(bytes & (bytes - 1)));
 	if (str_to_u64(text, &value))
 		return;
+	hex = !strncasecmp(text, "0x", 2);
+	text += hex ? 2 : 0;
 	while (text[0] == '0' && text[1])
 		text++;
-	snprintf(out, sizeof(out), "%llu", (unsigned long long)value);
-	CHECK(!strcmp(out, text));
+	snprintf(out, sizeof(out), hex ? "%llx" : "%llu", (unsigned long long)value);
+	CHECK(!strcasecmp(out, text));
 }
 
 /* Lines are paths of files. */
