@@ -48,8 +48,8 @@ static void exit_pause(struct vcpu *v, const struct vm_exit *e)
 
 static void exit_cpuid(struct vcpu *v, const struct vm_exit *e)
 {
+	vcpu_skip(v, e); /* first, so that nothing has to be kept over the other call */
 	cpuid_exit(v);
-	vcpu_skip(v, e);
 }
 
 /* What cannot be emulated. */
