@@ -10,7 +10,7 @@ const char *cpu_missing(void);
 
 /*
  * Sets CR0, CR4 and EFER: write protection, no-execute, and SMEP, SMAP, UMIP, PGE, PCIDE,
- * FSGSBASE, XSAVE as the machine has them and cpu.off= leaves them. Each CPU, once, before it
+ * FSGSBASE, XSAVE, CET's indirect branch tracking as the machine has them and cpu.off= leaves them. Each CPU, once, before it
  * runs on page tables with no-execute entries.
  */
 void cpu_control_init(void);

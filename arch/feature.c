@@ -31,6 +31,7 @@ static const struct feature_bit table[CPU_FEATURE_COUNT] = {
 	[CPU_FSGSBASE] = { "fsgsbase", 7, 0, EBX, 0, 0 },
 	[CPU_VMX] = { "vmx", 1, 0, ECX, 5, CPU_VENDOR_INTEL },
 	[CPU_SVM] = { "svm", 0x80000001, 0, ECX, 2, CPU_VENDOR_AMD },
+	[CPU_IBT] = { "ibt", 7, 0, EDX, 20, 0 },
 };
 
 #define PHYS_BITS_DEFAULT 36

@@ -23,6 +23,7 @@ enum cpu_feature {
 	CPU_FSGSBASE,
 	CPU_VMX,
 	CPU_SVM,
+	CPU_IBT, /* CET's indirect branch tracking */
 	CPU_FEATURE_COUNT,
 };
 

@@ -47,6 +47,7 @@ enum {
 	MSR_VMX_TRUE_PROCBASED_CTLS = 0x48e,
 	MSR_VMX_TRUE_EXIT_CTLS = 0x48f,
 	MSR_VMX_TRUE_ENTRY_CTLS = 0x490,
+	MSR_S_CET = 0x6a2,
 	MSR_TSC_DEADLINE = 0x6e0,
 	MSR_X2APIC_BASE = 0x800,
 	MSR_X2APIC_LAST = 0x8ff,
@@ -69,6 +70,8 @@ enum {
 #define APIC_BASE_ENABLE BIT(11)
 
 #define DEBUGCTL_BTF BIT(1)
+
+#define S_CET_ENDBR_EN BIT(2) /* indirect branch tracking */
 
 #define EFER_SCE   BIT(0)
 #define EFER_LME   BIT(8)

@@ -14,12 +14,13 @@ section .text.trap progbits alloc exec nowrite align=16
 trap_stubs:
 %assign vector 0
 %rep 256
-	align STUB_SIZE
+	endbr64				; the CPU comes here as by an indirect jump
 %if vector >= 32 || !((HAS_ERROR >> vector) & 1)
 	push 0				; in place of an error code
 %endif
 	push vector
 	jmp trap_common
+	times (vector + 1) * STUB_SIZE - ($ - trap_stubs) int3	; an error where a stub is too long
 %assign vector vector + 1
 %endrep
 

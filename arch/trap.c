@@ -3,6 +3,7 @@
  * hooks, faults at listed instructions resume at their fix-up, everything else ends the host.
  */
 #include "arch/trap.h"
+#include "arch/cet.h"
 #include "arch/cpu.h"
 #include "arch/entry.h"
 #include "arch/extable.h"
@@ -30,21 +31,26 @@ static void fatal(struct trap_frame *f)
 	      (unsigned long long)read_cr2());
 }
 
+/* Where to go on after an exception that somebody counts on; 0: nobody does. */
+static u64 fixup_of(const struct trap_frame *f)
+{
+	if (f->vector == TRAP_CP)
+		return cet_fixup(f->rip);
+	return BIT(f->vector) & FIXABLE ? extable_find(f->rip) : 0;
+}
+
 static void exception(struct trap_frame *f)
 {
+	u64 fixup;
+
 	if (f->vector == TRAP_NMI && hooks && hooks->nmi) {
 		hooks->nmi(f);
 		return;
 	}
-	if (BIT(f->vector) & FIXABLE) {
-		u64 fixup = extable_find(f->rip);
-
-		if (fixup) {
-			f->rip = fixup;
-			return;
-		}
-	}
-	fatal(f);
+	fixup = fixup_of(f);
+	if (!fixup)
+		fatal(f);
+	f->rip = fixup;
 }
 
 void trap_handle(struct trap_frame *f)

@@ -21,6 +21,7 @@ CR0_PG		equ 1 << 31
 CR0_WP		equ 1 << 16
 CR4_PAE		equ 1 << 5
 CR4_LA57	equ 1 << 12
+CR4_CET		equ 1 << 23
 MSR_EFER	equ 0xc0000080
 EFER_LME	equ 1 << 8
 MSR_GS_BASE	equ 0xc0000101
@@ -248,6 +249,7 @@ msg_efi_magic	db "plinth: not started by a multiboot2 loader (UEFI)", 13, 10, 0
 ; IMAGE_BASE beside the firmware's own entries, so that C code can call the firmware from there.
 bits 64
 boot_entry_efi:
+	endbr64				; the firmware may track indirect branches
 	cld
 	lea rbp, [rel header]		; RBP: load address
 	cmp eax, MB2_BOOTED
@@ -360,12 +362,16 @@ bits 64
 	popfq
 	jmp .mapped
 .high:
+	endbr64
 	mov edi, r12d			; boot information
 	mov rsi, rbp			; load address
 	call early_cpu			; canary and per-CPU base, before any C
 	call percpu_base
 	call boot_efi			; copies what is needed, exits boot services; fails by halting
 	cli				; the firmware's handlers are gone
+	mov rax, cr4
+	and eax, ~CR4_CET		; and its shadow stack, if it had one, goes
+	mov cr4, rax
 	mov rax, .own_stack		; off the firmware's stack, whose mapping goes
 	mov rsp, boot_stack_top
 	jmp rax

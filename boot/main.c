@@ -72,6 +72,8 @@ static void init_cpu_features(void)
 		refuse(missing);
 	patch_apply();
 	cpu_control_init();
+	if (cpu_has(CPU_IBT))
+		log_info("cpu: indirect branches are tracked (CET)");
 }
 
 static void init_lapic(void)

@@ -3,6 +3,7 @@
  * here: every load is listed in the exception table.
  */
 #include "core/backtrace.h"
+#include "arch/cet.h"
 #include "arch/extable.h"
 #include "arch/trap.h"
 #include "lib/fmt.h"
@@ -75,13 +76,24 @@ static bool load_trap(u64 addr, struct frame *out)
 	       load(addr + offsetof(struct trap_frame, rip), &out->rip);
 }
 
+/* Whether rip is where its function begins, with an ENDBR64 or behind that. */
+static bool at_start(u64 rip)
+{
+	u64 offset, code;
+
+	if (!symbol_lookup(rip, &offset))
+		return false;
+	return !offset ||
+	       (offset == ENDBR64_SIZE && load(rip - offset, &code) && (u32)code == ENDBR64);
+}
+
 /* The function that trapped; its caller too, where it had not yet made a frame of its own. */
 static void print_trapped(const struct trap_frame *f, void (*line)(const char *text))
 {
-	u64 offset, caller;
+	u64 caller;
 
 	print(f->rip, line);
-	if (symbol_lookup(f->rip, &offset) && !offset && load(f->rsp, &caller))
+	if (at_start(f->rip) && load(f->rsp, &caller))
 		print(caller - 1, line);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "core/panic.h"
 
+#include "arch/cet.h"
 #include "arch/cpu.h"
 #include "arch/lapic.h"
 #include "arch/percpu.h"
@@ -294,6 +295,8 @@ void panic_trap(struct trap_frame *f)
 	const char *name = f->vector < ARRAY_LEN(names) ? names[f->vector] : NULL;
 	u64 address = f->vector == TRAP_PF ? read_cr2() : f->rip;
 
+	if (f->vector == TRAP_CP && f->error == CP_ENDBRANCH)
+		name = "indirect branch to a place without ENDBR64";
 	panic_frame(f, "%s (exception %llu, error 0x%llx) %s 0x%llx", name ? name : "exception",
 		    (unsigned long long)f->vector, (unsigned long long)f->error,
 		    f->vector == TRAP_PF ? "on access to" : "at", (unsigned long long)address);

@@ -165,7 +165,8 @@ struct vmcb_save {
 	u64 cr4, cr3, cr0, dr7, dr6, rflags, rip;
 	u8 reserved_180[0x1d8 - 0x180];
 	u64 rsp;
-	u8 reserved_1e0[0x1f8 - 0x1e0];
+	/* CET, which no guest has. VMRUN keeps the host's in its own area. */
+	u64 s_cet, ssp, isst_addr;
 	u64 rax;
 	u64 star, lstar, cstar, sfmask, kernel_gs;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
@@ -236,6 +237,9 @@ VMCB_AT(dr6, 0x168);
 VMCB_AT(rflags, 0x170);
 VMCB_AT(rip, 0x178);
 VMCB_AT(rsp, 0x1d8);
+VMCB_AT(s_cet, 0x1e0);
+VMCB_AT(ssp, 0x1e8);
+VMCB_AT(isst_addr, 0x1f0);
 VMCB_AT(rax, 0x1f8);
 VMCB_AT(star, 0x200);
 VMCB_AT(lstar, 0x208);

@@ -54,10 +54,12 @@ static const struct control_spec proc2_spec = {
 static const struct control_spec exit_spec = {
 	.required = EXIT_SAVE_DEBUG | EXIT_HOST_64BIT | EXIT_ACK_INTERRUPT | EXIT_SAVE_PAT |
 		    EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
+	.optional = EXIT_LOAD_CET,
 };
 
 static const struct control_spec entry_spec = {
 	.required = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
+	.optional = ENTRY_LOAD_CET,
 	.forbidden = ENTRY_SMM | ENTRY_DUAL_MONITOR,
 };
 
@@ -99,6 +101,9 @@ static int decide_controls(struct vmx_caps *caps, const char **why)
 		*why = rows[i].why ? rows[i].why : proc2_missing(fault);
 		return -ENOTSUP;
 	}
+	/* An entry that loads the guest's CET state wants an exit that loads the host's again. */
+	if (!(c->exit & EXIT_LOAD_CET))
+		c->entry &= ~(u32)ENTRY_LOAD_CET;
 	caps->pin_may = (u32)(m->pin >> 32);
 	caps->proc_may = (u32)(m->proc >> 32);
 	caps->proc2_may = (u32)(m->proc2 >> 32);

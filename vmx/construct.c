@@ -148,6 +148,24 @@ static void construct_host(void)
 	vmcs_write(HOST_RIP, (u64)vmx_exit_label);
 }
 
+/*
+ * Guests are not offered CET, so theirs is empty; the host's is the same on every CPU. Where the controls
+ * are missing, the CPU leaves the host's in place, and CR4.CET, which is 0 in a guest, keeps it from counting.
+ */
+static void construct_cet(const struct vmx_controls *c)
+{
+	if (c->entry & ENTRY_LOAD_CET) {
+		vmcs_write(GUEST_S_CET, 0);
+		vmcs_write(GUEST_SSP, 0);
+		vmcs_write(GUEST_SSP_TABLE, 0);
+	}
+	if (c->exit & EXIT_LOAD_CET) {
+		vmcs_write(HOST_S_CET, rdmsr(MSR_S_CET));
+		vmcs_write(HOST_SSP, 0); /* no shadow stacks */
+		vmcs_write(HOST_SSP_TABLE, 0);
+	}
+}
+
 void vmx_write_host_state(void)
 {
 	/* Bit 63 of a value for MOV CR3 is a hint, not part of CR3. */
@@ -163,6 +181,7 @@ void vmx_construct(struct vcpu *v)
 	construct_controls(v);
 	construct_cr_masks(v);
 	construct_host();
+	construct_cet(&v->hvm->controls);
 	vmcs_write(EXIT_MSR_STORE_COUNT, 0);
 	vmcs_write(EXIT_MSR_LOAD_COUNT, 0);
 	vmcs_write(ENTRY_MSR_LOAD_COUNT, 0);

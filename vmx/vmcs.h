@@ -98,6 +98,9 @@ enum vmcs_field {
 	GUEST_PENDING_DEBUG = 0x6822,
 	GUEST_SYSENTER_ESP = 0x6824,
 	GUEST_SYSENTER_EIP = 0x6826,
+	GUEST_S_CET = 0x6828,
+	GUEST_SSP = 0x682a,
+	GUEST_SSP_TABLE = 0x682c,
 	HOST_CR0 = 0x6c00,
 	HOST_CR3 = 0x6c02,
 	HOST_CR4 = 0x6c04,
@@ -110,6 +113,9 @@ enum vmcs_field {
 	HOST_SYSENTER_EIP = 0x6c12,
 	HOST_RSP = 0x6c14,
 	HOST_RIP = 0x6c16,
+	HOST_S_CET = 0x6c18,
+	HOST_SSP = 0x6c1a,
+	HOST_SSP_TABLE = 0x6c1c,
 };
 
 /* Pin-based controls */
@@ -165,6 +171,7 @@ enum vmcs_field {
 #define EXIT_LOAD_PAT      BIT(19)
 #define EXIT_SAVE_EFER     BIT(20)
 #define EXIT_LOAD_EFER     BIT(21)
+#define EXIT_LOAD_CET      BIT(28)
 
 /* VM-entry controls */
 #define ENTRY_LOAD_DEBUG   BIT(2)
@@ -173,6 +180,7 @@ enum vmcs_field {
 #define ENTRY_DUAL_MONITOR BIT(11)
 #define ENTRY_LOAD_PAT     BIT(14)
 #define ENTRY_LOAD_EFER    BIT(15)
+#define ENTRY_LOAD_CET     BIT(20)
 
 /* Exit reason */
 #define REASON_BASIC        BITS(15, 0)

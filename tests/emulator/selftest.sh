@@ -26,11 +26,19 @@ selftest() {
 	grep 'selftest' "$console"
 }
 
-# expect_panic NAME PATTERN...: that self-test ends in a panic whose output has a line for each pattern.
+# expect_panic NAME [tools/run arguments --] PATTERN...: that self-test ends in a panic whose output has a line
+# for each pattern.
 expect_panic() {
-	local name=$1 console=$TEST_DIR/console status=0
+	local name=$1 console=$TEST_DIR/console status=0 args=()
 	shift
-	boot "$console" "selftest=$name" || status=$?
+	if [[ " $* " == *" -- "* ]]; then
+		while [ "$1" != -- ]; do
+			args+=("$1")
+			shift
+		done
+		shift
+	fi
+	boot "$console" "selftest=$name" "${args[@]}" || status=$?
 	cat "$console"
 	if [ "$status" != 1 ]; then
 		echo "FAIL: selftest=$name: status $status instead of 1, a panic's"

@@ -7,6 +7,7 @@
 REAL		equ 0x10000		; where the 16-bit code is copied to
 REAL_STACK	equ 0x8000
 DATA_SELECTOR	equ 0x18
+MSR_S_CET	equ 0x6a2
 MSR_EFER	equ 0xc0000080
 CR0_TS		equ 8
 CR0_CD		equ 1 << 30
@@ -131,6 +132,14 @@ TF		equ 0x100
 	mov	rax, r15
 	btr	rax, 5			; PAE in long mode
 	faults	13, mov cr4, rax
+	mov	rax, r15
+	bts	rax, 23			; CET
+	faults	13, mov cr4, rax
+	mov	ecx, MSR_S_CET
+	faults	13, rdmsr
+	xor	eax, eax
+	xor	edx, edx
+	faults	13, wrmsr
 	mov	rax, cr4
 	cmp	rax, r15
 	jne	bad

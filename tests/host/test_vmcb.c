@@ -45,6 +45,9 @@ TEST(vmcb_fields)
 	CHECK_EQ(raw(0x0b0, 8), 0x77777000); /* N_CR3 */
 	CHECK_EQ(raw(0x0b8, 8), 0);          /* no LBR virtualization */
 	CHECK_EQ(raw(0x0c0, 4), 0);          /* nothing clean */
+	CHECK_EQ(raw(SAVE + 0x1e0, 8), 0);   /* S_CET, SSP, ISST_ADDR: no CET */
+	CHECK_EQ(raw(SAVE + 0x1e8, 8), 0);
+	CHECK_EQ(raw(SAVE + 0x1f0, 8), 0);
 	run();
 	CHECK(raw(0x058, 4) != 0); /* ASID */
 	CHECK(raw(0x058, 4) < 8);

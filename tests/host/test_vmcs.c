@@ -199,6 +199,27 @@ TEST(vpid_is_optional)
 	CHECK_EQ(caps.base.proc2 & 0x20, 0);
 }
 
+/* Bit 28 of the exits and 20 of the entries load CET state: both, the one of exits alone, or none. */
+TEST(cet_state)
+{
+	struct vmx_msrs m = good;
+	struct vmx_caps caps;
+	const char *why = NULL;
+
+	m.entry |= 1ull << (32 + 20);
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK_EQ(caps.base.entry, 0xd1ffu);
+	CHECK_EQ(caps.base.exit, 0x3fefffu);
+	m.exit |= 1ull << (32 + 28);
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK_EQ(caps.base.entry, 0x10d1ffu);
+	CHECK_EQ(caps.base.exit, 0x103fefffu);
+	m.entry = good.entry;
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK_EQ(caps.base.entry, 0xd1ffu);
+	CHECK_EQ(caps.base.exit, 0x103fefffu);
+}
+
 TEST(access_rights)
 {
 	/* 64-bit code: type B, S, P, L, G: 0xa09b in the VMCS, 0xa9b without the gap */
