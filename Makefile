@@ -75,7 +75,7 @@ $(OBJ)/%.o: %.c $(OBJ)/flags
 	$(if $(Q),@echo "  CC  $<")
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(OBJ)/%.asm.o: %.asm $(OBJ)/flags
+$(OBJ)/%.asm.o: %.asm $(wildcard arch/*.inc) $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  ASM $<")
 	$(Q)$(NASM) $(NFLAGS) -MD $(@:.o=.d) -MP -o $@ $<

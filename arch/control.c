@@ -37,7 +37,7 @@ void cpu_control_init(void)
 	} optional[] = {
 		{ CPU_PGE, CR4_PGE },    { CPU_SMEP, CR4_SMEP },         { CPU_SMAP, CR4_SMAP },
 		{ CPU_UMIP, CR4_UMIP },  { CPU_FSGSBASE, CR4_FSGSBASE }, { CPU_XSAVE, CR4_OSXSAVE },
-		{ CPU_PCID, CR4_PCIDE }, { CPU_IBT, CR4_CET },
+		{ CPU_PCID, CR4_PCIDE }, { CPU_IBT, CR4_CET },           { CPU_SHSTK, CR4_CET },
 	};
 	/* OSFXSR and OSXMMEXCPT: guests' vector state is saved and loaded by the host. */
 	u64 cr4 = CR4_PAE | CR4_MCE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
@@ -50,8 +50,8 @@ void cpu_control_init(void)
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
 	/* PCIDE is set with PCID 0 in CR3 (SDM vol. 3, "Process-Context Identifiers"). */
 	write_cr3(read_cr3() & ~PAGE_MASK);
-	/* Before CR4.CET, which counts on CR0.WP, too. No shadow stacks, no jumps by NOTRACK. */
-	if (cpu_has(CPU_IBT))
-		wrmsr(MSR_S_CET, S_CET_ENDBR_EN);
+	/* Before CR4.CET, which counts on CR0.WP, too. No jumps by NOTRACK; shadow stacks come later. */
+	if (cpu_has(CPU_IBT) || cpu_has(CPU_SHSTK))
+		wrmsr(MSR_S_CET, cpu_has(CPU_IBT) ? S_CET_ENDBR_EN : 0);
 	write_cr4(cr4);
 }

@@ -32,9 +32,13 @@ static const struct feature_bit table[CPU_FEATURE_COUNT] = {
 	[CPU_VMX] = { "vmx", 1, 0, ECX, 5, CPU_VENDOR_INTEL },
 	[CPU_SVM] = { "svm", 0x80000001, 0, ECX, 2, CPU_VENDOR_AMD },
 	[CPU_IBT] = { "ibt", 7, 0, EDX, 20, 0 },
+	[CPU_SHSTK] = { "shstk", 7, 0, ECX, 7, CPU_VENDOR_INTEL }, /* AMD's were never tried */
 };
 
 #define PHYS_BITS_DEFAULT 36
+
+#define CPUID_HYPERVISOR BIT(31) /* 1 ECX */
+#define CPUID_CET_SSS    BIT(18) /* 7 EDX, sub-leaf 1 */
 
 static bool present[CPU_FEATURE_COUNT];
 static enum cpu_vendor vendor;
@@ -110,6 +114,16 @@ static bool listed(const char *list, const char *name)
 	return false;
 }
 
+/*
+ * Under another hypervisor what the CPU does with ring 0's shadow stacks may be cut short, unless that one
+ * says that it takes care (SDM vol. 2, "CPUID", leaf 7: CET_SSS).
+ */
+static bool shadow_stacks_whole(void)
+{
+	return !(cpuid(1, 0).ecx & CPUID_HYPERVISOR) ||
+	       (cpuid(7, 0).eax >= 1 && (cpuid(7, 1).edx & CPUID_CET_SSS));
+}
+
 void cpu_features_init(const char *off)
 {
 	vendor = probe_vendor();
@@ -122,4 +136,6 @@ void cpu_features_init(const char *off)
 		present[CPU_INVPCID] = false;
 	if (!present[CPU_XSAVE])
 		present[CPU_XSAVEOPT] = false;
+	if (present[CPU_SHSTK] && !shadow_stacks_whole())
+		present[CPU_SHSTK] = false;
 }

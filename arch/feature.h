@@ -23,7 +23,8 @@ enum cpu_feature {
 	CPU_FSGSBASE,
 	CPU_VMX,
 	CPU_SVM,
-	CPU_IBT, /* CET's indirect branch tracking */
+	CPU_IBT,   /* CET's indirect branch tracking */
+	CPU_SHSTK, /* CET's shadow stacks */
 	CPU_FEATURE_COUNT,
 };
 

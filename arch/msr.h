@@ -48,6 +48,7 @@ enum {
 	MSR_VMX_TRUE_EXIT_CTLS = 0x48f,
 	MSR_VMX_TRUE_ENTRY_CTLS = 0x490,
 	MSR_S_CET = 0x6a2,
+	MSR_SSP_TABLE = 0x6a8,
 	MSR_TSC_DEADLINE = 0x6e0,
 	MSR_X2APIC_BASE = 0x800,
 	MSR_X2APIC_LAST = 0x8ff,
@@ -71,6 +72,8 @@ enum {
 
 #define DEBUGCTL_BTF BIT(1)
 
+#define S_CET_SHSTK_EN BIT(0) /* shadow stack */
+#define S_CET_WRSS_EN  BIT(1) /* WRSS writes to shadow stacks */
 #define S_CET_ENDBR_EN BIT(2) /* indirect branch tracking */
 
 #define EFER_SCE   BIT(0)

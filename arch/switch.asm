@@ -4,6 +4,8 @@
 bits 64
 default rel
 
+%include "arch/shstk.inc"
+
 section .text
 
 ; Saves what the C calling convention wants preserved, and where it is.
@@ -14,6 +16,11 @@ section .text
 	push	r13			; callee-saved
 	push	r14			; callee-saved
 	push	r15			; callee-saved
+	ssp_read rax
+	jz	%%none
+	ssp_token rax, r8		; the shadow stack is left, as the stack is
+%%none:
+	push	rax			; 0, or where its token is
 	mov	[rdi], rsp		; save: where to go on
 %endmacro
 
@@ -30,7 +37,12 @@ global switch_stack:function (switch_stack.end - switch_stack)
 switch_stack:				; rdi save, rsi resume, rdx cr3
 	save_context
 	enter_context
-	pop	r15			; in reverse order
+	pop	rax			; in reverse order
+	test	rax, rax
+	jz	.no_shadow
+	ssp_enter rax
+.no_shadow:
+	pop	r15			;
 	pop	r14			;
 	pop	r13			;
 	pop	r12			;
@@ -43,6 +55,14 @@ global switch_first:function (switch_first.end - switch_first)
 switch_first:				; rdi save, rsi top, rdx cr3, rcx entry
 	save_context
 	enter_context
+	ssp_read rax
+	jz	.no_shadow
+	lea	rax, [rsp - 1]
+	and	rax, -SHSTK_SLOT
+	add	rax, SHSTK_TOP
+	ssp_token rax, r8		; the new one is empty
+	ssp_enter rax
+.no_shadow:
 	xor	ebp, ebp		; the backtrace ends here
 	push	rbp			; a return address of 0, which also aligns as after a call
 	jmp	rcx			; entry never returns

@@ -4,8 +4,11 @@
 SEL_CODE64	equ 0x08		; arch/desc.h
 FEATURE_SMAP	equ 4			; enum cpu_feature: CPU_SMAP, asserted in trap.c
 STUB_SIZE	equ 16			; trap.c computes addresses with it
+FRAME_RIP	equ 17 * 8		; struct trap_frame, asserted in trap.c
 HAS_ERROR	equ (1 << 8) | (1 << 10) | (1 << 11) | (1 << 12) | (1 << 13) | (1 << 14) | (1 << 17) | \
 		    (1 << 21) | (1 << 29) | (1 << 30)	; exceptions with an error code
+
+%include "arch/shstk.inc"
 
 extern trap_handle
 global trap_stubs
@@ -47,6 +50,9 @@ trap_common:
 	nop
 	mov rdi, rsp			; the frame
 	call trap_handle		; RSP is aligned: 22 words; RBP: the interrupted code's frame chain
+	test al, al
+	jnz .elsewhere
+.leave:
 	pop r15
 	pop r14
 	pop r13
@@ -64,6 +70,12 @@ trap_common:
 	pop rax
 	add rsp, 16			; vector, error code
 	iretq				; AC returns with the flags
+.elsewhere:
+	ssp_read rax			; IRET compares CS, RIP and SSP with what was pushed there, in that order
+	jz .leave
+	mov rcx, [rsp + FRAME_RIP]
+	wrssq [rax + 8], rcx
+	jmp .leave
 
 section .patch progbits alloc noexec nowrite align=8
 	dq trap_common.clac

@@ -8,8 +8,10 @@
 #include "arch/entry.h"
 #include "arch/extable.h"
 #include "arch/feature.h"
+#include "arch/shstk.h"
 #include "core/panic.h"
 
+static_assert(offsetof(struct trap_frame, rip) == 17 * 8, "trap.asm");
 static_assert(CPU_SMAP == 4, "trap.asm names the feature by number");
 
 #define FIXABLE        (BIT(TRAP_UD) | BIT(TRAP_SS) | BIT(TRAP_GP) | BIT(TRAP_PF) | BIT(TRAP_AC))
@@ -35,32 +37,32 @@ static void fatal(struct trap_frame *f)
 static u64 fixup_of(const struct trap_frame *f)
 {
 	if (f->vector == TRAP_CP)
-		return cet_fixup(f->rip);
+		return f->error == CP_ENDBRANCH ? cet_fixup(f->rip) : shstk_fixup(f->rip);
 	return BIT(f->vector) & FIXABLE ? extable_find(f->rip) : 0;
 }
 
-static void exception(struct trap_frame *f)
+static bool exception(struct trap_frame *f)
 {
 	u64 fixup;
 
 	if (f->vector == TRAP_NMI && hooks && hooks->nmi) {
 		hooks->nmi(f);
-		return;
+		return false;
 	}
 	fixup = fixup_of(f);
 	if (!fixup)
 		fatal(f);
 	f->rip = fixup;
+	return true;
 }
 
-void trap_handle(struct trap_frame *f)
+bool trap_handle(struct trap_frame *f)
 {
-	if (f->vector < FIRST_EXTERNAL) {
-		exception(f);
-		return;
-	}
+	if (f->vector < FIRST_EXTERNAL)
+		return exception(f);
 	if (!hooks) /* nothing was asked for yet: a stray interrupt of the firmware's time */
-		return;
+		return false;
 	hooks->external((u8)f->vector);
 	hooks->irq_return();
+	return false;
 }

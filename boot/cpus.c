@@ -5,6 +5,8 @@
 #include "arch/cpu.h"
 #include "arch/desc.h"
 #include "arch/image.h"
+#include "arch/feature.h"
+#include "arch/shstk.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/info.h"
@@ -35,8 +37,14 @@ void *cpus_stack(void)
 
 static void set_stacks(u32 cpu)
 {
-	for (u32 n = TRAP_STACK_NMI; n < TRAP_STACK_COUNT; n++)
-		trap_set_stack(cpu, n, cpus_stack());
+	for (u32 n = TRAP_STACK_NMI; n < TRAP_STACK_COUNT; n++) {
+		void *top = cpus_stack();
+
+		trap_set_stack(cpu, n, top);
+		shstk_set(cpu, n, top);
+	}
+	if (cpu_has(CPU_SHSTK)) /* space_call()'s own is in the per-CPU area, without a shadow stack */
+		shstk_set(cpu, TRAP_STACK_NONE, cpus_stack());
 }
 
 void cpus_init_boot(void)
@@ -61,6 +69,12 @@ static bool make_trampoline(void)
 	return true;
 }
 
+static void ap_idle(void)
+{
+	irq_enable();
+	sched_idle();
+}
+
 /* First code of another CPU in C, on its own stack and page tables, interrupts off. */
 static void ap_main(void)
 {
@@ -68,8 +82,8 @@ static void ap_main(void)
 	timer_init_cpu();
 	sched_init_cpu();
 	smp_set_online(cpu_id() + 1);
-	irq_enable();
-	sched_idle();
+	/* The same stack from its end on: nobody returns from here. */
+	shstk_start((void *)ALIGN_UP((u64)__builtin_frame_address(0), SHSTK_SLOT), ap_idle);
 }
 
 static bool wait_online(u32 count)

@@ -34,7 +34,7 @@ CPUID_RDRAND	equ 30			; 1 ECX
 %define off(sym) ((sym) - IMAGE_BASE)
 
 extern boot_main, boot_efi, percpu_start, percpu_end, percpu_template, image_start
-global boot_entry32, boot_pml4, boot_pdpt_low, boot_pd_low, boot_stack, boot_stack_top, __stack_chk_guard, boot_on_stack
+global boot_entry32, boot_pml4, boot_pdpt_low, boot_pd_low, boot_stack, boot_stack_top, __stack_chk_guard
 
 section .boot progbits alloc exec nowrite align=8
 ; --- multiboot2 header --------------------------------------------------------------------------
@@ -513,13 +513,6 @@ percpu_base:
 	wrmsr
 	pop rdx
 	ret
-
-; void boot_on_stack(void *top, void (*fn)(void))
-boot_on_stack:
-	mov rsp, rdi
-	xor ebp, ebp			; backtraces end here
-	call rsi			; never returns
-	ud2
 
 	align 16
 gdt:					; until trap_init_cpu()

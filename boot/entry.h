@@ -16,6 +16,3 @@ void boot_efi(const void *mbi, u64 load_base);
  * On boot_stack and boot_pml4, interrupts off. mbi is 0 where boot_efi() ran before.
  */
 __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi);
-
-/* Goes on in fn on the stack that ends at top; the running one is left for good. */
-__noreturn void boot_on_stack(void *top, void (*fn)(void));

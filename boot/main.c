@@ -8,6 +8,7 @@
 #include "arch/lapic.h"
 #include "arch/patch.h"
 #include "arch/pic.h"
+#include "arch/shstk.h"
 #include "arch/smp.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
@@ -74,6 +75,8 @@ static void init_cpu_features(void)
 	cpu_control_init();
 	if (cpu_has(CPU_IBT))
 		log_info("cpu: indirect branches are tracked (CET)");
+	if (cpu_has(CPU_SHSTK))
+		log_info("cpu: return addresses are on shadow stacks, too (CET)");
 }
 
 static void init_lapic(void)
@@ -179,5 +182,5 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	timer_init_cpu();
 	sched_init_cpu();
 	irq_enable();
-	boot_on_stack(cpus_stack(), boot_late);
+	shstk_start(cpus_stack(), boot_late);
 }

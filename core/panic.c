@@ -297,6 +297,8 @@ void panic_trap(struct trap_frame *f)
 
 	if (f->vector == TRAP_CP && f->error == CP_ENDBRANCH)
 		name = "indirect branch to a place without ENDBR64";
+	if (f->vector == TRAP_CP && (f->error == CP_NEAR_RET || f->error == CP_FAR_RET))
+		name = "return to a place that the shadow stack does not have";
 	panic_frame(f, "%s (exception %llu, error 0x%llx) %s 0x%llx", name ? name : "exception",
 		    (unsigned long long)f->vector, (unsigned long long)f->error,
 		    f->vector == TRAP_PF ? "on access to" : "at", (unsigned long long)address);

@@ -15,11 +15,13 @@
 #define SHARED_FIRST PML4_INDEX(DIRECT_BASE)
 
 /*
- * A stack lies at the upper end of a slot of its own; what is below it in the slot stays unmapped.
+ * A stack lies at the upper end of a slot of its own; what is below it in the slot stays unmapped, but for a page
+ * that is its shadow stack, where there are any.
  * In a VM's space each slot has as much memory behind it, a granule for every 32 of them.
  */
 #define STACK_SLOT         (64 * KIB)
-#define STACK_MAX          (STACK_SLOT - PAGE_SIZE)
+#define STACK_SHADOW       PAGE_SIZE                    /* where its shadow stack begins */
+#define STACK_MAX          (STACK_SLOT - 3 * PAGE_SIZE) /* with guard pages around that */
 #define STACKS_PER_GRANULE (GRANULE_SIZE / STACK_SLOT)
 #define VM_STACKS          512
 #define VM_STACK_GRANULES  (VM_STACKS / STACKS_PER_GRANULE)

@@ -14,6 +14,7 @@
 #define PTAB_USER     BIT(3)
 #define PTAB_GLOBAL   BIT(4)
 #define PTAB_UNCACHED BIT(5)
+#define PTAB_SHADOW   BIT(6) /* a shadow stack: without W and X; the host's format alone */
 
 struct ptab_format {
 	u8 levels; /* 4: the root is level 3, its leaves would be 512 GiB; level 0 leaves are 4 KiB */

@@ -23,8 +23,11 @@ static u64 host_encode(u32 prot, u8 level)
 	u64 e = PTE_P | PTE_A;
 
 	ASSERT(!(prot & PTAB_W) || !(prot & PTAB_X));
+	ASSERT(!(prot & PTAB_SHADOW) || !(prot & (PTAB_W | PTAB_X)));
 	if (prot & PTAB_W)
-		e |= PTE_W | PTE_D;
+		e |= PTE_W;
+	if (prot & (PTAB_W | PTAB_SHADOW))
+		e |= PTE_D;
 	if (!(prot & PTAB_X))
 		e |= PTE_NX;
 	if (prot & PTAB_USER)
@@ -45,6 +48,8 @@ static u32 host_decode(u64 entry, u8 level)
 	(void)level;
 	if (entry & PTE_W)
 		prot |= PTAB_W;
+	else if (entry & PTE_D)
+		prot |= PTAB_SHADOW;
 	if (!(entry & PTE_NX))
 		prot |= PTAB_X;
 	if (entry & PTE_U)

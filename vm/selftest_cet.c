@@ -5,6 +5,8 @@
 #include "arch/cet.h"
 #include "arch/cpu.h"
 #include "arch/feature.h"
+#include "arch/lapic.h"
+#include "arch/shstk.h"
 #include "core/clock.h"
 #include "core/selftest.h"
 #include "core/thread.h"
@@ -15,11 +17,15 @@
 
 #define PROBES   1000
 #define GUEST_NS 50000000ULL
+#define NMI_NS   10000000ULL
+#define NMIS     3
 
 /* What a CPU found. */
 struct finding {
 	bool on, on_after;
 	u32 caught;
+	bool shadow, shadow_after;
+	u32 returns_caught;
 };
 
 static void probe(void *arg)
@@ -31,12 +37,16 @@ static void probe(void *arg)
 	for (u32 i = 0; i < PROBES; i++)
 		f->caught += cet_probe() == -EFAULT;
 	f->on_after = cet_ibt_on();
+	f->shadow = shstk_on();
+	for (u32 i = 0; i < PROBES; i++)
+		f->returns_caught += shstk_probe() == -EFAULT;
+	f->shadow_after = shstk_on();
 	irq_restore(flags);
 }
 
 static int test_cpus(void)
 {
-	bool expected = cpu_has(CPU_IBT);
+	bool expected = cpu_has(CPU_IBT), shadow = cpu_has(CPU_SHSTK);
 
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct finding f = { 0 };
@@ -53,10 +63,28 @@ static int test_cpus(void)
 			return selftest_fail("CPU %u: tracking is %s, then %s; %u of %u caught", i,
 					     f.on ? "on" : "off", f.on_after ? "on" : "off",
 					     f.caught, PROBES);
+		if (f.shadow != shadow || f.shadow_after != shadow ||
+		    f.returns_caught != (shadow ? PROBES : 0))
+			return selftest_fail("CPU %u: shadow stack is %s, then %s; %u of %u caught",
+					     i, f.shadow ? "on" : "off",
+					     f.shadow_after ? "on" : "off", f.returns_caught,
+					     PROBES);
 	}
 	return 0;
 }
 SELFTEST(cet_cpus, "cet-cpus", test_cpus);
+
+/* To the other CPUs, which all go on: an interrupt stack's shadow stack is there again the next time. */
+static int nmis(void)
+{
+	for (u32 i = 0; i < NMIS; i++) {
+		if (cpu_count() > 1)
+			lapic_nmi_others();
+		thread_block_until(clock_ns() + NMI_NS);
+	}
+	return test_cpus();
+}
+SELFTEST(cet_nmi, "cet-nmi", nmis);
 
 /* With one CPU the guest and what looks at that CPU take turns. */
 static int test_guest(void)
@@ -67,7 +95,7 @@ static int test_guest(void)
 	SELFTEST_CHECK(vm);
 	SELFTEST_CHECK(!vm_start(vm) && !flat_running(vm));
 	thread_block_until(clock_ns() + GUEST_NS);
-	err = test_cpus();
+	err = nmis(); /* in a guest, too */
 	SELFTEST_CHECK(!flat_end(vm));
 	return err;
 }
@@ -95,3 +123,20 @@ static int test_stray(void)
 	return selftest_fail("a stray call went unnoticed");
 }
 SELFTEST_ENTRY(cet_stray, "straycall", test_stray, true);
+
+/* An overwritten return address. */
+__noinline static int selftest_smashed_return(u64 where)
+{
+	u64 *frame = __builtin_frame_address(0);
+
+	*(volatile u64 *)&frame[1] = where;
+	return 1;
+}
+
+static int test_smash(void)
+{
+	if (cpu_has(CPU_SHSTK))
+		selftest_smashed_return((u64)selftest_stray_target);
+	return selftest_fail("there is no shadow stack to notice it");
+}
+SELFTEST_ENTRY(cet_smash, "smashedreturn", test_smash, true);

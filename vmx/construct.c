@@ -149,8 +149,9 @@ static void construct_host(void)
 }
 
 /*
- * Guests are not offered CET, so theirs is empty; the host's is the same on every CPU. Where the controls
- * are missing, the CPU leaves the host's in place, and CR4.CET, which is 0 in a guest, keeps it from counting.
+ * Guests are not offered CET, so theirs is empty; the host's S_CET is the same on every CPU. Where the controls
+ * are missing, the CPU leaves the host's state in place, and CR4.CET, which is 0 in a guest, keeps it from
+ * counting.
  */
 static void construct_cet(const struct vmx_controls *c)
 {
@@ -161,8 +162,7 @@ static void construct_cet(const struct vmx_controls *c)
 	}
 	if (c->exit & EXIT_LOAD_CET) {
 		vmcs_write(HOST_S_CET, rdmsr(MSR_S_CET));
-		vmcs_write(HOST_SSP, 0); /* no shadow stacks */
-		vmcs_write(HOST_SSP_TABLE, 0);
+		vmcs_write(HOST_SSP, 0); /* entry.asm has what it is */
 	}
 }
 
@@ -174,6 +174,8 @@ void vmx_write_host_state(void)
 	vmcs_write(HOST_GS_BASE, rdmsr(MSR_GS_BASE));
 	vmcs_write(HOST_TR_BASE, desc_tss_base());
 	vmcs_write(HOST_GDTR_BASE, desc_gdt_base());
+	if (vmx_caps.base.exit & EXIT_LOAD_CET)
+		vmcs_write(HOST_SSP_TABLE, rdmsr(MSR_SSP_TABLE));
 }
 
 void vmx_construct(struct vcpu *v)

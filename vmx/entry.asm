@@ -23,7 +23,9 @@ REGS_R15 equ 15 * 8
 REGS_CR2 equ 19 * 8			; struct vcpu_regs.cr2
 HVM_LAUNCHED equ 0			; struct hvm_vcpu.launched
 HVM_HOST_RSP equ 8			; struct hvm_vcpu.host_rsp
-HOST_RSP equ 0x6c14			; VMCS field
+HVM_HOST_SSP equ 16			; struct hvm_vcpu.host_ssp
+HOST_RSP equ 0x6c14			; VMCS fields
+HOST_SSP equ 0x6c1a
 
 EXIT_REASON equ 0x4402			; VMCS field
 ENTER_FAILED equ 0xffffffff		; no exit reason is as large; vmx/guest.h has the same
@@ -47,6 +49,11 @@ vmx_enter:
 	cmp	rsp, [rsi + HVM_HOST_RSP] ; the exit comes back to this stack ...
 	jne	.set_rsp		; ... which is nearly always at the same depth
 .rsp_set:
+	xor	eax, eax		; RDSSP leaves it where there is no shadow stack
+	rdsspq	rax			; the exit comes back to this one
+	cmp	rax, [rsi + HVM_HOST_SSP]
+	jne	.set_ssp
+.ssp_set:
 	mov	rax, [rdi + REGS_CR2]	; the guest's CR2 ...
 	mov	rcx, cr2
 	cmp	rax, rcx		; ... is mostly still there; writing it is slow
@@ -84,6 +91,11 @@ vmx_enter:
 	mov	eax, HOST_RSP
 	vmwrite	rax, rsp
 	jmp	.rsp_set
+.set_ssp:
+	mov	[rsi + HVM_HOST_SSP], rax ; as with RSP
+	mov	ecx, HOST_SSP
+	vmwrite	rcx, rax		; without that field SSP stays over an exit
+	jmp	.ssp_set
 .set_cr2:
 	mov	cr2, rax
 	jmp	.cr2_set

@@ -32,6 +32,7 @@ enum vmx_pending {
 struct hvm_vcpu {
 	u64 launched;                 /* offset 0, entry.asm: VMRESUME from now on */
 	u64 host_rsp;                 /* offset 8, entry.asm: what HOST_RSP holds */
+	u64 host_ssp;                 /* offset 16, entry.asm: what HOST_SSP holds */
 	u32 pending;                  /* enum vmx_pending */
 	u32 failed_field;             /* with VMX_FAILED */
 	u8 *vmcs;                     /* const: a page */

@@ -6,6 +6,7 @@
  * sources: tests/host/fake_mm.c
  */
 #include "arch/cpu.h"
+#include "arch/feature.h"
 #include "arch/paging.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -34,6 +35,13 @@ static struct aspace *current;
 static int flushes;           /* of private translations */
 static u64 shot_va, shot_len; /* the last of shared ones */
 struct spinlock kmap_lock = SPINLOCK_INIT(RANK_KMAP, "kmap");
+
+static bool shadow_stacks;
+
+bool cpu_has(enum cpu_feature f)
+{
+	return f == CPU_SHSTK && shadow_stacks;
+}
 
 u32 cpu_id(void)
 {
@@ -204,6 +212,61 @@ static void check_stack(const struct ptab *pt, const u8 *stack, owner_t owner)
 	CHECK_EQ(ptab_lookup(pt, va + STACK, &l), -ENOENT);
 }
 
+/* The second page of the slot: dirty and not writable, with holes on both sides. */
+static u64 check_shadow(const struct ptab *pt, const u8 *stack, owner_t owner)
+{
+	struct ptab_leaf l, s;
+	u64 slot = (u64)stack & ~0xffffull;
+
+	check_stack(pt, stack, owner);
+	CHECK_EQ(ptab_lookup(pt, slot + 0x1000, &l), 0);
+	CHECK_EQ(l.prot & ~(u32)PTAB_GLOBAL, PTAB_R | PTAB_SHADOW);
+	CHECK_EQ(l.entry & (BIT(0) | BIT(1) | BIT(2) | BIT(6) | BIT(63)),
+		 BIT(0) | BIT(6) | BIT(63));
+	if (owner)
+		CHECK_EQ(granule_owner(l.pa), owner);
+	CHECK_EQ(ptab_lookup(pt, slot, &s), -ENOENT);
+	CHECK_EQ(ptab_lookup(pt, slot + 0x2000, &s), -ENOENT);
+	return l.pa.v;
+}
+
+TEST(shadow_stacks)
+{
+	begin();
+	shadow_stacks = true;
+	struct ptab_leaf l;
+	u64 pages = fake_pages;
+	u8 *a = aspace_stack_alloc(NULL, STACK), *b = aspace_stack_alloc(NULL, STACK);
+	u64 pa = check_shadow(&kernel, a, 0), slot = (u64)a & ~0xffffull;
+	u64 token = *(u64 *)phys_to_virt(PADDR(pa + 0xff8));
+
+	CHECK(check_shadow(&kernel, b, 0) != pa);
+	CHECK_EQ(token, slot + 0x1ff8); /* its own address, not busy */
+	u64 both = fake_pages;
+	aspace_stack_free(NULL, a, STACK);
+	CHECK_EQ(fake_pages, both - STACK / PAGE_SIZE - 1);
+	CHECK_EQ(ptab_lookup(&kernel, slot + 0x1000, &l), -ENOENT);
+	CHECK(shot_va <= slot + 0x1000 && shot_va + shot_len >= slot + 0x10000);
+	aspace_stack_free(NULL, b, STACK);
+	/* One of the two can be had: none is taken. */
+	pages = fake_pages;
+	fake_pages_left = 1;
+	CHECK(!aspace_stack_alloc(NULL, STACK));
+	fake_pages_left = -1;
+	CHECK_EQ(fake_pages, pages);
+
+	struct aspace *as = aspace_create(VM1, 8 * MIB);
+	a = aspace_stack_alloc(as, STACK);
+	b = aspace_stack_alloc(as, STACK);
+	CHECK(check_shadow(&as->pt, a, VM1) != check_shadow(&as->pt, b, VM1));
+	aspace_stack_free(as, a, STACK);
+	CHECK_EQ(ptab_lookup(&as->pt, ((u64)a & ~0xffffull) + 0x1000, &l), -ENOENT);
+	CHECK(aspace_stack_alloc(as, STACK) == a);
+	check_shadow(&as->pt, a, VM1);
+	aspace_destroy(as);
+	shadow_stacks = false;
+}
+
 TEST(vm_stacks)
 {
 	static u8 *stacks[VM_STACKS + 1];
@@ -246,8 +309,7 @@ TEST(shared_stacks)
 	u64 pages = fake_pages;
 	aspace_stack_free(NULL, a, STACK);
 	CHECK_EQ(fake_pages, pages - STACK / PAGE_SIZE);
-	CHECK_EQ(shot_va, (u64)a);
-	CHECK_EQ(shot_len, STACK);
+	CHECK(shot_va <= (u64)a && shot_va + shot_len >= (u64)a + STACK);
 	CHECK_PANIC(aspace_stack_free(NULL, a, STACK));
 	aspace_stack_free(NULL, b, STACK);
 	fake_pages_left = 0;
