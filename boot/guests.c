@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/selftest.h"
+#include "core/slot.h"
 #include "core/thread.h"
 #include "mgmt/mgmt.h"
 #include "svm/svm.h"
@@ -21,15 +22,21 @@ static const struct hvm_ops *const backends[] = { &vmx_ops, &svm_ops };
 
 static void guests_main(void *arg)
 {
+	bool usable;
+
 	(void)arg;
 	measure_boot(boot_info.cmdline);
 	vdev_set_table(vdev_table, vdev_table_count);
-	if (hvm_enable_all(backends, ARRAY_LEN(backends)))
+	usable = !hvm_enable_all(backends, ARRAY_LEN(backends));
+	if (!usable)
 		log_error("no guest will run on this machine");
 	if (vm_init())
 		panic("no memory for the VM keeper");
-	if (!selftest_start())
-		mgmt_init();
+	if (selftest_start())
+		return;
+	mgmt_init();
+	if (usable)
+		slot_confirm();
 }
 
 void guests_start(void)

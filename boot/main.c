@@ -28,6 +28,7 @@
 #include "core/power.h"
 #include "core/rtc.h"
 #include "core/sched.h"
+#include "core/slot.h"
 #include "core/timer.h"
 #include "drivers/acpi/acpi.h"
 #include "drivers/consoles.h"
@@ -133,6 +134,7 @@ static void report(void)
 		 boot_info.efi ? "UEFI" : "BIOS", (unsigned long long)boot_info.image_size / KIB,
 		 (unsigned long long)boot_info.image_pa, boot_info.module_count,
 		 boot_info.module_count == 1 ? "" : "s");
+	slot_report();
 	if (boot_info.cmdline_cut)
 		log_warn("the command line was cut to %d bytes", BOOT_CMDLINE_MAX - 1);
 	if (boot_info.regions_dropped)

@@ -37,23 +37,33 @@ def tool(*words, **environment):
                    env=dict(os.environ, **environment))
 
 
-def boot(name, *options, expect=(), status=0):
-    """The run ends with the status, and the patterns are on its console, one behind the other. The console."""
-    done = subprocess.run(["tools/run", "--cpu", CPU, "--timeout", "150", *map(str, options)],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace")
-    wrong = [] if done.returncode == status else [f"tools/run ended with {done.returncode}"]
-    at = 0
-    for pattern in expect:
-        found = re.compile(pattern).search(done.stdout, at)
-        if not found:
-            wrong.append(f"no /{pattern}/ on the console, or not behind the others")
-            break
-        at = found.end()
+def boot(name, *options, expect=(), never=None):
+    """The run ends with status 0, and the patterns are on its console, one behind the other. The console."""
+    return converse(name, *options, talk=[(pattern, None) for pattern in expect], never=never)
+
+
+def converse(name, *options, talk, never=None):
+    """The same with a user: talk is (pattern, keys), keys sent when the pattern is there. never is in no place."""
+    command = ["tools/run", "--cpu", CPU, "--timeout", "150", *map(str, options)]
+    text, at, left, wrong = "", 0, list(talk), []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        while data := os.read(run.stdout.fileno(), 65536):
+            text += data.decode(errors="replace").replace("\r", "")
+            while left and (found := re.compile(left[0][0]).search(text, at)):
+                at = found.end()
+                keys = left.pop(0)[1]
+                if keys:
+                    os.write(run.stdin.fileno(), keys.encode())
+    if run.returncode:
+        wrong.append(f"tools/run ended with {run.returncode}")
+    if left:
+        wrong.append(f"no /{left[0][0]}/ on the console, or not behind the others")
+    if never and re.search(never, text):
+        wrong.append(f"/{never}/ on the console")
     if wrong:
-        print(f"--- {name}\n{done.stdout}")
+        print(f"--- {name}\n{text}")
     failed.extend(f"{name}: {what}" for what in wrong)
-    return done.stdout
+    return text
 
 
 def finish():

@@ -22,6 +22,7 @@ class Bochs(Emulator):
         if not program.exists():
             raise Usage("no build/deps/bochs: run tools/deps")
         refuse_options(args)
+        self.lock = lock_of(args.disk)
         master, self.slave = pty.openpty()      # kept, so that reading does not fail before Bochs opens it
         tty.setraw(self.slave)
         lines = configuration(args, os.ttyname(self.slave)) + boot_medium(args, scratch)
@@ -29,6 +30,20 @@ class Bochs(Emulator):
         self.start([str(program), "-q", "-f", str(scratch / "bochsrc")],
                    stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         self.connect(master, master)
+
+
+    def end(self):
+        """Bochs leaves its note on a disk's image behind when it is ended."""
+        super().end()
+        if self.lock:
+            self.lock.unlink(missing_ok=True)
+
+
+def lock_of(disk):
+    lock = disk and disk.with_name(disk.name + ".lock")
+    if lock and lock.exists():
+        raise Usage(f"--disk: another Bochs has {disk}: {lock} is there")
+    return lock
 
 
 def refuse_options(args):
