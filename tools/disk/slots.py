@@ -95,6 +95,11 @@ def quote(word):
     return "'" + word.replace("'", "'\\''") + "'"
 
 
+def files_of(bootset):
+    """The paths in a boot set, in the order in which they are handed over."""
+    return sorted((str(path.relative_to(bootset)) for path in bootset.rglob("*") if path.is_file()), key=os.fsencode)
+
+
 def slot_cfg(paths, words):
     """Loads a slot's files from $place, with $words behind its own; sets ready when all were loaded."""
     lines = ["multiboot2 ($place)/plinth.elf " + " ".join([*map(quote, words), "$words"])]
@@ -112,9 +117,7 @@ def fill_slot(target, partition, scratch, elf, bootset, words):
     files = pathlib.Path(scratch) / "slot"
     shutil.copytree(bootset, files / "bootset")     # links become files
     shutil.copyfile(elf, files / "plinth.elf")
-    paths = sorted(str(path.relative_to(files / "bootset")) for path in (files / "bootset").rglob("*")
-                   if path.is_file())
-    (files / "slot.cfg").write_text(slot_cfg(paths, words))
+    (files / "slot.cfg").write_text(slot_cfg(files_of(files / "bootset"), words))
     (files / "cmdline").write_text(" ".join(words) + "\n")
     fat(target, partition, files)
 
