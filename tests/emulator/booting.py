@@ -44,18 +44,30 @@ def boot(name, *options, expect=(), never=None):
 
 def converse(name, *options, talk, never=None):
     """The same with a user: talk is (pattern, keys), keys sent when the pattern is there. never is in no place."""
-    command = ["tools/run", "--cpu", CPU, "--timeout", "150", *map(str, options)]
-    text, at, left, wrong = "", 0, list(talk), []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
-        while data := os.read(run.stdout.fileno(), 65536):
-            text += data.decode(errors="replace").replace("\r", "")
-            while left and (found := re.compile(left[0][0]).search(text, at)):
-                at = found.end()
-                keys = left.pop(0)[1]
-                if keys:
-                    os.write(run.stdin.fileno(), keys.encode())
+    return talk_to(name, ["tools/run", "--cpu", CPU, "--timeout", "150", *map(str, options)], talk, never)
+
+
+def hear(stream, keyboard, talk):
+    """Reads all of what a console prints, with the talk; and what is left of that."""
+    text, at, left = "", 0, list(talk)
+    while data := os.read(stream.fileno(), 65536):
+        text += data.decode(errors="replace").replace("\r", "")
+        while left and (found := re.compile(left[0][0]).search(text, at)):
+            at = found.end()
+            keys = left.pop(0)[1]
+            if keys:
+                os.write(keyboard.fileno(), keys.encode())
+    return text, left
+
+
+def talk_to(name, command, talk, never=None, cwd=None):
+    """The same with any command."""
+    wrong = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          cwd=cwd) as run:
+        text, left = hear(run.stdout, run.stdin, talk)
     if run.returncode:
-        wrong.append(f"tools/run ended with {run.returncode}")
+        wrong.append(f"it ended with status {run.returncode}")
     if left:
         wrong.append(f"no /{left[0][0]}/ on the console, or not behind the others")
     if never and re.search(never, text):

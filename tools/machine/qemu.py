@@ -10,7 +10,7 @@ import time
 from machine import media
 from machine.emulator import Emulator
 from machine.httpboot import HttpBoot
-from machine.shared import Usage, first_file
+from machine.shared import PXE_IMAGE, Usage, first_file
 
 REGISTERS_GRACE = 20    # seconds for QEMU to show its CPUs
 
@@ -98,8 +98,9 @@ def firmware(args, scratch):
 
 def boot_medium(args, scratch):
     if args.firmware == "pxe":
-        media.mkiso(args, "--netdir", args.bootset, scratch / "tftp")
-        return ["-netdev", f"user,id=boot,tftp={scratch}/tftp,bootfile=/boot/grub/i386-pc/core.0",
+        if not args.netdir:
+            media.mkiso(args, "--netdir", args.bootset, scratch / "tftp")
+        return ["-netdev", f"user,id=boot,tftp={escaped(args.netdir or scratch / 'tftp')},bootfile=/{PXE_IMAGE}",
                 "-device", "e1000e,netdev=boot,bootindex=0"]
     if args.netdir:
         # Without the option ROM: OVMF has a driver of its own for this one.

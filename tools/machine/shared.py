@@ -6,6 +6,8 @@ TOOLS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = TOOLS.parent
 DEPS = ROOT / "build/deps"
 
+PXE_IMAGE = "boot/grub/i386-pc/core.0"       # GRUB for PXE on BIOS, in a TFTP root of tools/mkiso's
+
 EXIT_OFF, EXIT_PANIC, EXIT_USAGE, EXIT_OTHER, EXIT_TIMEOUT = 0, 1, 2, 3, 124
 
 
