@@ -3,6 +3,7 @@
  */
 #include "boot/guests.h"
 
+#include "arch/cpu.h"
 #include "boot/info.h"
 #include "boot/measure.h"
 #include "core/log.h"
@@ -35,8 +36,10 @@ static void guests_main(void *arg)
 	if (selftest_start())
 		return;
 	mgmt_init();
+	log_debug("boot: all is started, the TSC is at %llu", (unsigned long long)rdtsc());
 	if (usable)
 		slot_confirm();
+	mgmt_start_domains();
 }
 
 void guests_start(void)

@@ -91,5 +91,9 @@ void mgmt_init(void)
 	domains_load();
 	manager_start();
 	shell_start();
+}
+
+void mgmt_start_domains(void)
+{
 	domains_start_all();
 }

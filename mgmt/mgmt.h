@@ -4,5 +4,8 @@
  */
 #pragma once
 
-/* Starts the manager, then every domain of the boot set. In a thread; once, after vm_init(). */
+/* Reads the boot set's domains, starts the manager and the shell. In a thread; once, after vm_init(). */
 void mgmt_init(void);
+
+/* Starts every domain of the boot set, behind mgmt_init(); one may be at its end when this comes back. */
+void mgmt_start_domains(void);
