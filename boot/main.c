@@ -134,6 +134,7 @@ static void report(void)
 		 boot_info.efi ? "UEFI" : "BIOS", (unsigned long long)boot_info.image_size / KIB,
 		 (unsigned long long)boot_info.image_pa, boot_info.module_count,
 		 boot_info.module_count == 1 ? "" : "s");
+	log_debug("boot: entered, the TSC is at %llu", (unsigned long long)rdtsc());
 	slot_report();
 	if (boot_info.cmdline_cut)
 		log_warn("the command line was cut to %d bytes", BOOT_CMDLINE_MAX - 1);
