@@ -9,6 +9,9 @@
 #define GUID_ACPI20 ((struct efi_guid){ 0x11d3e4f18868e871ULL, 0x81883cc7800022bcULL })
 #define GUID_ACPI10 ((struct efi_guid){ 0x11d32d88eb9d2d30ULL, 0x4dc13f279000169aULL })
 
+/* 3152bca5-eade-433d-862e-c01cdc291f44 */
+#define GUID_RNG ((struct efi_guid){ 0x433deade3152bca5ULL, 0x441f29dc1cc02e86ULL })
+
 #define RSDP1_SIZE 20u
 #define RSDP2_SIZE 36u
 #define EXIT_TRIES 8 /* the map may change between reading it and leaving */
@@ -65,12 +68,27 @@ static void take_map(struct boot_info *info, u64 size, u64 step)
 	}
 }
 
+/* By the firmware's own choice of an algorithm. Without a generator, or where that fails, there is no seed. */
+static void take_seed(const struct efi_boot_services *bs, struct boot_info *info)
+{
+	struct efi_guid guid = GUID_RNG;
+	struct efi_rng *rng = NULL;
+
+	if (bs->locate_protocol(&guid, NULL, (void **)&rng) || !rng)
+		return;
+	if (rng->get_rng(rng, NULL, sizeof(info->efi_seed), info->efi_seed))
+		memset(info->efi_seed, 0, sizeof(info->efi_seed));
+	else
+		info->efi_seed_len = sizeof(info->efi_seed);
+}
+
 const char *efi_leave(struct boot_info *info, u64 image_handle)
 {
 	const struct efi_system_table *st = (const void *)info->efi_system_table;
 
 	if (!st || st->header.signature != EFI_SYSTEM_TABLE_SIGNATURE || !st->boot_services)
 		return "UEFI: the loader gave no system table";
+	take_seed(st->boot_services, info);
 	find_rsdp(st, info);
 	for (int i = 0; i < EXIT_TRIES; i++) {
 		u64 size = sizeof(map), key = 0, step = 0;

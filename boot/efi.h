@@ -18,6 +18,10 @@ struct efi_table_header {
 	u32 revision, header_size, crc32, reserved;
 };
 
+struct efi_guid {
+	u64 lo, hi;
+};
+
 struct efi_boot_services {
 	struct efi_table_header header;
 	void *before_get_memory_map[4];
@@ -25,12 +29,19 @@ struct efi_boot_services {
 				    u32 *descriptor_version);
 	void *before_exit_boot_services[21];
 	u64(EFIAPI *exit_boot_services)(u64 image, u64 key);
+	void *before_locate_protocol[10];
+	u64(EFIAPI *locate_protocol)(const struct efi_guid *protocol, void *registration,
+				     void **interface);
 };
 static_assert(offsetof(struct efi_boot_services, get_memory_map) == 56, "UEFI: boot services");
 static_assert(offsetof(struct efi_boot_services, exit_boot_services) == 232, "UEFI: boot services");
+static_assert(offsetof(struct efi_boot_services, locate_protocol) == 320, "UEFI: boot services");
 
-struct efi_guid {
-	u64 lo, hi;
+/* EFI_RNG_PROTOCOL (UEFI 2.10: "Random Number Generator Protocol"). */
+struct efi_rng {
+	void *get_info;
+	u64(EFIAPI *get_rng)(struct efi_rng *self, const struct efi_guid *algorithm, u64 size,
+			     void *out);
 };
 
 struct efi_configuration_table {
@@ -79,7 +90,7 @@ enum efi_memory_type {
 u32 efi_region_type(u32 efi_type);
 
 /*
- * Takes the ACPI root pointer and the memory map from the firmware at info->efi_system_table and
+ * Takes a random seed, where the firmware has a generator, the ACPI root pointer and the memory map from the firmware at info->efi_system_table and
  * ends its boot services; on the firmware's page tables. NULL, or in one line what went wrong.
  */
 const char *efi_leave(struct boot_info *info, u64 image_handle) __must_check;

@@ -135,6 +135,8 @@ static void report(void)
 		 (unsigned long long)boot_info.image_pa, boot_info.module_count,
 		 boot_info.module_count == 1 ? "" : "s");
 	log_debug("boot: entered, the TSC is at %llu", (unsigned long long)rdtsc());
+	if (boot_info.efi_seed_len)
+		log_debug("boot: %u bytes of random seed from UEFI", boot_info.efi_seed_len);
 	slot_report();
 	if (boot_info.cmdline_cut)
 		log_warn("the command line was cut to %d bytes", BOOT_CMDLINE_MAX - 1);

@@ -10,6 +10,7 @@
 #define BOOT_MAX_REGIONS 256
 #define BOOT_MAX_MODULES 128
 #define BOOT_PATH_MAX    128
+#define BOOT_SEED_SIZE   64
 
 enum boot_region_type {
 	BOOT_MEM_USABLE =
@@ -57,6 +58,9 @@ struct boot_info {
 	struct boot_framebuffer framebuffer;
 	bool efi;
 	u64 efi_system_table; /* physical address or 0 */
+	/* Random bytes of the firmware's generator, efi_seed_len of them or none; who uses them clears them. */
+	u8 efi_seed[BOOT_SEED_SIZE];
+	u32 efi_seed_len;
 	/* What was cut or left out, for a line in the log. */
 	u32 regions_dropped, modules_dropped;
 	bool cmdline_cut;
