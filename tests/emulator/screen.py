@@ -81,7 +81,9 @@ class Machine:
         self.process.stdin.write(b"poweroff\r")
         self.expect("plinth: powering off")
         self.process.stdin.close()
-        self.process.stdout.close()
+        # To its end: what tools/run cannot print any more would be an error.
+        while os.read(self.process.stdout.fileno(), 65536):
+            pass
         if self.process.wait():
             self.fail("status")
 
