@@ -25,6 +25,7 @@
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/panic_log.h"
 #include "core/power.h"
 #include "core/rtc.h"
 #include "core/sched.h"
@@ -177,6 +178,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	/* From the boot path's page tables to the real ones. */
 	mm_init(&boot_info);
 	mm_init_cpu();
+	panic_log_init();
 	cpus_init_boot();
 	acpi_init(&boot_info);
 	consoles_late(&boot_info);

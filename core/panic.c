@@ -16,6 +16,7 @@
 #include "core/cmdline.h"
 #include "core/console.h"
 #include "core/log.h"
+#include "core/panic_log.h"
 #include "core/power.h"
 #include "core/sched.h"
 #include "core/thread.h"
@@ -52,6 +53,7 @@ static PERCPU struct stop stop;
 
 static void raw(const char *text)
 {
+	panic_log_add(text, strlen(text));
 	console_write_raw(text, strlen(text));
 }
 

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/host.h"
 #include "core/log.h"
+#include "core/panic_log.h"
 #include "core/power.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -19,11 +20,20 @@ static void log_line(void *ctx, const char *line)
 	say(ctx, "%s\n", line);
 }
 
+/* Indented: who watches the console is not to take the last run's panic for this one's. */
+static void panic_line(void *ctx, const char *line)
+{
+	say(ctx, "  %s\n", line);
+}
+
 static int cmd_dmesg(struct call *c)
 {
 	struct session s = *c->session;
 
-	log_replay(log_line, &s);
+	if (!call_flag(c, 0))
+		log_replay(log_line, &s);
+	else if (!panic_log_last(panic_line, &s))
+		say(&s, "The last run left no panic.\n");
 	return 0;
 }
 
@@ -67,7 +77,11 @@ static int cmd_reboot_host(struct call *c)
 }
 
 static const struct command commands[] = {
-	{ .name = "dmesg", .help = "print the host's log", .run = cmd_dmesg },
+	{ .name = "dmesg",
+	  .help = "print the host's log",
+	  .args = ARGS({ "last-panic", ARG_FLAG,
+			 .help = "what the last run said in its panic instead" }),
+	  .run = cmd_dmesg },
 	{ .name = "nodeinfo", .help = "say what this machine has", .run = cmd_nodeinfo },
 	{ .name = "poweroff",
 	  .help = "switch the machine off",

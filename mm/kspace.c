@@ -89,6 +89,7 @@ static u32 direct_prot(enum memmap_kind kind)
 	switch (kind) {
 	case MEMMAP_FREE:
 	case MEMMAP_TABLE:
+	case MEMMAP_KEPT:
 		return PROT_DATA;
 	case MEMMAP_MODULE:
 		return PTAB_R | PTAB_GLOBAL;

@@ -14,8 +14,14 @@ struct range {
 
 static struct range ram[BOOT_MAX_REGIONS];
 static u32 ram_count;
-static struct range taken[BOOT_MAX_MODULES + 2]; /* image, modules, table */
+static struct range taken[BOOT_MAX_MODULES + MEMMAP_KEPT_MAX + 2]; /* and image, table */
 static u32 taken_count;
+
+/*
+ * Behind what firmware and boot loaders write to for their own use, and several, since a large boot set may
+ * cover some; low, where they break up no large piece of memory.
+ */
+static const u64 kept_places[MEMMAP_KEPT_MAX] = { 32 * MIB, 64 * MIB, 128 * MIB, 256 * MIB };
 
 static void ram_add(const struct boot_region *r, u64 limit, u64 *unused)
 {
@@ -57,6 +63,9 @@ void memmap_init(const struct boot_info *bi, u64 limit)
 	taken_add(bi->image_pa, bi->image_size, MEMMAP_IMAGE);
 	for (u32 i = 0; i < bi->module_count; i++)
 		taken_add(bi->modules[i].pa, bi->modules[i].size, MEMMAP_MODULE);
+	for (u32 i = 0; i < MEMMAP_KEPT_MAX; i++)
+		if (memmap_all_free(PADDR(kept_places[i]), MEMMAP_KEPT_SIZE))
+			taken_add(kept_places[i], MEMMAP_KEPT_SIZE, MEMMAP_KEPT);
 	if (unused)
 		log_warn("memory: %llu MiB lie too high and are not used",
 			 (unsigned long long)(unused / MIB));
@@ -105,6 +114,16 @@ bool memmap_all_free(paddr_t pa, u64 len)
 bool memmap_occupied(paddr_t pa, u64 len)
 {
 	return find(taken, taken_count, pa.v, pa.v + len);
+}
+
+u32 memmap_kept(paddr_t out[MEMMAP_KEPT_MAX])
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < taken_count; i++)
+		if (taken[i].kind == MEMMAP_KEPT)
+			out[n++] = PADDR(taken[i].start);
+	return n;
 }
 
 u64 memmap_end(void)

@@ -27,6 +27,7 @@
 #define VMS_MAX 16
 
 char fake_did[1024], fake_output[65536];
+const char *fake_last_panic;
 int fake_references;
 const char *fake_failure;
 struct vm *fake_attached;
@@ -247,6 +248,13 @@ u64 clock_tsc_khz(void)
 __weak void log_replay(void (*sink)(void *ctx, const char *line), void *ctx)
 {
 	sink(ctx, "a line of the log");
+}
+
+bool panic_log_last(void (*sink)(void *ctx, const char *line), void *ctx)
+{
+	if (fake_last_panic)
+		sink(ctx, fake_last_panic);
+	return fake_last_panic;
 }
 
 void memory_report(struct memory_report *m)

@@ -15,6 +15,7 @@ void fake_domains_clear(void);
 struct vm *fake_domain(const char *name, bool active);
 
 /* What was done since: "start a; pin a 0 0-1; "... */
+extern const char *fake_last_panic; /* a line of it; NULL: none */
 extern char fake_did[1024];
 
 /* References that were taken and not given back. */

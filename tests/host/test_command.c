@@ -284,6 +284,9 @@ TEST(cpus)
 TEST(the_host)
 {
 	CHECK_STR(run("dmesg"), "a line of the log\n");
+	CHECK_STR(run("dmesg --last-panic"), "The last run left no panic.\n");
+	fake_last_panic = "PANIC: why";
+	CHECK_STR(run("dmesg --last-panic"), "  PANIC: why\n");
 	run("nodeinfo");
 	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
 	run("version");

@@ -6,6 +6,7 @@
 #include "lib/bootinfo.h"
 #include "lib/string.h"
 #include "mm/memmap.h"
+#include "mm/page.h"
 #include "tests/host/harness.h"
 
 static struct boot_info bi;
@@ -81,6 +82,29 @@ TEST(ranges)
 	CHECK_EQ(memmap_kind(PADDR(0x400000)), MEMMAP_TABLE);
 	CHECK(!memmap_all_free(PADDR(0x400000), 0x1000));
 	CHECK(memmap_all_free(PADDR(0x401000), 0x1000));
+}
+
+/* Always the same places, as far as they are there and free. */
+TEST(kept_places)
+{
+	paddr_t kept[MEMMAP_KEPT_MAX];
+
+	pc();
+	memmap_init(&bi, 1ULL << 40);
+	CHECK_EQ(memmap_kept(kept), 4);
+	CHECK_EQ(kept[0].v, 32 * MIB);
+	CHECK_EQ(kept[3].v, 256 * MIB);
+	CHECK_EQ(memmap_kind(PADDR(32 * MIB + MEMMAP_KEPT_SIZE - 1)), MEMMAP_KEPT);
+	CHECK_EQ(memmap_kind(PADDR(32 * MIB + MEMMAP_KEPT_SIZE)), MEMMAP_FREE);
+	CHECK(memmap_occupied(PADDR(32 * MIB), GRANULE_SIZE));
+
+	bi.modules[0].pa = 32 * MIB - 4096;
+	bi.modules[0].size = 5000;
+	bi.regions[3].len = 256 * MIB + MEMMAP_KEPT_SIZE - 1 - bi.regions[3].base;
+	memmap_init(&bi, 1ULL << 40);
+	CHECK_EQ(memmap_kept(kept), 2);
+	CHECK_EQ(kept[0].v, 64 * MIB);
+	CHECK_EQ(kept[1].v, 128 * MIB);
 }
 
 /* A module outside what the firmware calls RAM is RAM all the same, and nobody maps it as a device. */

@@ -50,7 +50,8 @@ def refuse_options(args):
     if args.firmware != "bios":
         raise Usage(f"--firmware {args.firmware} cannot be had with --cpu intel here: Bochs 3.0 "
                     "boots by BIOS, from CD and disk only, and this machine's KVM does not nest VMX")
-    for option, given in (("--nvme", args.nvme), ("--usb", args.usb), ("--resets", args.resets)):
+    for option, given in (("--nvme", args.nvme), ("--usb", args.usb), ("--resets", args.resets),
+                          ("--monitor", args.monitor)):
         if given:
             raise Usage(f"{option} cannot be had with --cpu intel here, which is Bochs")
 

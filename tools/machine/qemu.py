@@ -39,6 +39,8 @@ class Qemu(Emulator):
             *board(args, kvm), *firmware(args, scratch), *medium,
             *nvme_drives(args.nvme), *(word for n, spec in enumerate(args.nic) for word in nic(n, spec)),
             *args.emu_arg, *self.control.arguments(), "-no-shutdown"]
+        if args.monitor:
+            command += ["-monitor", f"unix:{escaped(args.monitor)},server=on,wait=off"]
         if args.resets == 0:
             command.append("-no-reboot")
         self.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
