@@ -203,6 +203,29 @@ void lapic_nmi_others(void)
 			icr_write(cpu_apic_id(cpu), (u32)ICR_ASSERT | ICR_NMI);
 }
 
+void lapic_ipi_self_anytime(u8 vector)
+{
+	u32 high;
+
+	if (x2apic) {
+		reg_write(LAPIC_SELF_IPI, vector);
+		return;
+	}
+	while (reg_read(LAPIC_ICR) & ICR_PENDING)
+		__builtin_ia32_pause();
+	/* Who was interrupted between its two halves goes on with the other one. */
+	high = reg_read(LAPIC_ICR_HIGH);
+	reg_write(LAPIC_ICR, (u32)(ICR_SELF | ICR_ASSERT) | ICR_FIXED | vector);
+	while (reg_read(LAPIC_ICR) & ICR_PENDING)
+		__builtin_ia32_pause();
+	reg_write(LAPIC_ICR_HIGH, high);
+}
+
+void lapic_cmci(u8 vector)
+{
+	reg_write(LAPIC_LVT_CMCI, vector ? vector : (u32)LVT_MASKED);
+}
+
 void lapic_init_ipi(u32 apic_id)
 {
 	icr_write(apic_id, (u32)ICR_ASSERT | ICR_INIT);

@@ -28,6 +28,8 @@ void lapic_ipi_self(u8 vector);
 /* To all CPUs but this one. */
 void lapic_ipi_others(u8 vector);
 void lapic_nmi_others(void);
+/* To this CPU, even where the code that was interrupted is amid sending one: for NMI and #MC handlers. */
+void lapic_ipi_self_anytime(u8 vector);
 /* INIT and start-up IPIs to an APIC id; the start address is page << 12. */
 void lapic_init_ipi(u32 apic_id);
 void lapic_startup_ipi(u32 apic_id, u8 page);
@@ -38,6 +40,9 @@ void lapic_timer_stop(void);
 
 /* Ticks of the one-shot timer per 2^32 TSC ticks, set by calibration on the boot CPU. */
 void lapic_timer_calibrate(void);
+
+/* The vector for corrected machine checks on this CPU; 0: none. Only where MCG_CAP says that they are signalled. */
+void lapic_cmci(u8 vector);
 
 /* True when interrupt vector v is pending in IRR. */
 bool lapic_pending(u8 vector);

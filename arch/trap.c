@@ -1,5 +1,5 @@
 /*
- * What happens at an exception or interrupt of the host: external vectors and NMIs go to core's
+ * What happens at an exception or interrupt of the host: external vectors, NMIs and machine checks go to core's
  * hooks, faults at listed instructions resume at their fix-up, everything else ends the host.
  */
 #include "arch/trap.h"
@@ -47,6 +47,10 @@ static bool exception(struct trap_frame *f)
 
 	if (f->vector == TRAP_NMI && hooks && hooks->nmi) {
 		hooks->nmi(f);
+		return false;
+	}
+	if (f->vector == TRAP_MC && hooks && hooks->machine_check) {
+		hooks->machine_check(f);
 		return false;
 	}
 	fixup = fixup_of(f);

@@ -44,6 +44,7 @@ struct trap_hooks {
 	void (*external)(u8 vector);
 	void (*irq_return)(void); /* interrupts off, frame still on the thread's stack */
 	void (*nmi)(struct trap_frame *f);
-	void (*fatal)(struct trap_frame *f); /* does not return */
+	void (*machine_check)(struct trap_frame *f); /* on a stack of its own, amid anything */
+	void (*fatal)(struct trap_frame *f);         /* does not return */
 };
 void trap_set_hooks(const struct trap_hooks *hooks);

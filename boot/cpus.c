@@ -13,6 +13,7 @@
 #include "core/cmdline.h"
 #include "core/host.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/timer.h"
@@ -81,6 +82,7 @@ static void ap_main(void)
 	mm_init_cpu();
 	timer_init_cpu();
 	sched_init_cpu();
+	mce_init_cpu();
 	smp_set_online(cpu_id() + 1);
 	/* The same stack from its end on: nobody returns from here. */
 	shstk_start((void *)ALIGN_UP((u64)__builtin_frame_address(0), SHSTK_SLOT), ap_idle);

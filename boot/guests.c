@@ -7,6 +7,7 @@
 #include "boot/info.h"
 #include "boot/measure.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/panic.h"
 #include "core/selftest.h"
 #include "core/slot.h"
@@ -15,6 +16,7 @@
 #include "svm/svm.h"
 #include "vdev/vdevs.h"
 #include "vm/hvm.h"
+#include "vm/memory.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
 #include "vmx/vmx.h"
@@ -27,6 +29,7 @@ static void guests_main(void *arg)
 
 	(void)arg;
 	measure_boot(boot_info.cmdline);
+	mce_set_page_hook(memory_failed);
 	vdev_set_table(vdev_table, vdev_table_count);
 	usable = !hvm_enable_all(backends, ARRAY_LEN(backends));
 	if (!usable)

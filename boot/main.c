@@ -24,6 +24,7 @@
 #include "core/host.h"
 #include "core/irq.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/panic.h"
 #include "core/panic_log.h"
 #include "core/power.h"
@@ -150,6 +151,7 @@ static __noreturn void boot_late(void)
 {
 	thread_init();
 	cpus_start();
+	mce_start();
 	ioapic_init();
 	uart_start();
 	console_start();
@@ -188,6 +190,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	irq_set_fixed(IRQ_VECTOR_SHOOTDOWN, shootdown_irq);
 	timer_init_cpu();
 	sched_init_cpu();
+	mce_init_cpu();
 	irq_enable();
 	shstk_start(cpus_stack(), boot_late);
 }

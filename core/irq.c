@@ -11,6 +11,7 @@
 #include "arch/trap.h"
 #include "core/host.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "lib/atomic.h"
@@ -53,6 +54,7 @@ void irq_init(void)
 		.external = irq_dispatch,
 		.irq_return = sched_irq_return,
 		.nmi = panic_nmi,
+		.machine_check = mce_trap,
 		.fatal = panic_trap,
 	};
 

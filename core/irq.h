@@ -17,6 +17,8 @@
 #define IRQ_VECTOR_RESCHED   0xef
 #define IRQ_VECTOR_CALL      0xee
 #define IRQ_VECTOR_NUDGE     0xed /* to oneself: nothing but the interruption */
+#define IRQ_VECTOR_MCE       0xec /* behind a machine check */
+#define IRQ_VECTOR_CMCI      0xeb /* corrected machine checks */
 
 struct irq {
 	u8 vector;

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/host.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/panic_log.h"
 #include "core/power.h"
 #include "lib/fmt.h"
@@ -41,6 +42,7 @@ static int cmd_nodeinfo(struct call *c)
 {
 	const struct session *s = c->session;
 	struct memory_report m;
+	struct mce_counts mc;
 
 	memory_report(&m);
 	say(s, "%-20sx86_64\n%-20s%u\n%-20s%llu MHz\n", "CPU model:", "CPU(s):", host.cpu_count,
@@ -48,9 +50,13 @@ static int cmd_nodeinfo(struct call *c)
 	say(s, "%-20s%llu KiB\n%-20s%llu KiB\n",
 	    "Memory size:", (unsigned long long)(m.total / KIB),
 	    "Free for guests:", (unsigned long long)(m.free / KIB));
-	say(s, "%-20s%llu KiB\n%-20s%llu KiB, %llu KiB in use\n\n",
+	say(s, "%-20s%llu KiB\n%-20s%llu KiB, %llu KiB in use\n",
 	    "Guests:", (unsigned long long)(m.vms / KIB),
 	    "Hypervisor:", (unsigned long long)(m.hv / KIB), (unsigned long long)(m.hv_used / KIB));
+	mce_counts(&mc);
+	say(s, "%-20s%llu corrected, %llu not, %llu KiB of memory taken out of use\n\n",
+	    "Hardware errors:", (unsigned long long)mc.corrected,
+	    (unsigned long long)mc.uncorrected, (unsigned long long)(mc.retired / KIB));
 	return 0;
 }
 

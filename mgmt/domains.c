@@ -365,6 +365,7 @@ static enum domain_action action(struct vm *vm)
 	case STOP_TRIPLE_FAULT:
 	case STOP_BAD_STATE:
 	case STOP_EMULATION:
+	case STOP_MACHINE_CHECK:
 		return vm->cfg.on_crash;
 	case STOP_NONE:
 	case STOP_DESTROYED:

@@ -14,6 +14,7 @@
 
 static struct granule *table; /* lock, but for the aux of the hypervisor's: page.c's lock */
 static u64 count;             /* const after granule_init() */
+static u64 retired;           /* bytes; lock */
 static struct spinlock lock = SPINLOCK_INIT(RANK_PAGE, "granules");
 
 u64 granule_table_size(u64 end)
@@ -97,6 +98,16 @@ static void set_run(u64 first, u64 n, owner_t owner)
 		table[i].owner = owner;
 }
 
+/* What was there before Plinth goes. */
+static void clean(u64 i)
+{
+	granule_zero(PADDR(i * GRANULE_SIZE));
+	spin_lock(&lock);
+	if (table[i].aux == GRANULE_DIRTY)
+		table[i].aux = 0;
+	spin_unlock(&lock);
+}
+
 int granule_alloc(owner_t owner, u64 n, u64 align, paddr_t *out)
 {
 	u64 first;
@@ -112,22 +123,51 @@ int granule_alloc(owner_t owner, u64 n, u64 align, paddr_t *out)
 	spin_unlock(&lock);
 	if (first == count)
 		return -ENOMEM;
-	for (u64 i = first; i < first + n; i++) {
-		if (table[i].aux == GRANULE_DIRTY)
-			granule_zero(PADDR(i * GRANULE_SIZE));
-		table[i].aux = 0;
-	}
+	for (u64 i = first; i < first + n; i++)
+		if (READ_ONCE(table[i].aux) == GRANULE_DIRTY)
+			clean(i);
 	*out = PADDR(first * GRANULE_SIZE);
 	return 0;
 }
 
 static void release(u64 i, owner_t owner)
 {
-	granule_zero(PADDR(i * GRANULE_SIZE));
+	bool vm = owner >= OWNER_VM;
+
+	/* What has failed is not touched any more. */
+	if (!vm || READ_ONCE(table[i].aux) != GRANULE_FAILED)
+		granule_zero(PADDR(i * GRANULE_SIZE));
 	spin_lock(&lock);
 	ASSERT(table[i].owner == owner);
-	table[i] = (struct granule){ .owner = OWNER_FREE };
+	table[i] = (struct granule){
+		.owner = vm && table[i].aux == GRANULE_FAILED ? OWNER_RESERVED : OWNER_FREE,
+	};
 	spin_unlock(&lock);
+}
+
+owner_t granule_retire(paddr_t pa)
+{
+	u64 i = pa.v / GRANULE_SIZE;
+	owner_t owner = OWNER_RESERVED;
+
+	if (i >= count)
+		return owner;
+	spin_lock(&lock);
+	owner = table[i].owner;
+	if (owner == OWNER_FREE)
+		table[i] = (struct granule){ .owner = OWNER_RESERVED };
+	else if (owner >= OWNER_VM && table[i].aux != GRANULE_FAILED)
+		table[i].aux = GRANULE_FAILED;
+	else
+		i = count;
+	retired += i == count ? 0 : GRANULE_SIZE;
+	spin_unlock(&lock);
+	return owner;
+}
+
+u64 granule_retired(void)
+{
+	return READ_ONCE(retired);
 }
 
 void granule_free(paddr_t pa, u64 n)

@@ -11,11 +11,15 @@
 
 struct granule {
 	owner_t owner;
-	/* OWNER_FREE: GRANULE_DIRTY or 0. OWNER_HV: page.c's, where its map of pages is. Else 0. */
+	/*
+	 * OWNER_FREE: GRANULE_DIRTY or 0. OWNER_HV: page.c's, where its map of pages is. A VM's: GRANULE_FAILED or
+	 * 0. Else 0.
+	 */
 	u16 aux;
 };
 
-#define GRANULE_DIRTY 1 /* holds what was there before Plinth */
+#define GRANULE_DIRTY  1 /* holds what was there before Plinth */
+#define GRANULE_FAILED 2 /* memory of it has failed: it will be reserved when it is given back */
 
 /* How long the table must be for RAM that ends at end. */
 u64 granule_table_size(u64 end);

@@ -49,6 +49,15 @@ void granule_free(paddr_t pa, u64 count);
 
 owner_t granule_owner(paddr_t pa);
 
+/*
+ * Memory in pa's granule has failed: it is not given out again, neither now, if it is free, nor once its VM
+ * has given it back. The hypervisor's own stays where it is. Returns whose it is. Not from interrupt context.
+ */
+owner_t granule_retire(paddr_t pa);
+
+/* Bytes in granules that were, or will be, taken out of use. */
+u64 granule_retired(void);
+
 #define PAGE_ORDER_MAX (GRANULE_SHIFT - PAGE_SHIFT)
 
 /*

@@ -131,9 +131,12 @@ void svm_decode_exit(struct vcpu *v, struct vm_exit *e);
 /* Kinds by code, for exits whose kind says it all; EXIT_NONE: another. */
 extern const u8 svm_short_exits[SVM_SHORT_EXITS];
 
-/* svm.c: a host interrupt or machine check ended the guest's run; takes it */
+/*
+ * svm.c: a host interrupt or machine check ended the guest's run; takes it. After a machine check true: the
+ * guest cannot go on.
+ */
 void svm_host_interrupt(void);
-void svm_host_machine_check(void);
+bool svm_host_machine_check(void) __must_check;
 /*
  * QEMU's TCG, as of 10.0: VMRUN with V_IRQ notes that in the CPU's request word without its lock, and an
  * interrupt that another thread notes there at that moment is lost: pending in the local APIC, it is not

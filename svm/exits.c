@@ -15,8 +15,8 @@
 static void exit_machine_check(struct vcpu *v, struct vm_exit *e)
 {
 	(void)v;
-	(void)e;
-	svm_host_machine_check();
+	if (svm_host_machine_check())
+		e->kind = EXIT_MACHINE_CHECK;
 }
 
 static void exit_debug(struct vcpu *v, struct vm_exit *e)

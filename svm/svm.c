@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/msr.h"
 #include "arch/percpu.h"
+#include "core/mce.h"
 #include "ept/s2.h"
 #include "lib/errno.h"
 #include "lib/hw/lapic.h"
@@ -123,10 +124,10 @@ void svm_host_interrupt(void)
 	irq_disable();
 }
 
-void svm_host_machine_check(void)
+bool svm_host_machine_check(void)
 {
-	/* The exit swallowed it: hand it to the host's own handler. */
-	__asm__ volatile("int $18" ::: "memory");
+	/* The exit swallowed it. */
+	return mce_guest_exit();
 }
 
 void svm_host_recheck(void)

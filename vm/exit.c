@@ -196,6 +196,12 @@ static void exit_bad_state(struct vcpu *v, const struct vm_exit *e)
 		e->error.text ? e->error.text : "no detail", (unsigned long long)e->error.code);
 }
 
+static void exit_machine_check(struct vcpu *v, const struct vm_exit *e)
+{
+	(void)e;
+	vm_stop(v->vm, STOP_MACHINE_CHECK, "it used memory that has failed");
+}
+
 static void exit_error(struct vcpu *v, const struct vm_exit *e)
 {
 	vm_stop(v->vm, STOP_ERROR, "%s (%#llx)", e->error.text ? e->error.text : "backend error",
@@ -220,5 +226,6 @@ void (*const exit_handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *e)
 	[EXIT_TASK_SWITCH] = exit_task_switch,
 	[EXIT_SHUTDOWN] = exit_shutdown,
 	[EXIT_BAD_STATE] = exit_bad_state,
+	[EXIT_MACHINE_CHECK] = exit_machine_check,
 	[EXIT_ERROR] = exit_error,
 };

@@ -29,9 +29,10 @@ enum exit_kind {
 	EXIT_INSN,      /* an instruction that is not offered: #UD */
 	EXIT_CACHE,     /* INVD, WBINVD: nothing to do but skip */
 	EXIT_TASK_SWITCH,
-	EXIT_SHUTDOWN,  /* triple fault */
-	EXIT_BAD_STATE, /* the CPU refused the guest's state at entry */
-	EXIT_ERROR,     /* the backend could not go on with this VM; text says why */
+	EXIT_SHUTDOWN,      /* triple fault */
+	EXIT_BAD_STATE,     /* the CPU refused the guest's state at entry */
+	EXIT_MACHINE_CHECK, /* the guest used memory that has failed: core/mce.h */
+	EXIT_ERROR,         /* the backend could not go on with this VM; text says why */
 	EXIT_KINDS,
 };
 

@@ -4,6 +4,7 @@
  */
 #include "vm/memory.h"
 
+#include "core/log.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "mm/aspace.h"
@@ -27,6 +28,9 @@ static int take_piece(struct vm *vm, u64 gpa, u64 len)
 			e->gpa = GPA(gpa);
 			e->len = size;
 			vm->extent_count++;
+			log_debug("domain %s: %llu MiB at %#llx are its %#llx", vm->cfg.name,
+				  (unsigned long long)(size / MIB), (unsigned long long)e->pa.v,
+				  (unsigned long long)gpa);
 			return 0;
 		}
 	}
@@ -87,6 +91,35 @@ void memory_release(struct vm *vm)
 		granule_free(vm->extents[i].pa, vm->extents[i].len / GRANULE_SIZE);
 	vm->extent_count = 0;
 	vm->window_end = 0;
+}
+
+/* Where the guest has that page; false: it is not of its RAM. */
+static bool find_gpa(const struct vm *vm, paddr_t page, u64 *gpa)
+{
+	for (u32 i = 0; i < vm->extent_count; i++) {
+		const struct vm_extent *e = &vm->extents[i];
+
+		if (page.v >= e->pa.v && page.v - e->pa.v < e->len) {
+			*gpa = e->gpa.v + (page.v - e->pa.v);
+			return true;
+		}
+	}
+	return false;
+}
+
+void memory_failed(owner_t owner, paddr_t page)
+{
+	u64 gpa;
+
+	for (struct vm *vm = vm_next(NULL); vm; vm = vm_next(vm)) {
+		if (vm->owner != owner || !vm_active(vm))
+			continue;
+		if (find_gpa(vm, page, &gpa))
+			vm_stop(vm, STOP_MACHINE_CHECK, "its memory at %#llx has failed",
+				(unsigned long long)gpa);
+		else
+			vm_stop(vm, STOP_MACHINE_CHECK, "memory for its vCPUs has failed");
+	}
 }
 
 void memory_report(struct memory_report *r)

@@ -3,8 +3,10 @@
  */
 #pragma once
 
+#include "lib/addr.h"
 #include "lib/compiler.h"
 #include "lib/types.h"
+#include "mm/page.h"
 
 struct vm;
 
@@ -13,6 +15,9 @@ int memory_take(struct vm *vm) __must_check;
 
 /* Gives it back; the VM's address space and second stage are not in use any more. */
 void memory_release(struct vm *vm);
+
+/* For mce_set_page_hook(): stops the VM whose page has failed. */
+void memory_failed(owner_t owner, paddr_t page);
 
 /* In bytes. */
 struct memory_report {

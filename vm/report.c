@@ -27,6 +27,7 @@ static const char *const kind_names[EXIT_KINDS] = {
 	[EXIT_TASK_SWITCH] = "task switch",
 	[EXIT_SHUTDOWN] = "triple fault",
 	[EXIT_BAD_STATE] = "refused state",
+	[EXIT_MACHINE_CHECK] = "machine check",
 	[EXIT_ERROR] = "error",
 };
 

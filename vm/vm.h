@@ -45,6 +45,7 @@ enum stop_reason {
 	STOP_BAD_STATE,
 	STOP_EMULATION, /* an instruction outside the emulator's scope */
 	STOP_ERROR,
+	STOP_MACHINE_CHECK, /* memory of it has failed */
 };
 
 /* What other threads and interrupt handlers may touch of a vCPU. */

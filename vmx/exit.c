@@ -5,6 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/trap.h"
 #include "core/irq.h"
+#include "core/mce.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 #include "vmx/access.h"
@@ -25,7 +26,8 @@ static void decode_exception(struct vcpu *v, struct vm_exit *e)
 		return;
 	}
 	if (vector == TRAP_MC) {
-		__asm__ volatile("int $18" ::: "memory");
+		if (mce_guest_exit())
+			e->kind = EXIT_MACHINE_CHECK;
 		return;
 	}
 	e->kind = EXIT_EXCEPTION;

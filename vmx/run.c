@@ -3,6 +3,7 @@
  * vmx/entry.asm and vmx_exited(), each the last thing that the one before does.
  */
 #include "arch/cpu.h"
+#include "core/mce.h"
 #include "lib/types.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
@@ -105,6 +106,8 @@ static __noinline void no_exit(struct vcpu *v, struct vm_exit *e, u32 reason)
 	} else if (reason & REASON_ENTRY_FAILED) {
 		set_error(e, EXIT_BAD_STATE, entry_failure_text(reason),
 			  vmcs_read(EXIT_QUALIFICATION));
+		if ((reason & REASON_BASIC) == REASON_ENTRY_MACHINE_CHECK && mce_guest_exit())
+			e->kind = EXIT_MACHINE_CHECK;
 	} else {
 		set_error(e, EXIT_ERROR, "unknown VM exit, reason", reason);
 	}

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/host.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/power.h"
 #include "lib/cpuset.h"
 #include "lib/errno.h"
@@ -248,6 +249,11 @@ u64 clock_tsc_khz(void)
 __weak void log_replay(void (*sink)(void *ctx, const char *line), void *ctx)
 {
 	sink(ctx, "a line of the log");
+}
+
+void mce_counts(struct mce_counts *c)
+{
+	*c = (struct mce_counts){ .corrected = 5, .uncorrected = 1, .retired = 2 * MIB };
 }
 
 bool panic_log_last(void (*sink)(void *ctx, const char *line), void *ctx)

@@ -109,9 +109,11 @@ void svm_host_recheck(void)
 	rechecks++;
 }
 
-void svm_host_machine_check(void)
+bool machine_check_hits;
+bool svm_host_machine_check(void)
 {
 	machine_checks++;
+	return machine_check_hits;
 }
 
 bool cpu_has(enum cpu_feature f)

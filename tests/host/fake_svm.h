@@ -23,6 +23,7 @@ extern struct vmcb vmcb;
 extern u8 lapic_page[4096];
 
 /* What was called. */
+extern bool machine_check_hits; /* the guest */
 extern unsigned host_interrupts, machine_checks, rechecks, ipis, skips, decodes;
 extern int raised; /* vector, or -1 */
 

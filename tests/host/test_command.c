@@ -289,6 +289,7 @@ TEST(the_host)
 	CHECK_STR(run("dmesg --last-panic"), "  PANIC: why\n");
 	run("nodeinfo");
 	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
+	CHECK(has("Hardware errors:    5 corrected, 1 not, 2048 KiB of memory taken out of use\n"));
 	run("version");
 	CHECK(has("Plinth ") && has("\nSHA-256: 00"));
 }

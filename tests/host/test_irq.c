@@ -8,6 +8,7 @@
 #include "arch/trap.h"
 #include "core/host.h"
 #include "core/irq.h"
+#include "core/mce.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "lib/errno.h"
@@ -38,6 +39,11 @@ void trap_set_hooks(const struct trap_hooks *h)
 }
 
 void sched_irq_return(void) {}
+
+void mce_trap(struct trap_frame *f)
+{
+	(void)f;
+}
 
 void panic_nmi(struct trap_frame *f)
 {
@@ -210,5 +216,6 @@ TEST(core_takes_the_hooks)
 {
 	irq_init();
 	CHECK(hooks && hooks->external == irq_dispatch && hooks->irq_return == sched_irq_return);
-	CHECK(hooks->nmi == panic_nmi && hooks->fatal == panic_trap);
+	CHECK(hooks->nmi == panic_nmi && hooks->fatal == panic_trap &&
+	      hooks->machine_check == mce_trap);
 }

@@ -169,6 +169,46 @@ TEST(granule_runs)
 	CHECK_EQ(zeroed[a.v / G + 1], before);
 }
 
+/* Memory that failed: nobody gets it, and nothing writes to it any more. */
+TEST(failed_memory)
+{
+	paddr_t a, b;
+	u64 before;
+	int zeroes;
+
+	begin();
+	before = granule_retired();
+	CHECK_EQ(granule_alloc(OWNER_VM + 1, 2, 1, &a), 0);
+	zeroes = zeroed[a.v / G + 1];
+	CHECK_EQ(granule_retire(PADDR(a.v + G + 0x5123)), OWNER_VM + 1);
+	CHECK_EQ(granule_retire(PADDR(a.v + G)), OWNER_VM + 1); /* known: counted once */
+	CHECK_EQ(granule_retired() - before, G);
+	CHECK_EQ(granule_owner(PADDR(a.v + G)), OWNER_VM + 1);
+	granule_free(a, 2);
+	CHECK_EQ(granule_owner(a), OWNER_FREE);
+	CHECK_EQ(granule_owner(PADDR(a.v + G)), OWNER_RESERVED);
+	CHECK_EQ(zeroed[a.v / G + 1], zeroes);
+	/* Free memory, and what is nobody's to give out. */
+	CHECK_EQ(granule_retire(PADDR(a.v + 77)), OWNER_FREE);
+	CHECK_EQ(granule_owner(a), OWNER_RESERVED);
+	CHECK_EQ(granule_retire(a), OWNER_RESERVED);
+	CHECK_EQ(granule_retire(PADDR(0)), OWNER_RESERVED);
+	CHECK_EQ(granule_retire(PADDR(MEMORY * G)), OWNER_RESERVED);
+	CHECK_EQ(granule_retire(PADDR(~0ULL)), OWNER_RESERVED);
+	CHECK_EQ(granule_retired() - before, 2 * G);
+	while (!granule_alloc(OWNER_VM + 2, 1, 1, &b))
+		CHECK(b.v != a.v && b.v != a.v + G);
+	/* A new owner begins without what the last one had. */
+	begin();
+	CHECK_EQ(granule_alloc(OWNER_VM + 1, 1, 1, &a), 0);
+	granule_free(a, 1);
+	CHECK_EQ(granule_owner(a), OWNER_FREE);
+	CHECK(granule_take(&b) == 0);
+	CHECK_EQ(granule_retire(b), OWNER_HV);
+	CHECK_EQ(granule_owner(b), OWNER_HV);
+	CHECK_EQ(granule_retired() - before, 2 * G);
+}
+
 TEST(granule_bugs_panic)
 {
 	paddr_t a, b;

@@ -249,6 +249,9 @@ TEST(exception_exits)
 	e = exits(0x52, 0, 0);
 	CHECK_EQ(e.kind, EXIT_NONE); /* a machine check is the host's */
 	CHECK_EQ(machine_checks, 1);
+	machine_check_hits = true;
+	CHECK_EQ(exits(0x52, 0, 0).kind, EXIT_MACHINE_CHECK);
+	machine_check_hits = false;
 	e = exits(0x6f, 0, 0);
 	CHECK_EQ(e.kind, EXIT_NONE);
 	CHECK_EQ(raised, 13);

@@ -3,10 +3,12 @@
  * segment access rights, the MSR bitmap, exits. Expected values are the SDM's, as numbers.
  *
  * sources: vmx/caps.c vmx/exit.c vmx/msrmap.c
+ * flags: -include tests/host/fake_vmcs.h
  */
 #include "harness.h"
 
 #include "core/irq.h"
+#include "core/mce.h"
 #include "lib/errno.h"
 #include "vm/hvm.h"
 #include "vm/msr.h"
@@ -15,6 +17,7 @@
 #include "vmx/exit.h"
 #include "vmx/guest.h"
 #include "vmx/rights.h"
+#include "vmx/vmcs.h"
 
 /* What a first-generation Xeon Scalable reports. */
 static const struct vmx_msrs good = {
@@ -39,6 +42,15 @@ void vmcs_access_failed(u32 field)
 void irq_dispatch(u8 vector)
 {
 	(void)vector;
+}
+u64 fake_vmcs[FAKE_VMCS_FIELDS];
+
+static bool machine_check_hits;
+static u32 machine_checks;
+bool mce_guest_exit(void)
+{
+	machine_checks++;
+	return machine_check_hits;
 }
 void vmx_window(struct vcpu *v, enum hvm_window w, bool on)
 {
@@ -308,6 +320,22 @@ static void check_row(u32 reason, enum exit_kind kind, bool insn)
 	CHECK(exit_row_known(&exit_rows[reason]));
 	CHECK_EQ(exit_rows[reason].kind, kind);
 	CHECK_EQ(!!(exit_rows[reason].flags & ROW_INSN), insn);
+}
+
+/* Intercepted whatever the guest thinks of them; the host decides whether the guest goes on. */
+TEST(machine_checks)
+{
+	struct vcpu v = { 0 };
+	struct vm_exit e = { .kind = EXIT_NONE };
+
+	fake_vmcs[EXIT_INTR_INFO] = BIT(31) | 3 << 8 | 18;
+	exit_rows[0].decode(&v, &e);
+	CHECK_EQ(e.kind, EXIT_NONE);
+	CHECK_EQ(machine_checks, 1);
+	machine_check_hits = true;
+	exit_rows[0].decode(&v, &e);
+	CHECK_EQ(e.kind, EXIT_MACHINE_CHECK);
+	CHECK_EQ(machine_checks, 2);
 }
 
 /* Basic exit reasons by number (SDM vol. 3, appendix C). */
