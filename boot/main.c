@@ -32,6 +32,7 @@
 #include "core/sched.h"
 #include "core/slot.h"
 #include "core/timer.h"
+#include "core/watchdog.h"
 #include "drivers/acpi/acpi.h"
 #include "drivers/consoles.h"
 #include "drivers/ioapic.h"
@@ -152,6 +153,7 @@ static __noreturn void boot_late(void)
 	thread_init();
 	cpus_start();
 	mce_start();
+	watchdog_start();
 	ioapic_init();
 	uart_start();
 	console_start();

@@ -19,6 +19,7 @@
 #define IRQ_VECTOR_NUDGE     0xed /* to oneself: nothing but the interruption */
 #define IRQ_VECTOR_MCE       0xec /* behind a machine check */
 #define IRQ_VECTOR_CMCI      0xeb /* corrected machine checks */
+#define IRQ_VECTOR_PROBE     0xea /* core/watchdog.c */
 
 struct irq {
 	u8 vector;

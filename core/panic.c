@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/console.h"
+#include "core/irq.h"
 #include "core/log.h"
 #include "core/panic_log.h"
 #include "core/power.h"
@@ -31,6 +32,10 @@
 #define US_PER_S       1000000
 #define DUMP_GAP_NS    1000000000ULL
 #define NOBODY         (~0U)
+/* Bytes of a stopped CPU's backtrace that are kept. */
+#define TRACE_MAX      1536
+/* What idle threads' names begin with. */
+#define IDLE_NAME      "idle/"
 /* Seconds that panic=SECONDS may wait. */
 #define SECONDS_MAX    86400
 
@@ -48,6 +53,8 @@ struct stop {
 	bool done;
 	u64 rip;
 	const struct thread *thread;
+	u32 used; /* bytes of trace */
+	char trace[TRACE_MAX];
 };
 static PERCPU struct stop stop;
 
@@ -117,14 +124,40 @@ static __noreturn void finish(void)
 	power_reset();
 }
 
-/* This CPU ends here, because another one panics. */
-static __noreturn void stop_here(u64 rip)
+static void trace_line(const char *text)
+{
+	struct stop *s = this_cpu(stop);
+	size_t n = strlen(text);
+
+	if (s->used + n + 1 >= TRACE_MAX)
+		return;
+	memcpy(s->trace + s->used, text, n);
+	s->trace[s->used + n] = '\n';
+	s->used += (u32)n + 1;
+}
+
+/* Idle, and waiting for an interrupt: its backtrace tells nothing, and there may be many such CPUs. */
+static bool is_resting(const struct trap_frame *f)
+{
+	const struct thread *t = thread_current();
+
+	return f && (f->rflags & RFLAGS_IF) && !irq_active() && t &&
+	       !strncmp(t->name, IDLE_NAME, strlen(IDLE_NAME));
+}
+
+/*
+ * This CPU ends here, because another one panics. Only it can walk its own stack, which may be mapped in no other
+ * address space.
+ */
+static __noreturn void stop_here(const struct trap_frame *f, u64 rip)
 {
 	struct stop *s = this_cpu(stop);
 
 	if (!s->done) {
 		s->rip = rip;
 		s->thread = thread_current();
+		if (!is_resting(f))
+			backtrace(f, (u64)__builtin_frame_address(0), trace_line);
 		s->done = true;
 		/* Its release pairs with the acquire in stop_others(). */
 		atomic_fetch_add(&stopped, 1);
@@ -151,6 +184,18 @@ static const char *name_of(const struct thread *t)
 	return t ? t->name : "start-up";
 }
 
+static void print_trace(const struct stop *s)
+{
+	u32 at = 0;
+
+	for (u32 i = 0; i < s->used; i++) {
+		if (s->trace[i] != '\n')
+			continue;
+		raw_printf("  %.*s", (int)(i - at), s->trace + at);
+		at = i + 1;
+	}
+}
+
 static void print_others(void)
 {
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
@@ -165,6 +210,7 @@ static void print_others(void)
 		}
 		address_text(s->rip, text);
 		raw_printf("cpu %u stopped in %s at %s", cpu, name_of(s->thread), text);
+		print_trace(s);
 	}
 }
 
@@ -216,14 +262,14 @@ static void print_log(void)
 }
 
 /* Makes this CPU the one that panics: true. False: it was already, so this panic came on the way. */
-static bool claim(u64 rip)
+static bool claim(const struct trap_frame *f, u64 rip)
 {
 	u32 nobody = NOBODY;
 
 	if (atomic_cas(&owner, &nobody, cpu_id()))
 		return true;
 	if (nobody != cpu_id())
-		stop_here(rip);
+		stop_here(f, rip);
 	if (attempts++)
 		halt();
 	return false;
@@ -238,7 +284,7 @@ static __noinline void report(struct trap_frame *f, const char *fmt, va_list ap)
 	bool first;
 
 	irq_disable();
-	first = claim(f ? f->rip : (u64)__builtin_return_address(0));
+	first = claim(f, f ? f->rip : (u64)__builtin_return_address(0));
 	if (first)
 		stop_others();
 	vsnprintf(message, sizeof(message), fmt, ap);
@@ -313,7 +359,7 @@ void panic_nmi(struct trap_frame *f)
 	char text[ADDRESS_TEXT_MAX];
 
 	if (atomic_load_relaxed(&owner) != NOBODY && atomic_load_relaxed(&owner) != cpu_id())
-		stop_here(f->rip);
+		stop_here(f, f->rip);
 	if (cmdline_is("nmi", "panic"))
 		panic_frame(f, "non-maskable interrupt");
 	address_text(f->rip, text);
