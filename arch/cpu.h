@@ -133,6 +133,23 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+/* Where CPUID says that they are there; false: nothing came this time. */
+static inline bool cpu_rdrand(u64 *v)
+{
+	bool ok;
+
+	__asm__ volatile("rdrand %0" : "=r"(*v), "=@ccc"(ok));
+	return ok;
+}
+
+static inline bool cpu_rdseed(u64 *v)
+{
+	bool ok;
+
+	__asm__ volatile("rdseed %0" : "=r"(*v), "=@ccc"(ok));
+	return ok;
+}
+
 static inline u64 xgetbv(u32 i)
 {
 	u32 lo, hi;

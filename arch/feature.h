@@ -21,6 +21,8 @@ enum cpu_feature {
 	CPU_XSAVEOPT,
 	CPU_RDTSCP,
 	CPU_FSGSBASE,
+	CPU_RDRAND,
+	CPU_RDSEED,
 	CPU_VMX,
 	CPU_SVM,
 	CPU_IBT,   /* CET's indirect branch tracking */

@@ -26,6 +26,7 @@ enum lock_rank {
 	RANK_TIMER,
 	RANK_IRQ,
 	RANK_IOAPIC, /* the I/O APICs' index and data registers */
+	RANK_RANDOM, /* the pool of random bits */
 	RANK_CONSOLE,
 	RANK_LOG,
 	RANK_COUNT,

@@ -58,6 +58,13 @@ void percpu_register(u32 cpu, void *area)
 	*other_cpu(index, cpu) = cpu;
 }
 
+extern u64 __stack_chk_guard; /* boot/entry.asm */
+
+__attribute__((no_stack_protector)) void stack_guard_set(u64 value)
+{
+	__stack_chk_guard = value & ~0xffULL; /* a zero byte stops string functions */
+}
+
 __noreturn void __stack_chk_fail(void)
 {
 	panic("stack overflow into a canary, called from %p", __builtin_return_address(0));

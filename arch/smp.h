@@ -20,6 +20,12 @@ size_t percpu_size(void);
 void percpu_register(u32 cpu, void *area);
 
 /*
+ * Gives the stack protector another value, where no function that is under way ever returns. Boot CPU, before others
+ * run, interrupts off.
+ */
+void stack_guard_set(u64 value);
+
+/*
  * Starts the CPU with that APIC id as CPU index cpu, whose per-CPU area is registered: it loads cr3,
  * its per-CPU base and stack (the highest address), and calls entry on it with interrupts off, the
  * control registers set as cpu_control_init() does. Returns when it is about to call entry: 0,

@@ -28,6 +28,7 @@
 #include "core/panic.h"
 #include "core/panic_log.h"
 #include "core/power.h"
+#include "core/random.h"
 #include "core/rtc.h"
 #include "core/sched.h"
 #include "core/slot.h"
@@ -190,6 +191,9 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	init_lapic();
 	init_clock();
 	irq_set_fixed(IRQ_VECTOR_SHOOTDOWN, shootdown_irq);
+	random_init();
+	/* No function that is under way here returns. */
+	stack_guard_set(random_u64());
 	timer_init_cpu();
 	sched_init_cpu();
 	mce_init_cpu();

@@ -6,7 +6,7 @@
 
 #include <expat.h>
 
-#include "core/clock.h"
+#include "core/random.h"
 #include "core/panic.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
@@ -463,8 +463,7 @@ static int read_with(struct xml *x, const u8 *data, size_t len)
 	XML_SetCommentHandler(x->parser, comment);
 	XML_SetStartDoctypeDeclHandler(x->parser, start_doctype);
 	XML_SetProcessingInstructionHandler(x->parser, processing_instruction);
-	/* Time is all the chance there is; a document can at worst cost time that its size bounds. */
-	XML_SetHashSalt(x->parser, clock_ns() | 1);
+	XML_SetHashSalt(x->parser, random_u64() | 1);
 	if (XML_Parse(x->parser, (const char *)data, (int)len, XML_TRUE) != XML_STATUS_OK)
 		return fail_parse(x);
 	return x->failed;

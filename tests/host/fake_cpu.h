@@ -11,6 +11,8 @@ struct cpuid fake_cpuid(u32 leaf, u32 subleaf);
 u64 fake_rdmsr(u32 msr);
 void fake_wrmsr(u32 msr, u64 value);
 u64 fake_rdtsc(void);
+bool fake_rdrand(u64 *v);
+bool fake_rdseed(u64 *v);
 void fake_xsetbv(u32 index, u64 value);
 u64 fake_read_dr6(void);
 void fake_write_dr6(u64 value);
@@ -20,6 +22,8 @@ bool fake_window_load64(const void *p, u64 *value);
 #define rdmsr(msr)              fake_rdmsr(msr)
 #define wrmsr(msr, value)       fake_wrmsr(msr, value)
 #define rdtsc()                 fake_rdtsc()
+#define cpu_rdrand              fake_rdrand
+#define cpu_rdseed              fake_rdseed
 #define xsetbv(index, value)    fake_xsetbv(index, value)
 #define read_dr6()              fake_read_dr6()
 #define write_dr6(value)        fake_write_dr6(value)
