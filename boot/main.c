@@ -44,11 +44,13 @@
 #include "mgmt/version.h"
 #include "mm/init.h"
 #include "mm/kmap.h"
+#include "mm/memtest.h"
 #include "mm/page.h"
 #include "mm/shootdown.h"
 
 #define HPET_SIZE   1024
 #define CPU_OFF_MAX 128
+#define MEMTEST_MAX 48
 
 static_assert(IRQ_VECTOR_TIMER == LAPIC_VECTOR_TIMER, "core and arch name the same vector");
 static_assert(IRQ_VECTOR_SPURIOUS == LAPIC_VECTOR_SPURIOUS, "core and arch name the same vector");
@@ -111,6 +113,14 @@ static void init_clock(void)
 	lapic_timer_calibrate();
 	if (refs.hpet)
 		kunmap((const void *)(u64)refs.hpet, HPET_SIZE);
+}
+
+static void test_memory(void)
+{
+	char word[MEMTEST_MAX];
+
+	if (cmdline_get("memtest", word, sizeof(word)))
+		memtest_run(word);
 }
 
 /* The boot set's files stay where the loader put them. */
@@ -194,6 +204,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	random_init();
 	/* No function that is under way here returns. */
 	stack_guard_set(random_u64());
+	test_memory();
 	timer_init_cpu();
 	sched_init_cpu();
 	mce_init_cpu();

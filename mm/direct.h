@@ -15,3 +15,6 @@ void direct_unmap(paddr_t granule);
 
 /* Zeroes a granule that is mapped nowhere. */
 void granule_zero(paddr_t granule);
+
+/* Calls fn with a granule that is mapped nowhere else, interrupts off: for start-up, since that takes long. */
+void granule_visit(paddr_t granule, void (*fn)(void *p, void *ctx), void *ctx);

@@ -163,19 +163,25 @@ void direct_unmap(paddr_t granule)
 	shootdown_range(va, GRANULE_SIZE, GRANULE_SIZE);
 }
 
-static void zero_step(paddr_t granule, u64 offset)
+void granule_visit(paddr_t granule, void (*fn)(void *p, void *ctx), void *ctx)
 {
 	u64 flags = irq_save();
 	u32 cpu = cpu_id();
 	u64 va = KMAP_WINDOW_BASE + cpu * GRANULE_SIZE;
 
+	ASSERT(loaded);
 	WRITE_ONCE(windows[cpu], granule.v | ptab_host.encode(PROT_DATA, 1));
 	barrier();
-	memset((void *)(va + offset), 0, ZERO_STEP);
+	fn((void *)va, ctx);
 	barrier();
 	WRITE_ONCE(windows[cpu], 0);
 	invlpg(va); /* no other CPU uses this window */
 	irq_restore(flags);
+}
+
+static void zero_step(void *granule, void *offset)
+{
+	memset((u8 *)granule + *(u64 *)offset, 0, ZERO_STEP);
 }
 
 void granule_zero(paddr_t granule)
@@ -186,5 +192,5 @@ void granule_zero(paddr_t granule)
 		return;
 	}
 	for (u64 offset = 0; offset < GRANULE_SIZE; offset += ZERO_STEP)
-		zero_step(granule, offset);
+		granule_visit(granule, zero_step, &offset);
 }
