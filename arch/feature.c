@@ -29,6 +29,7 @@ static const struct feature_bit table[CPU_FEATURE_COUNT] = {
 	[CPU_XSAVEOPT] = { "xsaveopt", 0xd, 1, EAX, 0, 0 },
 	[CPU_RDTSCP] = { "rdtscp", 0x80000001, 0, EDX, 27, 0 },
 	[CPU_FSGSBASE] = { "fsgsbase", 7, 0, EBX, 0, 0 },
+	[CPU_MONITOR] = { "monitor", 1, 0, ECX, 3, 0 },
 	[CPU_RDRAND] = { "rdrand", 1, 0, ECX, 30, 0 },
 	[CPU_RDSEED] = { "rdseed", 7, 0, EBX, 18, 0 },
 	[CPU_VMX] = { "vmx", 1, 0, ECX, 5, CPU_VENDOR_INTEL },

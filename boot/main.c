@@ -22,6 +22,7 @@
 #include "core/cmdline.h"
 #include "core/console.h"
 #include "core/host.h"
+#include "core/idle.h"
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/mce.h"
@@ -84,6 +85,7 @@ static void init_cpu_features(void)
 		log_info("cpu: indirect branches are tracked (CET)");
 	if (cpu_has(CPU_SHSTK))
 		log_info("cpu: return addresses are on shadow stacks, too (CET)");
+	idle_init();
 }
 
 static void init_lapic(void)

@@ -10,6 +10,7 @@
 #include "arch/percpu.h"
 #include "arch/switch.h"
 #include "core/clock.h"
+#include "core/idle.h"
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/panic.h"
@@ -195,8 +196,9 @@ static void reschedule(struct runq *rq)
 	if (prev != rq->idle && prev->state == THREAD_RUNNING)
 		put_back(rq, prev);
 	next = take_next(rq);
-	WRITE_ONCE(prev->need_resched,
-		   next == prev && next != rq->idle && !cpuset_test(&next->cpus, next->cpu));
+	if (prev != rq->idle)
+		WRITE_ONCE(prev->need_resched,
+			   next == prev && !cpuset_test(&next->cpus, next->cpu));
 	next->state = THREAD_RUNNING;
 	next->on_stack = true;
 	if (next != prev)
@@ -286,6 +288,20 @@ bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 	return !timer_armed(&rq->slice);
 }
 
+/*
+ * A CPU that waits for its idle thread's need_resched is woken by that. Whoever is seen here was current when the
+ * caller, with that queue locked, changed it: if it was the idle thread, what the CPU does next is to look there.
+ */
+static bool poke_by_store(u32 cpu)
+{
+	struct runq *rq = other_cpu(sched_runq, cpu);
+
+	if (!idle_watches() || cpu == cpu_id() || atomic_load_relaxed(&rq->current) != rq->idle)
+		return false;
+	WRITE_ONCE(rq->idle->need_resched, true);
+	return true;
+}
+
 void sched_poke(u32 cpu)
 {
 	const struct thread *t = thread_current();
@@ -293,7 +309,8 @@ void sched_poke(u32 cpu)
 	/* On this CPU the end of the interrupt, or the thread itself, sees need_resched. */
 	if (cpu == cpu_id() && (irq_active() || !t->preemptible || !t->need_resched))
 		return;
-	lapic_ipi(cpu, IRQ_VECTOR_RESCHED);
+	if (!poke_by_store(cpu))
+		lapic_ipi(cpu, IRQ_VECTOR_RESCHED);
 }
 
 /* t is not ready and shall be. Its queue is locked; the lock is released. Interrupts off. */
@@ -474,10 +491,11 @@ void sched_idle(void)
 		irq_disable();
 		if (READ_ONCE(rq->idle->need_resched)) {
 			spin_lock(&rq->lock);
+			/* Before it is looked for something to do: a poke from here on is another one. */
+			WRITE_ONCE(rq->idle->need_resched, false);
 			reschedule(rq);
 		} else {
-			/* An interrupt cannot come between the two, so no wake is slept over. */
-			__asm__ volatile("sti; hlt" ::: "memory");
+			idle_wait(&rq->idle->need_resched);
 		}
 	}
 }
