@@ -91,6 +91,6 @@ void measure_boot(const char *cmdline)
 	if (err)
 		log_warn("TPM: it was not told what runs here: error %d", -err);
 	else
-		log_info("TPM: image, command line and boot set are in PCR %u, %u and %u", PCR_IMAGE,
-			 PCR_CMDLINE, PCR_BOOTSET);
+		log_info("TPM: image, command line and boot set are in PCR %u, %u and %u",
+			 PCR_IMAGE, PCR_CMDLINE, PCR_BOOTSET);
 }

@@ -3,7 +3,6 @@
  */
 #include "drivers/tpm.h"
 
-
 #include "core/clock.h"
 #include "core/host.h"
 #include "drivers/tpm_link.h"

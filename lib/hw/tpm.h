@@ -11,38 +11,38 @@
 #define TPM_SIZE 0x1000u /* of a locality */
 
 /* FIFO */
-#define TPM_ACCESS               0x00 /* 8 bits */
-#define TPM_ACCESS_VALID         BIT(7)
-#define TPM_ACCESS_ACTIVE        BIT(5) /* written: gives the locality back */
-#define TPM_ACCESS_REQUEST       BIT(1)
-#define TPM_STS                  0x18 /* 32 bits: status, burst count */
-#define TPM_STS_VALID            BIT(7)
-#define TPM_STS_COMMAND_READY    BIT(6)
-#define TPM_STS_GO               BIT(5)
-#define TPM_STS_DATA_AVAILABLE   BIT(4)
-#define TPM_STS_EXPECT           BIT(3)
-#define TPM_STS_BURST_SHIFT      8
-#define TPM_STS_BURST_MASK       0xffffu
-#define TPM_DATA_FIFO            0x24 /* 8 bits */
+#define TPM_ACCESS             0x00 /* 8 bits */
+#define TPM_ACCESS_VALID       BIT(7)
+#define TPM_ACCESS_ACTIVE      BIT(5) /* written: gives the locality back */
+#define TPM_ACCESS_REQUEST     BIT(1)
+#define TPM_STS                0x18 /* 32 bits: status, burst count */
+#define TPM_STS_VALID          BIT(7)
+#define TPM_STS_COMMAND_READY  BIT(6)
+#define TPM_STS_GO             BIT(5)
+#define TPM_STS_DATA_AVAILABLE BIT(4)
+#define TPM_STS_EXPECT         BIT(3)
+#define TPM_STS_BURST_SHIFT    8
+#define TPM_STS_BURST_MASK     0xffffu
+#define TPM_DATA_FIFO          0x24 /* 8 bits */
 
 /* CRB */
-#define TPM_LOC_STATE            0x00
-#define TPM_LOC_STATE_VALID      BIT(7)
-#define TPM_LOC_STATE_ASSIGNED   BIT(1)
-#define TPM_LOC_CTRL             0x08
-#define TPM_LOC_CTRL_REQUEST     BIT(0)
-#define TPM_LOC_CTRL_RELINQUISH  BIT(1)
-#define TPM_CTRL_REQ             0x40
-#define TPM_CTRL_REQ_READY       BIT(0)
-#define TPM_CTRL_REQ_IDLE        BIT(1)
-#define TPM_CTRL_STS             0x44
-#define TPM_CTRL_STS_ERROR       BIT(0)
-#define TPM_CTRL_START           0x4c
-#define TPM_CTRL_CMD_SIZE        0x58
-#define TPM_CTRL_CMD_LADDR       0x5c
-#define TPM_CTRL_CMD_HADDR       0x60
-#define TPM_CTRL_RSP_SIZE        0x64
-#define TPM_CTRL_RSP_ADDR        0x68 /* 64 bits */
+#define TPM_LOC_STATE           0x00
+#define TPM_LOC_STATE_VALID     BIT(7)
+#define TPM_LOC_STATE_ASSIGNED  BIT(1)
+#define TPM_LOC_CTRL            0x08
+#define TPM_LOC_CTRL_REQUEST    BIT(0)
+#define TPM_LOC_CTRL_RELINQUISH BIT(1)
+#define TPM_CTRL_REQ            0x40
+#define TPM_CTRL_REQ_READY      BIT(0)
+#define TPM_CTRL_REQ_IDLE       BIT(1)
+#define TPM_CTRL_STS            0x44
+#define TPM_CTRL_STS_ERROR      BIT(0)
+#define TPM_CTRL_START          0x4c
+#define TPM_CTRL_CMD_SIZE       0x58
+#define TPM_CTRL_CMD_LADDR      0x5c
+#define TPM_CTRL_CMD_HADDR      0x60
+#define TPM_CTRL_RSP_SIZE       0x64
+#define TPM_CTRL_RSP_ADDR       0x68 /* 64 bits */
 
 #define TPM_ST_NO_SESSIONS 0x8001
 #define TPM_ST_SESSIONS    0x8002

@@ -12,21 +12,21 @@
 #include "lib/hw/multiboot2.h"
 #include "lib/types.h"
 
-#define INFO_MAX	(64 * 1024u)
-#define TABLES_MAX	(64 * 1024u)
-#define HOLE_BYTE	0xa5
-#define HOLE_EACH	(8 * MIB)
-#define HOLE_BIG	(256 * MIB)
-#define HOLE_BIG_SIZE	(64 * MIB)
-#define HOLES_END	(1 * GIB)
-#define FREE		1u
-#define RESERVED	2u
-#define ACPI_RECLAIM	3u
-#define FACP		0x50434146u
-#define FADT1_SIZE	116u
-#define FADT6_SIZE	276u
-#define ENTRY_OFFSET	0x18	/* of an ELF64 header */
-#define LINKED_AT	0x200000u
+#define INFO_MAX      (64 * 1024u)
+#define TABLES_MAX    (64 * 1024u)
+#define HOLE_BYTE     0xa5
+#define HOLE_EACH     (8 * MIB)
+#define HOLE_BIG      (256 * MIB)
+#define HOLE_BIG_SIZE (64 * MIB)
+#define HOLES_END     (1 * GIB)
+#define FREE          1u
+#define RESERVED      2u
+#define ACPI_RECLAIM  3u
+#define FACP          0x50434146u
+#define FADT1_SIZE    116u
+#define FADT6_SIZE    276u
+#define ENTRY_OFFSET  0x18 /* of an ELF64 header */
+#define LINKED_AT     0x200000u
 
 struct elf64_segment {
 	u32 type, flags;
@@ -156,12 +156,13 @@ static void junk(void)
 	static const struct mbi_mmap_entry empty = { .base = 0x5000, .type = FREE };
 
 	add(&empty, sizeof(empty));
-	entry(0xfffffffffffff000, 0x2000, FREE);		/* wraps around */
+	entry(0xfffffffffffff000, 0x2000, FREE); /* wraps around */
 	entry(0xfffffffffffff000, 0xffffffffffffffff, RESERVED);
-	entry(1ULL << 52, 1ULL << 40, FREE);			/* beyond what any CPU can address */
-	entry(0x6000001, 0x1ffe, 0x1234567);			/* of no known type, not on pages, within free memory */
-	entry(0x7000800, 0x1000, RESERVED);			/* overlaps free memory, on two pages */
-	entry(0x4000000, 0x800000, FREE);			/* free twice */
+	entry(1ULL << 52, 1ULL << 40, FREE); /* beyond what any CPU can address */
+	entry(0x6000001, 0x1ffe,
+	      0x1234567);                   /* of no known type, not on pages, within free memory */
+	entry(0x7000800, 0x1000, RESERVED); /* overlaps free memory, on two pages */
+	entry(0x4000000, 0x800000, FREE);   /* free twice */
 	entry(0x4400000, 0x800000, FREE);
 }
 
@@ -238,11 +239,11 @@ static struct table *fadt(const struct table *old, int modern)
 
 	t->revision = modern ? 6 : 1;
 	if (modern) {
-		*(u64 *)((u8 *)t + 132) = field32(old, 36);	/* X_FIRMWARE_CTRL */
-		*(u64 *)((u8 *)t + 140) = field32(old, 40);	/* X_DSDT */
-		set_gas(t, 148, field32(old, 56), 32);		/* X_PM1a_EVT_BLK */
-		set_gas(t, 172, field32(old, 64), 16);		/* X_PM1a_CNT_BLK */
-		set_gas(t, 208, field32(old, 76), 32);		/* X_PM_TMR_BLK */
+		*(u64 *)((u8 *)t + 132) = field32(old, 36); /* X_FIRMWARE_CTRL */
+		*(u64 *)((u8 *)t + 140) = field32(old, 40); /* X_DSDT */
+		set_gas(t, 148, field32(old, 56), 32);      /* X_PM1a_EVT_BLK */
+		set_gas(t, 172, field32(old, 64), 16);      /* X_PM1a_CNT_BLK */
+		set_gas(t, 208, field32(old, 76), 32);      /* X_PM_TMR_BLK */
 		*(u32 *)((u8 *)t + 36) = 0;
 		*(u32 *)((u8 *)t + 40) = 0;
 	}
@@ -257,7 +258,8 @@ static struct table *root(const struct table *rsdt, int modern)
 	struct table *t = new_table(rsdt, sizeof(*rsdt), sizeof(*rsdt) + n * width);
 
 	for (u32 i = 0; i < n; i++) {
-		const struct table *child = (const struct table *)field32(rsdt, sizeof(*rsdt) + i * 4);
+		const struct table *child =
+			(const struct table *)field32(rsdt, sizeof(*rsdt) + i * 4);
 		u8 *at = (u8 *)(t + 1) + (size_t)i * width;
 
 		if (child->signature == FACP)

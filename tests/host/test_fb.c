@@ -143,7 +143,7 @@ TEST(a_huge_screen_uses_a_part)
 	do {                                                                                       \
 		struct boot_framebuffer *f = rgb(32);                                              \
 		change;                                                                            \
-		CHECK(fb_add(&bi, kmap_mmio) != NULL);                                                        \
+		CHECK(fb_add(&bi, kmap_mmio) != NULL);                                             \
 		CHECK(!added);                                                                     \
 	} while (0)
 

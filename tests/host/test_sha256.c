@@ -32,7 +32,9 @@ TEST(examples)
 TEST(parts_are_one_behind_the_other)
 {
 	static const char two[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-	struct sha256_part parts[] = { { two, 1 }, { two + 1, 0 }, { two + 1, 54 }, { two + 55, 1 } };
+	struct sha256_part parts[] = {
+		{ two, 1 }, { two + 1, 0 }, { two + 1, 54 }, { two + 55, 1 }
+	};
 
 	CHECK_STR(of(parts, 4), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
