@@ -125,6 +125,15 @@ static void test_memory(void)
 		memtest_run(word);
 }
 
+/* The firmware's seed counts as random as it says; nobody else shall read it. */
+static void init_random(void)
+{
+	if (boot_info.efi_seed_len)
+		random_add(boot_info.efi_seed, boot_info.efi_seed_len, boot_info.efi_seed_len * 8u);
+	memset(boot_info.efi_seed, 0, sizeof(boot_info.efi_seed));
+	random_init();
+}
+
 /* The boot set's files stay where the loader put them. */
 static void init_bootfs(void)
 {
@@ -203,7 +212,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	init_lapic();
 	init_clock();
 	irq_set_fixed(IRQ_VECTOR_SHOOTDOWN, shootdown_irq);
-	random_init();
+	init_random();
 	/* No function that is under way here returns. */
 	stack_guard_set(random_u64());
 	test_memory();

@@ -7,6 +7,7 @@
 #include "core/bootfs.h"
 #include "core/host.h"
 #include "core/log.h"
+#include "core/random.h"
 #include "drivers/tpm.h"
 #include "lib/compiler.h"
 #include "lib/errno.h"
@@ -76,6 +77,17 @@ static int extend_bootset(void)
 	return err;
 }
 
+/* Another source for the host's generator. What it says is not believed beyond half. */
+static void take_random(void)
+{
+	u8 bytes[TPM_RANDOM_MAX];
+	int n = tpm_random(bytes, sizeof(bytes));
+
+	if (n > 0)
+		random_add(bytes, (size_t)n, (u32)n * 4);
+	memset(bytes, 0, sizeof(bytes));
+}
+
 void measure_boot(const char *cmdline)
 {
 	int err = tpm_init(NULL);
@@ -88,6 +100,7 @@ void measure_boot(const char *cmdline)
 		err = extend(PCR_CMDLINE, cmdline, strlen(cmdline));
 	if (!err)
 		err = extend_bootset();
+	take_random();
 	if (err)
 		log_warn("TPM: it was not told what runs here: error %d", -err);
 	else

@@ -13,8 +13,7 @@
 #include "mm/kmap.h"
 
 #define PATIENCE_NS  5000000000ULL /* for any step: the profile's longest is 2 s */
-#define RANDOM_MAX   32u
-#define NO_AUTH_SIZE 9u /* of a session by an empty password */
+#define NO_AUTH_SIZE 9u            /* of a session by an empty password */
 
 struct message {
 	u8 bytes[TPM_MESSAGE_MAX];
@@ -126,7 +125,7 @@ int tpm_random(u8 *out, size_t n)
 	int err;
 
 	begin(&m, TPM_ST_NO_SESSIONS, TPM_CC_GET_RANDOM);
-	put(&m, (u32)MIN(n, (size_t)RANDOM_MAX), 2);
+	put(&m, (u32)MIN(n, (size_t)TPM_RANDOM_MAX), 2);
 	err = call(&m, &answer);
 	if (err)
 		return err;

@@ -25,5 +25,7 @@ int tpm_init(const struct tpm_bus *bus) __must_check;
 /* Extends a register of the SHA-256 bank. TPM 2.0 part 3, 22.2 */
 int tpm_extend(u32 pcr, const u8 digest[SHA256_SIZE]) __must_check;
 
-/* Random bytes, at most 32: how many came, or an error. TPM 2.0 part 3, 16.1 */
+#define TPM_RANDOM_MAX 32u
+
+/* Random bytes, at most TPM_RANDOM_MAX: how many came, or an error. TPM 2.0 part 3, 16.1 */
 int tpm_random(u8 *out, size_t n) __must_check;

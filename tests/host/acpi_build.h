@@ -127,6 +127,13 @@ static inline void build_hpet(struct table *t)
 }
 
 /* Microsoft's SPCR, revision 4: COM2 at 57600 baud with RTS and CTS */
+static inline void build_tpm2(struct table *t)
+{
+	table_open(t, "TPM2", 4, 36);
+	TABLE_ADD(t, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0);
+	table_close(t);
+}
+
 static inline void build_spcr(struct table *t)
 {
 	table_open(t, "SPCR", 4, 88);

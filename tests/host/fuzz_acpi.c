@@ -3,7 +3,7 @@
  * header's length and checksum are put right first: most mutations would break those.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c core/host.c lib/string.c
  * runs: 100000
  * max_len: 1024
  */
@@ -21,8 +21,8 @@
 typedef const char *parser(const void *table, size_t len, struct host *h);
 
 static parser *const parsers[] = {
-	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg,
-	acpi_parse_hpet, acpi_parse_s5,   acpi_parse_spcr,
+	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet,
+	acpi_parse_s5,   acpi_parse_spcr, acpi_parse_tpm2,
 };
 
 /* Makes the header's length and checksum agree with what is there. */
@@ -141,8 +141,8 @@ void fuzz_seeds(void)
 {
 	/* In the order of the parsers. */
 	static void (*const builders[])(struct table * t) = {
-		build_madt, build_fadt, build_mcfg, build_hpet,
-		build_dsdt, build_spcr, build_xsdt, build_rsdp,
+		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt,
+		build_spcr, build_tpm2, build_xsdt, build_rsdp,
 	};
 	u8 input[TABLE_SIZE_MAX + 1];
 	struct table t;

@@ -4,7 +4,7 @@
  * changed.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c core/host.c lib/string.c
  */
 #include "core/host.h"
 #include "drivers/acpi/parse.h"
@@ -514,6 +514,26 @@ TEST(root_tables)
 	table_close(&t);
 	CHECK(acpi_parse_root(t.b, t.len, e, 4, &n) == NULL);
 	CHECK_EQ(n, 0);
+}
+
+TEST(tpm2)
+{
+	struct table t;
+	struct host h = { 0 };
+
+	build_tpm2(&t);
+	CHECK(!parse(acpi_parse_tpm2, &t, t.len, &h));
+	CHECK_EQ(h.tpm, HOST_TPM_FIFO);
+	check_hostile(acpi_parse_tpm2, &t);
+	put8(&t, 48, 7);
+	table_close(&t);
+	CHECK(!parse(acpi_parse_tpm2, &t, t.len, &h));
+	CHECK_EQ(h.tpm, HOST_TPM_CRB);
+	put8(&t, 48, 11); /* with the help of a secure monitor */
+	table_close(&t);
+	h.tpm = HOST_TPM_NONE;
+	CHECK(parse(acpi_parse_tpm2, &t, t.len, &h) != NULL);
+	CHECK_EQ(h.tpm, HOST_TPM_NONE);
 }
 
 static const char *spcr(struct table *t, struct host *h)
