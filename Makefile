@@ -28,7 +28,7 @@ ZLIB_SRC  := $(addprefix $(ZLIB)/,infback.c inffast.c inftrees.c)
 EXPAT_OBJ := $(EXPAT_SRC:$(EXPAT)/%.c=$(OBJ)/deps/expat/%.o)
 MBED_OBJ  := $(MBED_SRC:$(MBED)/%.c=$(OBJ)/deps/mbedtls/%.o)
 ZLIB_OBJ  := $(ZLIB_SRC:$(ZLIB)/%.c=$(OBJ)/deps/zlib/%.o)
-THIRD_FLAGS := -w -nostdinc -isystem $(shell $(CC) -print-file-name=include) -U__unix__ -U__linux__
+THIRD_FLAGS := -w -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) -U__unix__ -U__linux__
 MBED_CONFIG := -DMBEDTLS_CONFIG_FILE='"lib/port/mbedtls_config.h"'
 INCLUDES := -isystem mgmt/port/libc -isystem $(EXPAT) -isystem $(MBED)/include -isystem $(ZLIB) $(MBED_CONFIG)
 SOURCES  += $(sort $(wildcard mgmt/port/*.c))
