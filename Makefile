@@ -38,6 +38,8 @@ FONT := build/deps/font.psf.gz
 
 OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(OBJ)/font.o $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(MBED_OBJ) $(ZLIB_OBJ)
 
+FETCHED := $(EXPAT_SRC) $(MBED_SRC) $(ZLIB_SRC) $(FONT)
+
 # --- flags ------------------------------------------------------------------------------------------
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
 # Every function that may be called by pointer begins with ENDBR64 (arch/cet.h). Jumps through tables would go
@@ -105,8 +107,11 @@ $(OBJ)/font.c: $(FONT) tools/mkfont
 $(OBJ)/font.o: $(OBJ)/font.c $(OBJ)/flags
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(EXPAT_SRC) $(MBED_SRC) $(ZLIB_SRC) $(FONT) &:
+$(FETCHED) &:
 	tools/deps
+
+# Our own sources include their headers: a tree that was set up before one of them came fetches it first.
+$(OBJECTS): | $(FETCHED)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
