@@ -26,9 +26,9 @@ static int exchange(const struct tpm_bus *bus, const u8 *command, u32 n, u8 *ans
 {
 	u32 to = place(read64(bus, TPM_CTRL_CMD_LADDR, TPM_CTRL_CMD_HADDR),
 		       bus->read(bus->ctx, TPM_CTRL_CMD_SIZE, 4), n);
-	u32 from = place(read64(bus, TPM_CTRL_RSP_ADDR, TPM_CTRL_RSP_ADDR + 4),
-			 bus->read(bus->ctx, TPM_CTRL_RSP_SIZE, 4), TPM_HEADER_SIZE);
 	u32 size, room = bus->read(bus->ctx, TPM_CTRL_RSP_SIZE, 4);
+	u32 from =
+		place(read64(bus, TPM_CTRL_RSP_ADDR, TPM_CTRL_RSP_ADDR + 4), room, TPM_HEADER_SIZE);
 
 	if (!to || !from)
 		return -EIO;

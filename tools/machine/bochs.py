@@ -31,7 +31,6 @@ class Bochs(Emulator):
                    stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         self.connect(master, master)
 
-
     def end(self):
         """Bochs leaves its note on a disk's image behind when it is ended."""
         super().end()
