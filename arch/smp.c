@@ -13,6 +13,7 @@
 #include "arch/percpu.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
+#include "arch/tscsync.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "lib/atomic.h"
@@ -24,7 +25,7 @@
 #define ANSWER_US        2000000 /* generous: an emulator may give the new CPU no time for a while */
 #define POLL_US          50
 
-enum ap_state { AP_IDLE, AP_WAITING, AP_TAKEN, AP_READY };
+enum ap_state { AP_IDLE, AP_WAITING, AP_TAKEN, AP_COMPARING, AP_READY };
 
 /* trampoline.asm knows these offsets. */
 struct ap_start {
@@ -34,7 +35,10 @@ struct ap_start {
 	u64 stack;
 	u64 gs_base;
 	void (*entry)(void);
-	u64 tsc; /* the new CPU's, between AP_TAKEN and AP_READY */
+	/* From AP_COMPARING on: */
+	enum tsc_adjust adjust;
+	u64 adjust_was;
+	struct tsc_pair pair;
 };
 static_assert(offsetof(struct ap_start, cr3) == 8, "trampoline.asm");
 static_assert(offsetof(struct ap_start, stack) == 16, "trampoline.asm");
@@ -58,6 +62,7 @@ u32 cpu_apic_id(u32 cpu)
 void smp_init_boot_cpu(void)
 {
 	apic_ids[0] = lapic_id();
+	tsc_adjust_boot();
 }
 
 void smp_set_trampoline(u64 pa, u64 pml4_pa, void *page)
@@ -83,23 +88,10 @@ static bool wait_change(enum ap_state from, u64 us)
 	return false;
 }
 
-/* The clock takes all TSCs for one: each reading must lie between the boot CPU's before and after. */
-static void check_tsc(u32 cpu, u64 before)
-{
-	u64 tsc = ap_start.tsc, after = rdtsc();
-
-	if (tsc < before)
-		log_warn("tsc: CPU %u is behind by %llu ticks or more", cpu,
-			 (unsigned long long)(before - tsc));
-	else if (tsc > after)
-		log_warn("tsc: CPU %u is ahead by %llu ticks or more", cpu,
-			 (unsigned long long)(tsc - after));
-}
-
 int smp_start_cpu(u32 cpu, u32 apic_id, u64 cr3, void *stack_top, void (*entry)(void))
 {
 	u32 expected = AP_WAITING;
-	u64 before = rdtsc();
+	bool ran;
 
 	apic_ids[cpu] = apic_id;
 	ap_start.apic_id = apic_id;
@@ -107,6 +99,7 @@ int smp_start_cpu(u32 cpu, u32 apic_id, u64 cr3, void *stack_top, void (*entry)(
 	ap_start.stack = (u64)stack_top;
 	ap_start.gs_base = (u64)percpu_start + percpu_offset_of(cpu);
 	ap_start.entry = entry;
+	ap_start.pair = (struct tsc_pair){ 0 };
 	/* release: the slot is filled; pairs with the locked exchange in ap_entry */
 	atomic_store_release(&ap_start.state, AP_WAITING);
 
@@ -121,7 +114,10 @@ int smp_start_cpu(u32 cpu, u32 apic_id, u64 cr3, void *stack_top, void (*entry)(
 	/* It is in our code now: what keeps it there is a bug or broken hardware, and it holds the slot. */
 	if (!wait_change(AP_TAKEN, ANSWER_US))
 		return -EIO;
-	check_tsc(cpu, before);
+	ran = tsc_pair_run(&ap_start.pair, 0);
+	if (!wait_change(AP_COMPARING, 2 * ANSWER_US))
+		return -EIO;
+	tsc_sync_note(cpu, ap_start.adjust, ap_start.adjust_was, &ap_start.pair, ran);
 	return 0;
 }
 
@@ -132,7 +128,10 @@ __noreturn void smp_ap_main(void)
 	cpu_control_init();
 	trap_init_cpu();
 	lapic_init_cpu();
-	ap_start.tsc = rdtsc();
+	ap_start.adjust = tsc_adjust_follow(&ap_start.adjust_was);
+	/* release: pairs with wait_change() */
+	atomic_store_release(&ap_start.state, AP_COMPARING);
+	(void)tsc_pair_run(&ap_start.pair, 1);
 	/* release: everything in the slot was read; pairs with wait_change() */
 	atomic_store_release(&ap_start.state, AP_READY);
 	entry();

@@ -9,6 +9,7 @@
 #include "arch/shstk.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
+#include "arch/tscsync.h"
 #include "boot/info.h"
 #include "core/cmdline.h"
 #include "core/host.h"
@@ -174,4 +175,5 @@ void cpus_start(void)
 	}
 	smp_done();
 	log_info("smp: %u CPU%s", cpu_count(), cpu_count() == 1 ? "" : "s");
+	tsc_sync_report();
 }
