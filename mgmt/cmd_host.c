@@ -7,6 +7,7 @@
 #include "core/mce.h"
 #include "core/panic_log.h"
 #include "core/power.h"
+#include "core/thermal.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "mgmt/cmd.h"
@@ -38,6 +39,40 @@ static int cmd_dmesg(struct call *c)
 	return 0;
 }
 
+/* Of a limit that is not known, how far it is to it. */
+static void say_degrees(const struct session *s, u8 limit, u8 below)
+{
+	if (limit)
+		say(s, "%d C", limit - below);
+	else
+		say(s, "%d C below its limit", below);
+}
+
+static void say_thermal(const struct session *s)
+{
+	struct thermal t;
+
+	thermal_all(&t);
+	say(s, "%-20s", "Temperature:");
+	if (t.cpus) {
+		say(s, "CPU %u ", t.hottest);
+		say_degrees(s, t.limit, t.below);
+		if (t.have_package) {
+			say(s, ", package ");
+			say_degrees(s, t.limit, t.package_below);
+		}
+		if (t.limit)
+			say(s, ", limit %d C", t.limit);
+		say(s, "\n");
+	} else {
+		say(s, "the CPUs do not tell it\n");
+	}
+	if (t.told)
+		say(s,
+		    "%-20s%u CPUs now, %u before; by power limit %u now, %u before; %u critical\n",
+		    "Slowed down:", t.hot, t.was_hot, t.power, t.was_power, t.critical);
+}
+
 static int cmd_nodeinfo(struct call *c)
 {
 	const struct session *s = c->session;
@@ -54,9 +89,11 @@ static int cmd_nodeinfo(struct call *c)
 	    "Guests:", (unsigned long long)(m.vms / KIB),
 	    "Hypervisor:", (unsigned long long)(m.hv / KIB), (unsigned long long)(m.hv_used / KIB));
 	mce_counts(&mc);
-	say(s, "%-20s%llu corrected, %llu not, %llu KiB of memory taken out of use\n\n",
+	say(s, "%-20s%llu corrected, %llu not, %llu KiB of memory taken out of use\n",
 	    "Hardware errors:", (unsigned long long)mc.corrected,
 	    (unsigned long long)mc.uncorrected, (unsigned long long)(mc.retired / KIB));
+	say_thermal(s);
+	say(s, "\n");
 	return 0;
 }
 

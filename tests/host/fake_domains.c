@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/mce.h"
 #include "core/power.h"
+#include "core/thermal.h"
 #include "lib/cpuset.h"
 #include "lib/errno.h"
 #include "mgmt/domains.h"
@@ -254,6 +255,13 @@ __weak void log_replay(void (*sink)(void *ctx, const char *line), void *ctx)
 void mce_counts(struct mce_counts *c)
 {
 	*c = (struct mce_counts){ .corrected = 5, .uncorrected = 1, .retired = 2 * MIB };
+}
+
+struct thermal fake_thermal;
+
+void thermal_all(struct thermal *t)
+{
+	*t = fake_thermal;
 }
 
 bool panic_log_last(void (*sink)(void *ctx, const char *line), void *ctx)

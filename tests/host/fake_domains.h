@@ -15,6 +15,7 @@ void fake_domains_clear(void);
 struct vm *fake_domain(const char *name, bool active);
 
 /* What was done since: "start a; pin a 0 0-1; "... */
+extern struct thermal fake_thermal; /* what thermal_all() says */
 extern const char *fake_last_panic; /* a line of it; NULL: none */
 extern char fake_did[1024];
 

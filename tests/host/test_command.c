@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/thermal.h"
 #include "tests/host/fake_domains.h"
 #include "tests/host/harness.h"
 #include "tests/host/rand.h"
@@ -290,6 +291,21 @@ TEST(the_host)
 	run("nodeinfo");
 	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
 	CHECK(has("Hardware errors:    5 corrected, 1 not, 2048 KiB of memory taken out of use\n"));
+	CHECK(has("Temperature:        the CPUs do not tell it\n\n"));
+	fake_thermal = (struct thermal){ .cpus = 4, .hottest = 3, .below = 53, .limit = 100 };
+	run("nodeinfo");
+	CHECK(has("Temperature:        CPU 3 47 C, limit 100 C\n\n"));
+	fake_thermal.have_package = true;
+	fake_thermal.package_below = 50;
+	fake_thermal.limit = 0;
+	fake_thermal.told = 4;
+	fake_thermal.hot = fake_thermal.was_hot = 2;
+	fake_thermal.was_power = 1;
+	run("nodeinfo");
+	CHECK(has(
+		"Temperature:        CPU 3 53 C below its limit, package 50 C below its limit\n"));
+	CHECK(has(
+		"Slowed down:        2 CPUs now, 2 before; by power limit 0 now, 1 before; 0 critical\n\n"));
 	run("version");
 	CHECK(has("Plinth ") && has("\nSHA-256: 00"));
 }
