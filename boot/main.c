@@ -29,6 +29,7 @@
 #include "core/panic.h"
 #include "core/panic_log.h"
 #include "core/power.h"
+#include "core/pstate.h"
 #include "core/random.h"
 #include "core/rtc.h"
 #include "core/sched.h"
@@ -86,6 +87,7 @@ static void init_cpu_features(void)
 	if (cpu_has(CPU_SHSTK))
 		log_info("cpu: return addresses are on shadow stacks, too (CET)");
 	idle_init();
+	pstate_init();
 }
 
 static void init_lapic(void)
@@ -174,6 +176,7 @@ static __noreturn void boot_late(void)
 {
 	thread_init();
 	cpus_start();
+	pstate_report();
 	mce_start();
 	watchdog_start();
 	ioapic_init();
@@ -219,6 +222,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	timer_init_cpu();
 	sched_init_cpu();
 	mce_init_cpu();
+	pstate_init_cpu();
 	irq_enable();
 	shstk_start(cpus_stack(), boot_late);
 }
