@@ -89,7 +89,7 @@ static bool probe(const struct feature_bit *f)
 	return regs[f->reg] & BIT(f->bit);
 }
 
-static enum cpu_vendor probe_vendor(void)
+enum cpu_vendor cpu_vendor_probe(void)
 {
 	struct cpuid r = cpuid(0, 0);
 	u32 id[3] = { r.ebx, r.edx, r.ecx };
@@ -130,7 +130,7 @@ static bool shadow_stacks_whole(void)
 
 void cpu_features_init(const char *off)
 {
-	vendor = probe_vendor();
+	vendor = cpu_vendor_probe();
 	if (leaf_exists(0x80000008))
 		phys_bits = (u8)cpuid(0x80000008, 0).eax;
 	for (u32 i = 0; i < CPU_FEATURE_COUNT; i++)

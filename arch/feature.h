@@ -37,6 +37,9 @@ enum cpu_vendor { CPU_VENDOR_OTHER, CPU_VENDOR_INTEL, CPU_VENDOR_AMD };
 bool cpu_has(enum cpu_feature f);
 enum cpu_vendor cpu_vendor(void);
 
+/* The same by CPUID, for who comes before cpu_features_init(). */
+enum cpu_vendor cpu_vendor_probe(void);
+
 /* Bits of a physical address (CPUID 0x80000008). */
 u8 cpu_phys_bits(void);
 

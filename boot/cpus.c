@@ -11,6 +11,7 @@
 #include "arch/tsc.h"
 #include "arch/tscsync.h"
 #include "boot/info.h"
+#include "boot/ucode.h"
 #include "core/cmdline.h"
 #include "core/host.h"
 #include "core/log.h"
@@ -82,6 +83,7 @@ static void ap_idle(void)
 static void ap_main(void)
 {
 	mm_init_cpu();
+	ucode_init_cpu();
 	timer_init_cpu();
 	sched_init_cpu();
 	mce_init_cpu();

@@ -17,6 +17,7 @@
 #include "boot/guests.h"
 #include "boot/info.h"
 #include "boot/measure.h"
+#include "boot/ucode.h"
 #include "core/bootfs.h"
 #include "core/clock.h"
 #include "core/cmdline.h"
@@ -176,6 +177,7 @@ static __noreturn void boot_late(void)
 {
 	thread_init();
 	cpus_start();
+	ucode_report();
 	pstate_report();
 	mce_start();
 	watchdog_start();
@@ -203,6 +205,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	irq_init();
 	panic_init();
 	report();
+	ucode_init();
 	init_cpu_features();
 	/* From the boot path's page tables to the real ones. */
 	mm_init(&boot_info);

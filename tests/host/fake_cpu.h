@@ -11,6 +11,7 @@ struct cpuid fake_cpuid(u32 leaf, u32 subleaf);
 u64 fake_rdmsr(u32 msr);
 void fake_wrmsr(u32 msr, u64 value);
 u64 fake_rdtsc(void);
+void fake_invlpg(u64 va);
 bool fake_rdrand(u64 *v);
 bool fake_rdseed(u64 *v);
 void fake_xsetbv(u32 index, u64 value);
@@ -22,6 +23,7 @@ bool fake_window_load64(const void *p, u64 *value);
 #define rdmsr(msr)              fake_rdmsr(msr)
 #define wrmsr(msr, value)       fake_wrmsr(msr, value)
 #define rdtsc()                 fake_rdtsc()
+#define invlpg(va)              fake_invlpg(va)
 #define cpu_rdrand              fake_rdrand
 #define cpu_rdseed              fake_rdseed
 #define xsetbv(index, value)    fake_xsetbv(index, value)
