@@ -89,7 +89,7 @@ def firmware(args, scratch):
         return []
     code = first_file(OVMF_SECURE_CODE if args.secure_boot else OVMF_CODE, "ovmf")
     variables = shutil.copyfile(
-        first_file(OVMF_SECURE_VARS if args.secure_boot else OVMF_VARS, "ovmf"), scratch / "vars.fd")
+        args.efi_vars or first_file(OVMF_SECURE_VARS if args.secure_boot else OVMF_VARS, "ovmf"), scratch / "vars.fd")
     command = []
     if args.secure_boot:
         # The firmware keeps its variables in system management mode, which alone may write them.
