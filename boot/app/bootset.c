@@ -8,7 +8,7 @@
 
 static_assert(sizeof(struct mbi_header) +
 			      BOOT_MAX_MODULES * (sizeof(struct mbi_module) + BOOT_PATH_MAX) +
-			      BOOT_CMDLINE_MAX + 8 * 16 <=
+			      BOOT_CMDLINE_MAX + sizeof(struct mbi_framebuffer) + 8 * 16 <=
 		      HANDOVER_SIZE,
 	      "boot information");
 
@@ -83,6 +83,27 @@ static void put_module(u8 *out, u32 *at, const struct boot_module *m)
 	memcpy(body + sizeof(place), m->path, length);
 }
 
+static void put_framebuffer(u8 *out, u32 *at, const struct boot_framebuffer *f)
+{
+	struct mbi_framebuffer tag = {
+		.address = f->address,
+		.pitch = f->pitch,
+		.width = f->width,
+		.height = f->height,
+		.bpp = f->bpp,
+		.type = MBI_FB_RGB,
+		.red_position = f->red_position,
+		.red_size = f->red_size,
+		.green_position = f->green_position,
+		.green_size = f->green_size,
+		.blue_position = f->blue_position,
+		.blue_size = f->blue_size,
+	};
+	u32 body = sizeof(tag) - sizeof(tag.tag);
+
+	memcpy(put_tag(out, at, MBI_FRAMEBUFFER, body), &tag.address, body);
+}
+
 void handover_write(const struct handover *h, void *out)
 {
 	u32 at = sizeof(struct mbi_header), length = (u32)strlen(h->cmdline) + 1;
@@ -95,6 +116,8 @@ void handover_write(const struct handover *h, void *out)
 	put_u64(out, &at, MBI_EFI64_HANDLE, h->image_handle);
 	put_tag(out, &at, MBI_EFI_BS, 0);
 	memcpy(put_tag(out, &at, MBI_LOAD_BASE, sizeof(load_base)), &load_base, sizeof(load_base));
+	if (h->framebuffer.type == BOOT_FB_RGB)
+		put_framebuffer(out, &at, &h->framebuffer);
 	for (u32 i = 0; i < h->set->count; i++)
 		put_module(out, &at, &h->set->files[i]);
 	put_tag(out, &at, MBI_END, 0);

@@ -24,6 +24,7 @@ struct handover {
 	const struct bootset *set;
 	u64 load_base; /* of the image */
 	u64 system_table, image_handle;
+	struct boot_framebuffer framebuffer; /* BOOT_FB_RGB or BOOT_FB_NONE */
 };
 
 #define HANDOVER_SIZE                                                                              \

@@ -10,6 +10,7 @@
 #include "boot/app/embed.h"
 #include "boot/app/image.h"
 #include "boot/app/net.h"
+#include "boot/app/screen.h"
 #include "boot/app/take.h"
 #include "boot/app/text.h"
 #include "lib/errno.h"
@@ -142,6 +143,7 @@ static EFI_STATUS start(void)
 	mbi = pages_alloc(HANDOVER_SIZE, PAGE_SIZE, EfiLoaderData);
 	if (!mbi)
 		return fail(EFI_OUT_OF_RESOURCES, "no memory below 4 GiB for boot information");
+	screen_find(cmdline, &handover.framebuffer);
 	handover.load_base = (u64)place;
 	handover.system_table = (u64)app.table;
 	handover.image_handle = (u64)app.image;

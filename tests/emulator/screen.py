@@ -38,6 +38,8 @@ def read_font():
 
 class Machine:
     def __init__(self, words, *args):
+        # A disk has the boot set and the words within.
+        given = [] if "--esp" in args else ["--bootset", str(bootset), "--append", words]
         path = os.path.relpath(DIR / "qmp")
         if os.path.exists(path):
             os.unlink(path)
@@ -47,7 +49,7 @@ class Machine:
         listener.settimeout(LIMIT)
         self.text = ""
         self.process = subprocess.Popen(
-            ["tools/run", "--cpu", "amd", "--bootset", str(bootset), "--timeout", "120", "--append", words,
+            ["tools/run", "--cpu", "amd", "--timeout", "120", *given,
              "--emu-arg=-device", "--emu-arg=VGA", "--emu-arg=-qmp", "--emu-arg=unix:" + path, *args],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
         self.qmp = listener.accept()[0].makefile("rw")

@@ -1,9 +1,9 @@
 /*
  * What the UEFI application reads: archives of boot sets, its own image, load options, command lines and
- * device paths. An input's first byte chooses which; an image
+ * device paths; and graphics modes. An input's first byte chooses which; an image
  * is given as changes to a good one.
  *
- * sources: boot/app/archive.c boot/app/bootset.c boot/app/image.c boot/app/text.c
+ * sources: boot/app/archive.c boot/app/bootset.c boot/app/image.c boot/app/mode.c boot/app/text.c
  * sources: boot/mbi.c boot/memmap.c lib/string.c
  * runs: 60000
  * max_len: 4096
@@ -14,6 +14,7 @@
 #include "boot/app/archive.h"
 #include "boot/app/bootset.h"
 #include "boot/app/image.h"
+#include "boot/app/mode.h"
 #include "boot/app/text.h"
 #include "boot/mbi.h"
 #include "lib/hw/elf.h"
@@ -27,7 +28,7 @@ static u64 mbi[HANDOVER_SIZE / 8];
 static void check_handover(const struct bootset *set, const char *cmdline)
 {
 	static struct boot_info info;
-	struct handover h = { cmdline, set, 0, 1, 2 };
+	struct handover h = { cmdline, set, 0, 1, 2, { 0 } };
 	struct mbi_extra extra = { 0 };
 
 	memset(&info, 0, sizeof(info));
@@ -151,10 +152,35 @@ static void fuzz_text(const u8 *data, size_t size)
 		CHECK(f.length && (const u8 *)f.path + f.length + 1 == data + at);
 }
 
+/* What is taken for a framebuffer lies within what the firmware gives for it. */
+static void fuzz_mode(const u8 *data, size_t size)
+{
+	struct fuzz_in in = { data, size };
+	u64 address = fuzz_bytes(&in, 8), bytes = fuzz_bytes(&in, 8);
+	struct boot_framebuffer f;
+	struct mode m;
+
+	m.format = fuzz_below(&in, 6);
+	m.width = (u32)fuzz_bytes(&in, 4);
+	m.height = (u32)fuzz_bytes(&in, 4);
+	m.row = (u32)fuzz_bytes(&in, 4);
+	m.red = (u32)fuzz_bytes(&in, 4);
+	m.green = (u32)fuzz_bytes(&in, 4);
+	m.blue = (u32)fuzz_bytes(&in, 4);
+	m.reserved = (u32)fuzz_bytes(&in, 4);
+	if (mode_framebuffer(&m, address, bytes, &f))
+		return;
+	CHECK(f.address == address && (u64)f.pitch * f.height <= bytes && bytes <= -address);
+	CHECK(f.width && f.pitch >= (u64)f.width * f.bpp / 8 && f.bpp % 8 == 0 && f.bpp <= 32);
+	CHECK(f.red_size && f.red_position + f.red_size <= f.bpp);
+	CHECK(f.green_size && f.green_position + f.green_size <= f.bpp);
+	CHECK(f.blue_size && f.blue_position + f.blue_size <= f.bpp);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static void (*const targets[])(const u8 *, size_t) = { fuzz_archive, fuzz_image,
-							       fuzz_text };
+	static void (*const targets[])(const u8 *, size_t) = { fuzz_archive, fuzz_image, fuzz_text,
+							       fuzz_mode };
 	struct fuzz_in in = { data, size };
 	u32 target = fuzz_below(&in, ARRAY_LEN(targets));
 	u8 *copy = fuzz_copy(in.p, in.left);
@@ -227,10 +253,26 @@ static void seed_texts(void)
 	fuzz_seed(out, len);
 }
 
+static void seed_mode(void)
+{
+	static const u64 place = 0xc0000000, bytes = 1024 * 768 * 4;
+	static const u32 words[] = { 1024, 768, 1024, 0xff0000, 0xff00, 0xff, 0 };
+
+	for (u8 format = 0; format < 3; format++) {
+		begin("\3");
+		put(&place, sizeof(place));
+		put(&bytes, sizeof(bytes));
+		put(&format, 1);
+		put(words, sizeof(words));
+		fuzz_seed(out, len);
+	}
+}
+
 void fuzz_seeds(void)
 {
 	seed_archive();
 	for (u32 i = 0; i < 200; i++)
 		seed_image();
 	seed_texts();
+	seed_mode();
 }

@@ -3,12 +3,13 @@
  * from the boot information as was put into it.
  *
  * flags: -fshort-wchar
- * sources: boot/app/bootset.c boot/app/text.c boot/mbi.c boot/memmap.c lib/string.c
+ * sources: boot/app/bootset.c boot/app/mode.c boot/app/text.c boot/mbi.c boot/memmap.c lib/string.c
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "boot/app/bootset.h"
+#include "boot/app/mode.h"
 #include "boot/app/text.h"
 #include "boot/mbi.h"
 #include "lib/errno.h"
@@ -17,6 +18,7 @@
 
 static struct bootset set;
 static struct boot_info info;
+static struct boot_framebuffer framebuffer;
 static u64 mbi[HANDOVER_SIZE / 8];
 
 static const char *add(const char *path)
@@ -33,7 +35,7 @@ static const char *add(const char *path)
 
 static void hand_over(const char *cmdline, struct mbi_extra *x)
 {
-	struct handover h = { cmdline, &set, 0x3dc00000, 0x1234567890, 0x9876543210 };
+	struct handover h = { cmdline, &set, 0x3dc00000, 0x1234567890, 0x9876543210, framebuffer };
 
 	memset(&info, 0, sizeof(info));
 	memset(x, 0, sizeof(*x));
@@ -102,6 +104,123 @@ TEST(paths_that_cannot_be)
 	CHECK_STR(add(".."), "its path leads out of the boot set");
 	CHECK(!add("a..b/..c"));
 	CHECK_STR(add("a..b/..c"), "it is there twice");
+}
+
+/* --- the screen ----------------------------------------------------------------------------------- */
+
+#define PLACE 0xc0000000ull
+
+static const struct mode usual = { .width = 1024, .height = 768, .format = MODE_BGR, .row = 1024 };
+
+static const char *framebuffer_of(const struct mode *mode, u64 address, u64 bytes)
+{
+	return mode_framebuffer(mode, address, bytes, &framebuffer);
+}
+
+/* As the boot path reads it. */
+static const struct boot_framebuffer *read_back(void)
+{
+	struct mbi_extra x;
+
+	memset(&set, 0, sizeof(set));
+	hand_over("", &x);
+	return &info.framebuffer;
+}
+
+TEST(framebuffer_read_back)
+{
+	const struct boot_framebuffer *f;
+	struct mode m = usual;
+
+	framebuffer.type = BOOT_FB_NONE;
+	CHECK_EQ(read_back()->type, BOOT_FB_NONE);
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), NULL);
+	f = read_back();
+	CHECK_EQ(f->type, BOOT_FB_RGB);
+	CHECK_EQ(f->address, PLACE);
+	CHECK(f->pitch == 4096 && f->width == 1024 && f->height == 768 && f->bpp == 32);
+	CHECK(f->red_position == 16 && f->green_position == 8 && f->blue_position == 0);
+	CHECK(f->red_size == 8 && f->green_size == 8 && f->blue_size == 8);
+	m.format = MODE_RGB;
+	m.row = 1280;
+	m.red = 1; /* of no meaning here */
+	CHECK_STR(framebuffer_of(&m, PLACE << 12, 1280 * 768 * 4), NULL);
+	f = read_back();
+	CHECK_EQ(f->address, PLACE << 12);
+	CHECK(f->pitch == 5120 && f->width == 1024 && f->bpp == 32);
+	CHECK(f->red_position == 0 && f->green_position == 8 && f->blue_position == 16);
+	framebuffer.type = BOOT_FB_NONE;
+}
+
+TEST(framebuffers_by_masks)
+{
+	struct mode m = usual;
+
+	m.format = MODE_BITMASK;
+	m.red = 0xf800;
+	m.green = 0x07e0;
+	m.blue = 0x001f;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 2), NULL);
+	CHECK(framebuffer.bpp == 16 && framebuffer.pitch == 2048);
+	CHECK(framebuffer.red_position == 11 && framebuffer.red_size == 5);
+	CHECK(framebuffer.green_position == 5 && framebuffer.green_size == 6);
+	CHECK(framebuffer.blue_position == 0 && framebuffer.blue_size == 5);
+	m.reserved = 0x80000000;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), NULL);
+	CHECK(framebuffer.bpp == 32 && framebuffer.pitch == 4096);
+	m.reserved = 0x8000; /* red's, too */
+	CHECK_STR(framebuffer_of(&m, PLACE, MIB * 16), "its pixels are of an unknown form");
+	m.reserved = 0;
+	m.green = 0x0fe0;
+	CHECK_STR(framebuffer_of(&m, PLACE, MIB * 16), "its pixels are of an unknown form");
+	m.green = 0x06a0; /* with a hole */
+	CHECK_STR(framebuffer_of(&m, PLACE, MIB * 16), "its pixels are of an unknown form");
+	m.green = 0;
+	CHECK_STR(framebuffer_of(&m, PLACE, MIB * 16), "its pixels are of an unknown form");
+	framebuffer.type = BOOT_FB_NONE;
+}
+
+TEST(modes_that_cannot_be)
+{
+	static const char shape[] = "its width, height and distance of rows cannot be";
+	static const char place[] = "its address or size cannot be";
+	struct mode m = usual;
+
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4 - 1), place);
+	CHECK_STR(framebuffer_of(&m, 0, 1024 * 768 * 4), place);
+	CHECK_STR(framebuffer_of(&m, -1024ull, 1024 * 768 * 4), place);
+	m.format = MODE_BLT_ONLY;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), "it has no framebuffer");
+	m.format = 4;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), "its pixels are of an unknown form");
+	m = usual;
+	m.row = 1023;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), shape);
+	m.row = 0x40000400; /* the pitch would be 4096 again */
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), shape);
+	m = usual;
+	m.width = 0;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), shape);
+	m = usual;
+	m.height = 0;
+	CHECK_STR(framebuffer_of(&m, PLACE, 1024 * 768 * 4), shape);
+	m.height = 0x80000000;
+	CHECK_STR(framebuffer_of(&m, PLACE, -1ull - PLACE), shape);
+	framebuffer.type = BOOT_FB_NONE;
+}
+
+TEST(screens_that_are_asked_for)
+{
+	CHECK(mode_wanted("console=fb"));
+	CHECK(mode_wanted("smp=1 console=com1,9600,fb,com2 follow=all"));
+	CHECK(mode_wanted("console=com1 console=fb"));
+	CHECK(!mode_wanted("console=fb console=com1"));
+	CHECK(!mode_wanted(""));
+	CHECK(!mode_wanted("console= fb"));
+	CHECK(!mode_wanted("console=com1 fb follow=fb"));
+	CHECK(!mode_wanted("console=fbx,xfb,f"));
+	CHECK(!mode_wanted("xconsole=fb"));
+	CHECK(mode_wanted("console=,,fb"));
 }
 
 /* --- texts ---------------------------------------------------------------------------------------- */
