@@ -184,6 +184,11 @@ static void vcpu_stat(const struct call *c, u32 vcpu, const char *name, u64 valu
 	say(c->session, "  vcpu.%u.%s=%llu\n", vcpu, name, (unsigned long long)value);
 }
 
+/* By enum irq_exit. */
+static const char *const irq_exit_names[IRQ_EXITS] = {
+	"exits.eoi", "exits.tpr", "exits.self-ipi", "exits.ipi", "exits.window", "exits.kick",
+};
+
 static void stats_of_vcpus(const struct call *c, struct vm *vm)
 {
 	stat(c, "vcpu.current", vm->vcpu_count);
@@ -196,6 +201,8 @@ static void stats_of_vcpus(const struct call *c, struct vm *vm)
 		vcpu_stat(c, i, "state", domain_active(vm));
 		vcpu_stat(c, i, "time", vm_cpu_time(vm, i));
 		vcpu_stat(c, i, "exits.sum", exits);
+		for (u32 k = 0; k < IRQ_EXITS; k++)
+			vcpu_stat(c, i, irq_exit_names[k], vm->ports[i].irq_exits[k]);
 	}
 }
 

@@ -30,6 +30,7 @@ static void exit_none(struct vcpu *v, const struct vm_exit *e)
 static void exit_window(struct vcpu *v, const struct vm_exit *e)
 {
 	(void)e;
+	v->port->irq_exits[IRQ_EXIT_WINDOW]++;
 	v->blocked_intr = false; /* the backend has withdrawn the window */
 	v->recheck = true;
 }
@@ -103,6 +104,7 @@ static int cr_write(struct vcpu *v, u8 cr, u64 value)
 		if (value & ~BITS(3, 0))
 			return -EINVAL;
 		vlapic_set_cr8(v->lapic, (u8)value);
+		v->port->irq_exits[IRQ_EXIT_TPR]++;
 		v->recheck = true;
 		return 0;
 	}
@@ -227,5 +229,7 @@ void (*const exit_handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *e)
 	[EXIT_SHUTDOWN] = exit_shutdown,
 	[EXIT_BAD_STATE] = exit_bad_state,
 	[EXIT_MACHINE_CHECK] = exit_machine_check,
+	[EXIT_EOI] = vlapic_eoi_exit,
+	[EXIT_APIC_WRITE] = vlapic_write_exit,
 	[EXIT_ERROR] = exit_error,
 };

@@ -32,7 +32,9 @@ enum exit_kind {
 	EXIT_SHUTDOWN,      /* triple fault */
 	EXIT_BAD_STATE,     /* the CPU refused the guest's state at entry */
 	EXIT_MACHINE_CHECK, /* the guest used memory that has failed: core/mce.h */
-	EXIT_ERROR,         /* the backend could not go on with this VM; text says why */
+	EXIT_EOI,           /* the hardware has done an EOI of a vector that vm/ asked to hear of */
+	EXIT_APIC_WRITE, /* the hardware has written a register of the APIC; what follows is left */
+	EXIT_ERROR,      /* the backend could not go on with this VM; text says why */
 	EXIT_KINDS,
 };
 
@@ -72,6 +74,12 @@ struct vm_exit {
 			u32 error;
 			u64 dr6; /* #DB: the bits to merge */
 		} exception;
+		struct {
+			u8 vector;
+		} eoi;
+		struct {
+			u16 offset; /* of the register in its page */
+		} apic_write;
 		struct {
 			const char *text;
 			u64 code;

@@ -4,6 +4,7 @@
  */
 #include "arch/cpu.h"
 #include "lib/compiler.h"
+#include "vm/apicv.h"
 #include "vm/hvm.h"
 #include "vm/irq.h"
 #include "vm/lapic.h"
@@ -13,9 +14,11 @@
 #define VECTOR_NONE   (-1)
 #define VECTOR_EXTINT (-2) /* the PIC says which */
 
-static bool extint_waiting(struct vcpu *v)
+static int waiting_extint(struct vcpu *v)
 {
-	return v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic);
+	bool waits = v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic);
+
+	return waits ? VECTOR_EXTINT : VECTOR_NONE;
 }
 
 /* The vector of the external interrupt that the guest could take now, by its priority alone. */
@@ -25,7 +28,7 @@ static int intr_waiting(struct vcpu *v)
 
 	if (vector >= 0)
 		return vector;
-	return extint_waiting(v) ? VECTOR_EXTINT : VECTOR_NONE;
+	return waiting_extint(v);
 }
 
 bool vcpu_has_work(struct vcpu *v)
@@ -37,6 +40,8 @@ bool vcpu_has_work(struct vcpu *v)
 		if (!(v->regs.shadow & SHADOW_NMI))
 			return true;
 	}
+	if (apicv)
+		apicv->sync(v);
 	if (intr_waiting(v) == VECTOR_NONE)
 		return false;
 	vcpu_need(v, RG_RFLAGS);
@@ -128,11 +133,14 @@ void vcpu_inject(struct vcpu *v)
 	v->recheck = false;
 	if (unlikely(v->exception.kind | v->event.kind | v->nmi_pending))
 		slot_used = inject_before_intr(v);
-	vector = intr_waiting(v);
+	if (apicv)
+		apicv->sync(v);
+	/* What the hardware delivers by itself needs no more. */
+	vector = v->lapic->hw ? waiting_extint(v) : intr_waiting(v);
 	if (vector != VECTOR_NONE && !slot_used && interruptible(v)) {
 		inject_intr(v, vector);
 		/* Of the local APIC's, the highest was taken: the others wait for its EOI. */
-		vector = extint_waiting(v) ? VECTOR_EXTINT : VECTOR_NONE;
+		vector = waiting_extint(v);
 	}
 	set_window(v, v->event.kind == EVENT_INTR || vector != VECTOR_NONE);
 	v->recheck |= v->event.kind != EVENT_NONE;

@@ -12,6 +12,8 @@
 #include "lib/hw/lapic.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "vm/apicv.h"
+#include "vm/hvm.h"
 #include "vm/lapic_timer.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -95,11 +97,21 @@ static __always_inline int array_highest(const struct vlapic *l, u32 array)
 	return -1;
 }
 
+int vlapic_requested(const struct vlapic *l)
+{
+	return sw_enabled(l) ? array_highest(l, LAPIC_IRR) : -1;
+}
+
+int vlapic_in_service(const struct vlapic *l)
+{
+	return unlikely(l->hw) ? array_highest(l, LAPIC_ISR) : READ_ONCE(l->in_service);
+}
+
 /* SDM vol. 3, "Task and Processor Priorities". */
 u8 vlapic_ppr(const struct vlapic *l)
 {
 	u32 tpr = reg(l, LAPIC_TPR) & 0xff;
-	int isrv = READ_ONCE(l->in_service);
+	int isrv = vlapic_in_service(l);
 	u32 isr_class = isrv < 0 ? 0 : (u32)isrv & 0xf0;
 
 	return (u8)((tpr & 0xf0) >= isr_class ? tpr : isr_class);
@@ -107,11 +119,8 @@ u8 vlapic_ppr(const struct vlapic *l)
 
 int vlapic_pending_vector(struct vlapic *l)
 {
-	int vector;
+	int vector = vlapic_requested(l);
 
-	if (!sw_enabled(l))
-		return -1;
-	vector = array_highest(l, LAPIC_IRR);
 	if (vector < 16 || (vector & 0xf0) <= (vlapic_ppr(l) & 0xf0))
 		return -1;
 	return vector;
@@ -140,18 +149,33 @@ static __always_inline bool irr_any(const struct vlapic *l)
 	return any;
 }
 
+/* Those who wait for the EOI of a level-triggered vector hear of it. */
+static __always_inline void eoi_broadcast(struct vlapic *l, u8 vector)
+{
+	if (array_test(l, LAPIC_TMR, vector) && !(reg(l, LAPIC_SVR) & LAPIC_SVR_EOI_SUPPRESS))
+		vm_irq_eoi(l->vcpu->vm, vector);
+}
+
 static void eoi(struct vlapic *l)
 {
-	int vector = l->in_service;
+	int vector = vlapic_in_service(l);
 
+	l->vcpu->port->irq_exits[IRQ_EXIT_EOI]++;
 	if (vector < 0)
 		return;
 	*array_word(l, LAPIC_ISR, (u8)vector) &= ~(1u << (vector % 32));
 	l->in_service = highest_below(l, LAPIC_ISR, vector / 32);
+	if (unlikely(l->hw))
+		apicv->refresh(l->vcpu);
 	if (irr_any(l))
 		l->vcpu->recheck = true;
-	if (array_test(l, LAPIC_TMR, (u8)vector) && !(reg(l, LAPIC_SVR) & LAPIC_SVR_EOI_SUPPRESS))
-		vm_irq_eoi(l->vcpu->vm, (u8)vector);
+	eoi_broadcast(l, (u8)vector);
+}
+
+void vlapic_eoi_exit(struct vcpu *v, const struct vm_exit *e)
+{
+	v->port->irq_exits[IRQ_EXIT_EOI]++;
+	eoi_broadcast(v->lapic, e->eoi.vector);
 }
 
 /* Logical destinations (SDM vol. 3, "Logical Destination Mode"). */
@@ -188,17 +212,26 @@ bool vlapic_match(const struct vlapic *l, const struct irq_msg *msg)
 }
 
 /*
- * The vCPU shall see what it can be given now. On its own thread it is about to; from another
- * it is asked, and woken.
+ * Requests vector. The vCPU shall see what it can be given now: on its own thread it is about to; from
+ * another it is asked, and woken.
  */
-static void look_again(struct vlapic *l)
+static void request(struct vlapic *l, u8 vector, bool level)
 {
 	struct vcpu *v = l->vcpu;
 
-	if (thread_current() == v->port->thread)
-		v->recheck = true;
+	if (level)
+		array_set(l, LAPIC_TMR, vector);
 	else
+		array_clear(l, LAPIC_TMR, vector);
+	if (thread_current() == v->port->thread) {
+		array_set(l, LAPIC_IRR, vector);
+		v->recheck = true;
+	} else if (apicv) {
+		apicv->post(v, vector, level);
+	} else {
+		array_set(l, LAPIC_IRR, vector);
 		vcpu_request(v->vm, v->index, REQ_EVENT);
+	}
 }
 
 static void error(struct vlapic *l, u32 bit)
@@ -207,20 +240,8 @@ static void error(struct vlapic *l, u32 bit)
 
 	l->esr_pending |= bit;
 	/* Not through vlapic_accept(): an illegal vector here must not raise another error. */
-	if (!(lvt & LAPIC_LVT_MASKED) && (lvt & LAPIC_LVT_VECTOR) >= 16) {
-		array_clear(l, LAPIC_TMR, (u8)lvt);
-		array_set(l, LAPIC_IRR, (u8)lvt);
-		look_again(l);
-	}
-}
-
-static void request(struct vlapic *l, u8 vector, bool level)
-{
-	if (level)
-		array_set(l, LAPIC_TMR, vector);
-	else
-		array_clear(l, LAPIC_TMR, vector);
-	array_set(l, LAPIC_IRR, vector);
+	if (!(lvt & LAPIC_LVT_MASKED) && (lvt & LAPIC_LVT_VECTOR) >= 16)
+		request(l, (u8)lvt, false);
 }
 
 static void accept_fixed(struct vlapic *l, u8 vector, bool level)
@@ -232,7 +253,6 @@ static void accept_fixed(struct vlapic *l, u8 vector, bool level)
 		return;
 	}
 	request(l, vector, level);
-	look_again(l);
 }
 
 void vlapic_accept(struct vlapic *l, const struct irq_msg *msg)
@@ -277,10 +297,12 @@ void vlapic_set_cr8(struct vlapic *l, u8 cr8)
 /* A fixed interrupt to oneself. */
 static void send_self(struct vlapic *l, u8 vector)
 {
+	l->vcpu->port->irq_exits[IRQ_EXIT_SELF_IPI]++;
 	if (vector < 16) {
 		error(l, LAPIC_ESR_SEND_ILLEGAL);
 	} else if (sw_enabled(l)) {
-		request(l, vector, false);
+		array_clear(l, LAPIC_TMR, vector);
+		array_set(l, LAPIC_IRR, vector);
 		l->vcpu->recheck = true;
 	}
 }
@@ -297,6 +319,7 @@ static void send_ipi(struct vlapic *l, u32 low, u32 dest)
 	u32 shorthand = low & (u32)LAPIC_ICR_SHORTHAND;
 	struct vm *vm = l->vcpu->vm;
 
+	l->vcpu->port->irq_exits[shorthand == LAPIC_ICR_SELF ? IRQ_EXIT_SELF_IPI : IRQ_EXIT_IPI]++;
 	if (msg.delivery == DELIVER_INIT && (low & LAPIC_ICR_LEVEL) && !(low & LAPIC_ICR_ASSERT))
 		return; /* INIT level de-assert: nothing on these processors */
 	if (msg.delivery <= DELIVER_LOWEST && msg.vector < 16) {
@@ -314,6 +337,36 @@ static void send_ipi(struct vlapic *l, u32 low, u32 dest)
 
 		if (v && (self ? shorthand != LAPIC_ICR_OTHERS : shorthand != LAPIC_ICR_SELF))
 			vlapic_accept(v->lapic, &msg);
+	}
+}
+
+bool vlapic_fixed(const struct vlapic *l, u32 offset, u32 *value)
+{
+	u32 id = l->vcpu->index;
+
+	switch (offset) {
+	case LAPIC_ID:
+		*value = x2apic(l) ? id : id << 24;
+		return true;
+	case LAPIC_VERSION:
+		*value = VERSION | (LVT_COUNT - 1) << 16 | (u32)LAPIC_VERSION_EOI_SUPPRESS;
+		return true;
+	case LAPIC_LDR:
+		*value = (id >> 4) << 16 | 1u << (id & 0xf);
+		return x2apic(l);
+	}
+	return false;
+}
+
+static void show_fixed(struct vlapic *l)
+{
+	static const u32 offsets[] = { LAPIC_ID, LAPIC_VERSION, LAPIC_LDR };
+
+	for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+		u32 value;
+
+		if (vlapic_fixed(l, offsets[i], &value))
+			set_reg(l, offsets[i], value);
 	}
 }
 
@@ -344,16 +397,8 @@ static bool readable(u32 offset)
 static u32 read_reg(struct vlapic *l, u32 offset)
 {
 	switch (offset) {
-	case LAPIC_ID:
-		return x2apic(l) ? l->vcpu->index : l->vcpu->index << 24;
-	case LAPIC_VERSION:
-		return VERSION | (LVT_COUNT - 1) << 16 | (u32)LAPIC_VERSION_EOI_SUPPRESS;
 	case LAPIC_PPR:
 		return vlapic_ppr(l);
-	case LAPIC_LDR:
-		if (x2apic(l))
-			return (l->vcpu->index >> 4) << 16 | 1u << (l->vcpu->index & 0xf);
-		break;
 	case LAPIC_TIMER_CURRENT:
 		return vlapic_timer_current(l);
 	}
@@ -379,14 +424,12 @@ u32 vlapic_lvt_mask(u32 offset)
 
 static void write_lvt(struct vlapic *l, u32 offset, u32 value)
 {
-	u32 old = reg(l, offset);
-
 	value &= vlapic_lvt_mask(offset);
 	if (!(reg(l, LAPIC_SVR) & LAPIC_SVR_ENABLE))
 		value |= LAPIC_LVT_MASKED;
 	set_reg(l, offset, value);
 	if (offset == LAPIC_LVT_TIMER)
-		vlapic_timer_lvt_changed(l, old);
+		vlapic_timer_lvt_changed(l);
 	l->vcpu->recheck = true;
 }
 
@@ -406,6 +449,7 @@ static int write_reg(struct vlapic *l, u32 offset, u32 value)
 	switch (offset) {
 	case LAPIC_TPR:
 		set_reg(l, LAPIC_TPR, value & 0xff);
+		l->vcpu->port->irq_exits[IRQ_EXIT_TPR]++;
 		l->vcpu->recheck = true;
 		return 0;
 	case LAPIC_EOI:
@@ -443,6 +487,19 @@ static int write_reg(struct vlapic *l, u32 offset, u32 value)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+void vlapic_write_exit(struct vcpu *v, const struct vm_exit *e)
+{
+	struct vlapic *l = v->lapic;
+	u32 offset = e->apic_write.offset & ~0xfu, value = reg(l, offset);
+
+	if (offset == LAPIC_ID)
+		show_fixed(l); /* it cannot be changed */
+	else if (offset == LAPIC_SELF_IPI && x2apic(l))
+		send_self(l, (u8)value);
+	else if (write_reg(l, offset, value))
+		error(l, LAPIC_ESR_ILLEGAL_REG);
 }
 
 int vlapic_mmio(struct vlapic *l, u32 offset, u64 *value, u32 size, bool write)
@@ -555,23 +612,30 @@ int vlapic_set_base(struct vlapic *l, u64 value)
 		return -EINVAL;
 	if ((value & APIC_BASE_ADDR) != APIC_PAGE_DEFAULT)
 		return -EINVAL; /* a moved page is not supported: docs/status.md */
-	if (old && !new)
-		vlapic_reset(l);
 	v->apic_base = value;
 	v->recheck = true;
+	if (old && !new)
+		vlapic_reset(l);
+	else
+		show_fixed(l);
+	if (apicv)
+		apicv->refresh(v);
 	return 0;
 }
 
 void vlapic_reset(struct vlapic *l)
 {
-	vlapic_timer_stop(l);
 	memset(l->page, 0, PAGE_SIZE);
 	set_reg(l, LAPIC_DFR, LAPIC_DFR_FLAT);
 	set_reg(l, LAPIC_SVR, 0xff);
 	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16)
 		set_reg(l, o, LAPIC_LVT_MASKED);
+	vlapic_timer_reset(l);
+	show_fixed(l);
 	l->esr_pending = 0;
 	l->in_service = -1;
+	if (apicv)
+		apicv->refresh(l->vcpu);
 }
 
 int vlapic_create(struct vcpu *v)

@@ -19,8 +19,11 @@ struct vlapic {
 	struct vcpu *vcpu; /* const */
 	struct vtimer timer;
 	u64 tsc_deadline;
+	/* What the timer goes by: the hardware may write its registers before software hears of it. */
+	u32 timer_mode, timer_shift;
 	u32 esr_pending; /* errors that the next write to ESR shows */
-	int in_service;  /* the highest bit of ISR, -1: none; owner: the vCPU's thread, as ISR */
+	int in_service; /* the highest bit of ISR, -1: none; owner: the vCPU's thread, as ISR; not where hw */
+	bool hw; /* the hardware owns IRR, ISR and PPR: vm/apicv.h; owner: the vCPU's thread */
 };
 
 int vlapic_create(struct vcpu *v) __must_check;
@@ -44,8 +47,20 @@ void vlapic_accept(struct vlapic *l, const struct irq_msg *msg);
 int vlapic_pending_vector(struct vlapic *l);
 void vlapic_ack_vector(struct vlapic *l, u8 vector);
 
+/* The highest interrupt that is requested, whatever the priority, and in service; -1: none, or the APIC is off. */
+int vlapic_requested(const struct vlapic *l);
+int vlapic_in_service(const struct vlapic *l);
+
+/* True: the register at offset holds *value in this mode, and cannot be changed: ID, version, an x2APIC's LDR. */
+bool vlapic_fixed(const struct vlapic *l, u32 offset, u32 *value);
+
 /* ISR was written by other ways than these. */
 void vlapic_isr_changed(struct vlapic *l);
+
+/* EXIT_EOI and EXIT_APIC_WRITE. */
+struct vm_exit;
+void vlapic_eoi_exit(struct vcpu *v, const struct vm_exit *e);
+void vlapic_write_exit(struct vcpu *v, const struct vm_exit *e);
 
 /* True when LINT0 passes the PIC's ExtINT (or the APIC is off). */
 bool vlapic_accepts_extint(const struct vlapic *l);

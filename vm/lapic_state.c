@@ -5,6 +5,7 @@
 #include "arch/msr.h"
 #include "lib/atomic.h"
 #include "lib/hw/lapic.h"
+#include "vm/apicv.h"
 #include "vm/lapic.h"
 #include "vm/lapic_timer.h"
 #include "vm/state.h"
@@ -56,7 +57,10 @@ static bool page_valid(const struct vlapic *l)
 	bool enabled = reg(l, LAPIC_SVR) & LAPIC_SVR_ENABLE;
 
 	for (u32 o = 0; o < PAGE_SIZE; o += sizeof(u32)) {
-		if (reg(l, o) & ~(o % 16 ? 0 : page_mask(l, o)))
+		u32 fixed;
+
+		if (vlapic_fixed(l, o, &fixed) ? reg(l, o) != fixed :
+						 reg(l, o) & ~(o % 16 ? 0 : page_mask(l, o)))
 			return false;
 	}
 	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16) {
@@ -68,6 +72,8 @@ static bool page_valid(const struct vlapic *l)
 
 void vlapic_state(struct vlapic *l, struct state *s)
 {
+	if (!s->loading && apicv)
+		apicv->sync(l->vcpu); /* what was posted goes along */
 	state_begin(s, "lapic", l->vcpu->index, 1);
 	state_bytes(s, "page", l->page, PAGE_SIZE);
 	state_u32(s, "esr_pending", &l->esr_pending);
@@ -78,5 +84,7 @@ void vlapic_state(struct vlapic *l, struct state *s)
 	if (s->loading && s->error)
 		vlapic_reset(l); /* nothing stays that was not checked */
 	vlapic_isr_changed(l);
+	if (s->loading && apicv)
+		apicv->refresh(l->vcpu);
 	l->vcpu->recheck = true;
 }

@@ -28,23 +28,19 @@ static void set(struct vlapic *l, u32 offset, u32 value)
 	*(volatile u32 *)(l->page + offset) = value;
 }
 
-static u32 mode(const struct vlapic *l)
-{
-	return get(l, LAPIC_LVT_TIMER) & (u32)LAPIC_TIMER_MODE;
-}
-
-/* Divide configuration: bits 3, 1, 0 as a number; 0 is by 2, 6 by 128, 7 by 1. */
-static u32 divide_shift(const struct vlapic *l)
+/* Takes over what the registers say. Divide configuration: bits 3, 1, 0 as a number; 0 is by 2, 6 by 128, 7 by 1. */
+static void follow(struct vlapic *l)
 {
 	u32 value = get(l, LAPIC_TIMER_DIVIDE);
 	u32 code = (value & 3) | (value >> 1 & 4);
 
-	return code == 7 ? 0 : code + 1;
+	l->timer_mode = get(l, LAPIC_LVT_TIMER) & (u32)LAPIC_TIMER_MODE;
+	l->timer_shift = code == 7 ? 0 : code + 1;
 }
 
 static u64 period_ns(const struct vlapic *l)
 {
-	return ((u64)get(l, LAPIC_TIMER_INITIAL) * VLAPIC_TICK_NS) << divide_shift(l);
+	return ((u64)get(l, LAPIC_TIMER_INITIAL) * VLAPIC_TICK_NS) << l->timer_shift;
 }
 
 static void fire(struct vtimer *t)
@@ -55,9 +51,9 @@ static void fire(struct vtimer *t)
 
 	if (!(lvt & LAPIC_LVT_MASKED))
 		vlapic_accept(l, &msg);
-	if (mode(l) == LAPIC_TIMER_DEADLINE) {
+	if (l->timer_mode == LAPIC_TIMER_DEADLINE) {
 		l->tsc_deadline = 0;
-	} else if (mode(l) == LAPIC_TIMER_PERIODIC && get(l, LAPIC_TIMER_INITIAL)) {
+	} else if (l->timer_mode == LAPIC_TIMER_PERIODIC && get(l, LAPIC_TIMER_INITIAL)) {
 		u64 period = MAX(period_ns(l), PERIOD_MIN_NS), now = vm_time_ns(l->vcpu->vm);
 		u64 next = t->deadline_ns + period;
 
@@ -72,17 +68,25 @@ void vlapic_timer_init(struct vlapic *l)
 	vtimer_init_vcpu(&l->timer, l->vcpu, fire);
 }
 
-void vlapic_timer_stop(struct vlapic *l)
+static void stop(struct vlapic *l)
 {
 	vtimer_cancel(&l->timer);
 	l->tsc_deadline = 0;
 }
 
+void vlapic_timer_reset(struct vlapic *l)
+{
+	stop(l);
+	follow(l);
+}
+
 void vlapic_timer_set_initial(struct vlapic *l, u32 value)
 {
-	if (mode(l) == LAPIC_TIMER_DEADLINE)
-		return; /* the register is ignored in this mode */
-	set(l, LAPIC_TIMER_INITIAL, value);
+	bool ignored = l->timer_mode == LAPIC_TIMER_DEADLINE;
+
+	set(l, LAPIC_TIMER_INITIAL, ignored ? 0 : value);
+	if (ignored)
+		return;
 	if (!value) {
 		vtimer_cancel(&l->timer);
 		return;
@@ -95,8 +99,9 @@ void vlapic_timer_set_divide(struct vlapic *l, u32 value)
 	u32 left = vlapic_timer_current(l);
 
 	set(l, LAPIC_TIMER_DIVIDE, value);
-	if (l->timer.armed && mode(l) != LAPIC_TIMER_DEADLINE) {
-		u64 wait = ((u64)left * VLAPIC_TICK_NS) << divide_shift(l);
+	follow(l);
+	if (l->timer.armed && l->timer_mode != LAPIC_TIMER_DEADLINE) {
+		u64 wait = ((u64)left * VLAPIC_TICK_NS) << l->timer_shift;
 
 		vtimer_arm(&l->timer, vm_time_ns(l->vcpu->vm) + wait);
 	}
@@ -106,25 +111,25 @@ u32 vlapic_timer_current(const struct vlapic *l)
 {
 	u64 now, left;
 
-	if (!l->timer.armed || mode(l) == LAPIC_TIMER_DEADLINE)
+	if (!l->timer.armed || l->timer_mode == LAPIC_TIMER_DEADLINE)
 		return 0;
 	now = vm_time_ns(l->vcpu->vm);
 	if (now >= l->timer.deadline_ns)
 		return 0;
-	left = ((l->timer.deadline_ns - now) / VLAPIC_TICK_NS) >> divide_shift(l);
+	left = ((l->timer.deadline_ns - now) / VLAPIC_TICK_NS) >> l->timer_shift;
 	return (u32)MIN(left, (u64)get(l, LAPIC_TIMER_INITIAL));
 }
 
 u64 vlapic_timer_deadline(const struct vlapic *l)
 {
-	return mode(l) == LAPIC_TIMER_DEADLINE ? l->tsc_deadline : 0;
+	return l->timer_mode == LAPIC_TIMER_DEADLINE ? l->tsc_deadline : 0;
 }
 
 void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
 {
 	u64 now_tsc, now, wait = 0;
 
-	if (mode(l) != LAPIC_TIMER_DEADLINE)
+	if (l->timer_mode != LAPIC_TIMER_DEADLINE)
 		return;
 	l->tsc_deadline = tsc;
 	if (!tsc) {
@@ -144,13 +149,13 @@ void vlapic_timer_tsc_changed(struct vlapic *l)
 		vlapic_timer_set_deadline(l, l->tsc_deadline);
 }
 
-void vlapic_timer_lvt_changed(struct vlapic *l, u32 old)
+void vlapic_timer_lvt_changed(struct vlapic *l)
 {
-	bool was_deadline = (old & (u32)LAPIC_TIMER_MODE) == LAPIC_TIMER_DEADLINE;
-	bool is_deadline = mode(l) == LAPIC_TIMER_DEADLINE;
+	bool was_deadline = l->timer_mode == LAPIC_TIMER_DEADLINE;
 
-	if (was_deadline != is_deadline) {
-		vlapic_timer_stop(l);
+	follow(l);
+	if (was_deadline != (l->timer_mode == LAPIC_TIMER_DEADLINE)) {
+		stop(l);
 		set(l, LAPIC_TIMER_INITIAL, 0);
 	}
 }
@@ -169,6 +174,7 @@ void vlapic_timer_state(struct vlapic *l, struct state *s)
 	if (!s->loading || s->error)
 		return;
 	vtimer_cancel(&l->timer);
+	follow(l);
 	if (left > (armed ? WAIT_MAX_NS : 0))
 		state_reject(s, "left");
 	else if (armed)

@@ -13,7 +13,8 @@ struct state;
 struct vlapic;
 
 void vlapic_timer_init(struct vlapic *l);
-void vlapic_timer_stop(struct vlapic *l);
+/* Off, as after a reset; its registers have been reset. */
+void vlapic_timer_reset(struct vlapic *l);
 void vlapic_timer_set_initial(struct vlapic *l, u32 value);
 void vlapic_timer_set_divide(struct vlapic *l, u32 value);
 u32 vlapic_timer_current(const struct vlapic *l);
@@ -21,6 +22,6 @@ u64 vlapic_timer_deadline(const struct vlapic *l);
 void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc);
 /* The guest's TSC was set: a deadline is on its scale. */
 void vlapic_timer_tsc_changed(struct vlapic *l);
-/* LVT_TIMER was written; old is its value before. */
-void vlapic_timer_lvt_changed(struct vlapic *l, u32 old);
+/* LVT_TIMER was written. */
+void vlapic_timer_lvt_changed(struct vlapic *l);
 void vlapic_timer_state(struct vlapic *l, struct state *s);

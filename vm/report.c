@@ -28,6 +28,8 @@ static const char *const kind_names[EXIT_KINDS] = {
 	[EXIT_SHUTDOWN] = "triple fault",
 	[EXIT_BAD_STATE] = "refused state",
 	[EXIT_MACHINE_CHECK] = "machine check",
+	[EXIT_EOI] = "end of interrupt",
+	[EXIT_APIC_WRITE] = "APIC register",
 	[EXIT_ERROR] = "error",
 };
 

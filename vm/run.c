@@ -10,6 +10,7 @@
 #include "lib/compiler.h"
 #include "vm/call.h"
 #include "vm/exit.h"
+#include "vm/apicv.h"
 #include "vm/hvm.h"
 #include "vm/keeper.h"
 #include "vm/vcpu.h"
@@ -77,8 +78,10 @@ static bool serve_requests(struct vcpu *v)
 		vcpu_call_cancel(v->port);
 		return true;
 	}
-	if (req & (REQ_EVENT | REQ_NMI))
+	if (req & (REQ_EVENT | REQ_NMI)) {
 		v->recheck = true;
+		v->port->irq_exits[IRQ_EXIT_KICK] += !v->halted;
+	}
 	if (req & REQ_NMI)
 		v->nmi_pending = true;
 	if (req & REQ_TIMER)
@@ -106,13 +109,18 @@ static void flush_if_stale(struct vcpu *v)
 
 static void halt(struct vcpu *v)
 {
+	/* Who posts something that is not seen here wakes the thread. */
+	if (apicv)
+		apicv->sleep(v, true);
 	if (vcpu_has_work(v)) {
 		v->halted = false;
 		v->recheck = true;
-		return;
+	} else {
+		/* A wake that came since the requests were looked at makes this return at once. */
+		thread_block();
 	}
-	/* A wake that came since the requests were looked at makes this return at once. */
-	thread_block();
+	if (apicv)
+		apicv->sleep(v, false);
 }
 
 /* What keeps the vCPU from entering the guest. True when it shall leave the loop. */

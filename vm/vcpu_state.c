@@ -150,10 +150,12 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	vlapic_state(v->lapic, s);
 	if (!s->loading)
 		return;
-	if (s->error)
+	if (s->error) {
 		vcpu_reset(v); /* nothing stays that was not checked */
-	else
+		vlapic_reset(v->lapic);
+	} else {
 		v->tsc_offset = tsc - rdtsc();
+	}
 	v->recheck = true;
 	vcpu_dirty(v, RG_ALL);
 	lazy_reload(v);

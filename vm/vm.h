@@ -48,6 +48,17 @@ enum stop_reason {
 	STOP_MACHINE_CHECK, /* memory of it has failed */
 };
 
+/* What exits that interrupts cost were for. */
+enum irq_exit {
+	IRQ_EXIT_EOI,
+	IRQ_EXIT_TPR,
+	IRQ_EXIT_SELF_IPI,
+	IRQ_EXIT_IPI,    /* sent to others */
+	IRQ_EXIT_WINDOW, /* it can take now what waited */
+	IRQ_EXIT_KICK, /* others had it leave guest mode, or found it outside, to look for interrupts */
+	IRQ_EXITS,
+};
+
 /* What other threads and interrupt handlers may touch of a vCPU. */
 struct vcpu_port {
 	struct vm *vm; /* const */
@@ -62,6 +73,7 @@ struct vcpu_port {
 	u32 on_cpu; /* atomic: its thread runs, so that it may be in guest mode; vm/build.c */
 	u64 s2_generation; /* atomic: the second stage's at the last entry */
 	u64 exits[32];     /* by enum exit_kind; written by the vCPU's thread, read by anyone */
+	u64 irq_exits[IRQ_EXITS]; /* by enum irq_exit; the same */
 };
 
 /* A run of RAM: guest physical, host physical, bytes; granule-sized. */

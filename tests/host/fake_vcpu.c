@@ -12,6 +12,7 @@
 #include "lib/errno.h"
 #include "mm/layout.h"
 #include "tests/host/harness.h"
+#include "vm/apicv.h"
 #include "vm/gmem.h"
 
 struct vm *fake_vm;
@@ -113,6 +114,7 @@ static const struct hvm_ops backend = {
 	.flush = backend_flush,
 };
 const struct hvm_ops *hvm = &backend;
+__weak const struct apicv_ops *apicv;
 
 /* --- the rest of vm/ -------------------------------------------------------------------------- */
 

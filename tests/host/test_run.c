@@ -9,6 +9,7 @@
 #include "core/thread.h"
 #include "tests/host/fake_vm.h"
 #include "tests/host/harness.h"
+#include "vm/apicv.h"
 #include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/hvm.h"
@@ -57,6 +58,7 @@ static void backend_run(struct vcpu *c, struct vm_exit *e)
 
 static const struct hvm_ops backend = { .flush = backend_flush, .run = backend_run };
 const struct hvm_ops *hvm = &backend;
+const struct apicv_ops *apicv;
 
 static void on_exit_kind(struct vcpu *c, const struct vm_exit *e) {}
 
