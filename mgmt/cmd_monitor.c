@@ -12,7 +12,10 @@
 #include "mgmt/table.h"
 #include "mgmt/uuid.h"
 #include "mm/heap.h"
+#include "vm/hvm.h"
+#include "vm/report.h"
 #include "vm/vm.h"
+#include "vm/vtimer.h"
 
 enum { LIST_INACTIVE, LIST_ALL, LIST_NAME, LIST_UUID };
 enum { STATE_DOMAIN, STATE_REASON };
@@ -189,20 +192,28 @@ static const char *const irq_exit_names[IRQ_EXITS] = {
 	"exits.eoi", "exits.tpr", "exits.self-ipi", "exits.ipi", "exits.window", "exits.kick",
 };
 
+static void stats_of_exits(const struct call *c, u32 vcpu, const struct vcpu_port *port)
+{
+	u64 sum = 0;
+
+	for (u32 kind = 0; kind < EXIT_KINDS; kind++) {
+		sum += port->exits[kind];
+		if (report_stat_name(kind))
+			vcpu_stat(c, vcpu, report_stat_name(kind), port->exits[kind]);
+	}
+	for (u32 k = 0; k < IRQ_EXITS; k++)
+		vcpu_stat(c, vcpu, irq_exit_names[k], port->irq_exits[k]);
+	vcpu_stat(c, vcpu, "exits.sum", sum);
+}
+
 static void stats_of_vcpus(const struct call *c, struct vm *vm)
 {
 	stat(c, "vcpu.current", vm->vcpu_count);
 	stat(c, "vcpu.maximum", vm->vcpu_count);
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		u64 exits = 0;
-
-		for (u32 kind = 0; kind < ARRAY_LEN(vm->ports[i].exits); kind++)
-			exits += vm->ports[i].exits[kind];
 		vcpu_stat(c, i, "state", domain_active(vm));
 		vcpu_stat(c, i, "time", vm_cpu_time(vm, i));
-		vcpu_stat(c, i, "exits.sum", exits);
-		for (u32 k = 0; k < IRQ_EXITS; k++)
-			vcpu_stat(c, i, irq_exit_names[k], vm->ports[i].irq_exits[k]);
+		stats_of_exits(c, i, &vm->ports[i]);
 	}
 }
 
@@ -256,8 +267,11 @@ static int stats_of(struct vm *vm, void *ctx)
 	say(c->session, "Domain: '%s'\n", vm->cfg.name);
 	if (all || call_flag(c, STATS_STATE))
 		stat(c, "state.state", state_number(vm));
-	if (all || call_flag(c, STATS_CPU))
+	if (all || call_flag(c, STATS_CPU)) {
 		stat(c, "cpu.time", domain_cpu_time(vm));
+		/* The guest's clock: it stands still while the domain is paused. */
+		stat(c, "cpu.guest.time", domain_active(vm) ? vm_time_ns(vm) : 0);
+	}
 	if (all || call_flag(c, STATS_BALLOON)) {
 		stat(c, "balloon.current", domain_active(vm) ? vm->cfg.memory / KIB : 0);
 		stat(c, "balloon.maximum", vm->cfg.memory / KIB);

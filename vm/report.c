@@ -33,6 +33,29 @@ static const char *const kind_names[EXIT_KINDS] = {
 	[EXIT_ERROR] = "error",
 };
 
+/* Of kinds that end the VM, and of those that struct vcpu_port counts by what they were for, there is none. */
+static const char *const stat_names[EXIT_KINDS] = {
+	[EXIT_NONE] = "exits.interrupt",
+	[EXIT_HLT] = "exits.hlt",
+	[EXIT_PAUSE] = "exits.pause",
+	[EXIT_CPUID] = "exits.cpuid",
+	[EXIT_MSR] = "exits.msr",
+	[EXIT_PORT] = "exits.port",
+	[EXIT_S2] = "exits.memory",
+	[EXIT_CR] = "exits.cr",
+	[EXIT_XSETBV] = "exits.xsetbv",
+	[EXIT_HYPERCALL] = "exits.hypercall",
+	[EXIT_EXCEPTION] = "exits.exception",
+	[EXIT_INSN] = "exits.insn",
+	[EXIT_CACHE] = "exits.cache",
+	[EXIT_APIC_WRITE] = "exits.apic-write",
+};
+
+const char *report_stat_name(u32 kind)
+{
+	return kind < EXIT_KINDS ? stat_names[kind] : NULL;
+}
+
 static u64 exits_of(const struct vm *vm, enum exit_kind kind)
 {
 	u64 n = 0;
