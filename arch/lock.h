@@ -15,6 +15,7 @@ enum lock_rank {
 	RANK_VM,       /* the list of VMs */
 	RANK_VDEV,     /* a virtual device */
 	RANK_VIRQ,     /* virtual IOAPIC and PIC: devices raise lines under their own lock */
+	RANK_VTIMER,   /* a VM's device timers: armed under the device's lock */
 	RANK_VM_STATE, /* why a VM stops: devices say so under their own lock */
 	RANK_CHARDEV,
 	RANK_ASPACE, /* an address space's tables and window */

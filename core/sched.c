@@ -376,9 +376,10 @@ void thread_start(struct thread *t)
 	wake(t, true);
 }
 
-void thread_kick(struct thread *t)
+bool thread_kick(struct thread *t)
 {
 	u64 flags = irq_save();
+	bool there;
 	u32 cpu;
 
 	/*
@@ -387,9 +388,11 @@ void thread_kick(struct thread *t)
 	 */
 	smp_mb();
 	cpu = atomic_load_relaxed(&t->cpu);
-	if (cpu != cpu_id() && atomic_load_relaxed(&other_cpu(sched_runq, cpu)->current) == t)
+	there = cpu != cpu_id() && atomic_load_relaxed(&other_cpu(sched_runq, cpu)->current) == t;
+	if (there)
 		lapic_ipi(cpu, IRQ_VECTOR_RESCHED);
 	irq_restore(flags);
+	return there;
 }
 
 u64 thread_runtime(struct thread *t)

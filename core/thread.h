@@ -126,8 +126,8 @@ void thread_block_until(u64 deadline_ns);
  */
 void thread_wake(struct thread *t);
 
-/* Sends t's CPU an IPI if t is running there, so that a guest exits; else nothing. Any context. */
-void thread_kick(struct thread *t);
+/* Sends t's CPU an IPI if t is running there, so that a guest exits; else nothing, and false. Any context. */
+bool thread_kick(struct thread *t);
 
 /* Ends the calling thread. The reaper frees its stack, and its struct unless it is to be joined. */
 __noreturn void thread_exit(void);

@@ -42,8 +42,12 @@ const struct domain_feature domain_features[5] = {
 
 int domain_set_vcpus(struct xml *x, const char *text)
 {
-	domain_of(x)->vcpus = 1;
-	return domain_only(x, text, "1");
+	u64 n;
+
+	if (str_to_u64(text, &n) || !n || n > VM_MAX_VCPUS)
+		return xml_bad_value(x, text);
+	domain_of(x)->vcpus = (u32)n;
+	return 0;
 }
 
 static int only_static(struct xml *x, const char *value)

@@ -17,6 +17,7 @@
 #include "vm/lazy.h"
 #include "vm/loader.h"
 #include "vm/run.h"
+#include "vm/startup.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
@@ -28,16 +29,12 @@ static void switch_out(struct thread *t, struct thread *next)
 	(void)next;
 	if (port->vcpu)
 		hvm->put(port->vcpu);
-	/* Release: it has left guest mode. Pairs with the load in kicked(). */
-	atomic_store_release(&port->on_cpu, 0);
 }
 
 static void switch_in(struct thread *t)
 {
 	struct vcpu_port *port = t->data;
 
-	/* Before it looks at the second stage's generation, to enter. Pairs with build_kick_all(). */
-	atomic_xchg(&port->on_cpu, 1);
 	if (port->vcpu) {
 		lazy_load(port->vcpu);
 		hvm->load(port->vcpu);
@@ -57,34 +54,25 @@ const struct thread_ops build_vcpu_thread_ops = {
 };
 
 /* Whether the vCPU is outside of guest mode, or has entered with that generation. */
-static bool kicked(const struct vcpu_port *port, u64 generation)
+static bool entered(const struct vcpu_port *port, u64 generation)
 {
-	/* Acquire pairs with switch_out(), and with the run loop's store after its flush. */
-	return !atomic_load_acquire(&port->on_cpu) ||
+	/* Acquire pairs with the run loop's stores after an exit and after its flush. */
+	return atomic_load_acquire(&port->where) != VCPU_IN_GUEST ||
 	       atomic_load_acquire(&port->s2_generation) == generation;
 }
 
 void build_kick_all(void *ctx)
 {
 	struct vm *vm = ctx;
-	const struct thread *self = thread_current();
 	u64 generation =
 		atomic_load_acquire(&vm->s2.generation); /* pairs with generation_raise() */
 
-	/* A vCPU that waits here is not in guest mode: others need not wait for it. */
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		if (vm->ports[i].thread == self)
-			atomic_store_release(&vm->ports[i].on_cpu, 0); /* pairs with kicked() */
-	}
-	/* The new generation before on_cpu is read; pairs with switch_in(). */
-	smp_mb();
+	/* Each is in order after the new generation, before where is read. */
 	for (u32 i = 0; i < vm->vcpu_count; i++)
 		vcpu_request(vm, i, REQ_FLUSH);
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		while (!kicked(&vm->ports[i], generation))
+		while (!entered(&vm->ports[i], generation))
 			cpu_relax();
-		if (vm->ports[i].thread == self)
-			atomic_xchg(&vm->ports[i].on_cpu, 1); /* as in switch_in() */
 	}
 }
 
@@ -100,9 +88,9 @@ static int vcpu_build(struct vm *vm, u32 index)
 	v->vm = vm;
 	v->port = port;
 	v->index = index;
-	v->tsc_offset = -rdtsc(); /* the guest's TSC starts at 0 */
+	v->tsc_offset = -vm->tsc_base;
 	list_init(&v->vtimers);
-	vcpu_reset(v);
+	startup_reset(v);
 	err = lazy_create(v);
 	if (!err)
 		err = vlapic_create(v);
@@ -136,10 +124,12 @@ static void vcpu_teardown(struct vcpu_port *port)
 	hvm->vcpu_destroy(v);
 }
 
-static int build(struct vm *vm)
+/* What the vCPUs have in common, and the first of them. */
+static int build_common(struct vm *vm)
 {
 	int err;
 
+	vm->tsc_base = rdtsc(); /* the guest's TSC starts at 0, on all vCPUs */
 	vm->bus = heap_alloc(vm->heap, sizeof(*vm->bus), 0);
 	if (!vm->bus)
 		return -ENOMEM;
@@ -159,33 +149,93 @@ static int build(struct vm *vm)
 	return err;
 }
 
+/* Waits until all threads of the VM are here: all come to the same meetings. */
+static void meet(struct vm *vm)
+{
+	const struct thread *self = thread_current();
+	u32 round;
+
+	spin_lock(&vm->lock);
+	round = vm->rounds;
+	if (++vm->arrived == vm->vcpu_count) {
+		vm->arrived = 0;
+		vm->rounds++;
+		for (u32 i = 0; i < vm->vcpu_count; i++) {
+			if (vm->ports[i].thread != self)
+				thread_wake(vm->ports[i].thread);
+		}
+	}
+	while (vm->rounds == round) {
+		spin_unlock(&vm->lock);
+		thread_block();
+		spin_lock(&vm->lock);
+	}
+	spin_unlock(&vm->lock);
+}
+
+/* Says why it cannot be built. */
+static void give_up(struct vm *vm, int err)
+{
+	char why[sizeof(vm->stop_text)];
+
+	spin_lock(&vm->lock);
+	vm->unbuilt = true;
+	memcpy(why, vm->stop_text, sizeof(why));
+	spin_unlock(&vm->lock);
+	if (why[0])
+		vm_stop(vm, STOP_ERROR, "%s", why);
+	else
+		vm_stop(vm, STOP_ERROR, "cannot be built: error %d", err);
+}
+
+static void show_running(struct vm *vm)
+{
+	spin_lock(&vm->lock);
+	vm_set_state(vm, VM_RUNNING);
+	spin_unlock(&vm->lock);
+	log_info("domain %s: running", vm->cfg.name);
+	log_debug("domain %s: its TSC starts it at %llu", vm->cfg.name,
+		  (unsigned long long)(rdtsc() - vm->tsc_base));
+}
+
+/* No guest runs before all is built. */
+static void build(struct vcpu_port *port)
+{
+	struct vm *vm = port->vm;
+	int err = port->index ? 0 : build_common(vm);
+
+	if (err)
+		give_up(vm, err);
+	meet(vm);
+	if (port->index && !vm->unbuilt) {
+		err = vcpu_build(vm, port->index);
+		if (err)
+			give_up(vm, err);
+	}
+	meet(vm);
+}
+
 void build_vcpu_main(void *arg)
 {
 	struct vcpu_port *port = arg;
 	struct vm *vm = port->vm;
-	int err = build(vm);
 
-	if (err && vm->stop_text[0]) {
-		char why[sizeof(vm->stop_text)];
-
-		memcpy(why, vm->stop_text, sizeof(why));
-		vm_stop(vm, STOP_ERROR, "%s", why);
-	} else if (err) {
-		vm_stop(vm, STOP_ERROR, "cannot be built: error %d", err);
-	} else {
-		spin_lock(&vm->lock);
-		vm_set_state(vm, VM_RUNNING);
-		spin_unlock(&vm->lock);
-		log_info("domain %s: running", vm->cfg.name);
-		log_debug("domain %s: its TSC starts it at %llu", vm->cfg.name,
-			  (unsigned long long)(rdtsc() + port->vcpu->tsc_offset));
+	build(port);
+	if (!vm->unbuilt) {
+		if (!port->index)
+			show_running(vm);
 		vcpu_run(port->vcpu);
 	}
-	vdev_destroy_all(vm);
+	/* Interrupts reach other vCPUs' structs: none goes while one may still send them. */
+	meet(vm);
 	vcpu_teardown(port);
-	if (vm->hvm)
-		hvm->vm_destroy(vm);
-	vm->hvm = NULL;
-	vm->bus = NULL;
+	meet(vm);
+	if (!port->index) {
+		vdev_destroy_all(vm);
+		if (vm->hvm)
+			hvm->vm_destroy(vm);
+		vm->hvm = NULL;
+		vm->bus = NULL;
+	}
 	vm_thread_ended(vm);
 }

@@ -38,7 +38,7 @@ static void exit_window(struct vcpu *v, const struct vm_exit *e)
 static void exit_hlt(struct vcpu *v, const struct vm_exit *e)
 {
 	vcpu_skip(v, e);
-	v->halted = true;
+	v->activity = ACTIVITY_HALTED;
 }
 
 static void exit_pause(struct vcpu *v, const struct vm_exit *e)

@@ -1,6 +1,6 @@
 /*
  * The life of a VM from its start to the end of its guest. Devices and vCPUs are built and torn down
- * on the VM's first vCPU's thread, in its own address space (vm/build.c); the keeper, a thread of the
+ * on the VM's own threads, in its own address space (vm/build.c); the keeper, a thread of the
  * hypervisor's, then takes back memory and threads, and starts the guest again where its owner says so.
  */
 #include "vm/keeper.h"
@@ -72,6 +72,7 @@ static void threads_join(struct vm *vm)
 		if (t)
 			thread_join(t);
 	}
+	timer_cancel(&vm->dev_timer);
 }
 
 /* Makes a vCPU's thread, which does not run yet. */
@@ -131,6 +132,7 @@ static void set_starting(struct vm *vm)
 	atomic_store_relaxed(&vm->reboot, 0);
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		vm->ports[i].requests = 0;
+		vm->ports[i].where = VCPU_OUTSIDE;
 		vm->ports[i].runtime_ns = 0;
 		vm->ports[i].takes_calls = true;
 	}
@@ -143,6 +145,7 @@ static int launch(struct vm *vm)
 	int err = -ENOMEM;
 
 	list_init(&vm->devices);
+	list_init(&vm->dev_timers);
 	vm->aspace = aspace_create(vm->owner, VM_HEAP_LIMIT);
 	if (!vm->aspace)
 		goto fail;
@@ -153,9 +156,10 @@ static int launch(struct vm *vm)
 	err = memory_take(vm);
 	if (err)
 		goto fail;
-	vm->start_ns = clock_ns();
-	vm->paused_ns = 0;
-	vm->pause_ns = 0;
+	vm->start_ns = vm->time_base = clock_ns();
+	vm->paused_tsc = 0;
+	vm->frozen = 0;
+	vm->unbuilt = false;
 	err = threads_start(vm);
 	if (err)
 		goto fail;

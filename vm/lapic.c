@@ -15,6 +15,7 @@
 #include "vm/apicv.h"
 #include "vm/hvm.h"
 #include "vm/lapic_timer.h"
+#include "vm/startup.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -270,7 +271,13 @@ void vlapic_accept(struct vlapic *l, const struct irq_msg *msg)
 	case DELIVER_EXTINT:
 		vcpu_request(v->vm, v->index, REQ_EVENT);
 		break;
-	default: /* SMI is not offered; INIT and SIPI come with more than one vCPU */
+	case DELIVER_INIT:
+		startup_signal_init(v);
+		break;
+	case DELIVER_SIPI:
+		startup_signal_sipi(v, msg->vector);
+		break;
+	default: /* SMI is not offered */
 		break;
 	}
 }

@@ -8,11 +8,12 @@
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/compiler.h"
+#include "vm/apicv.h"
 #include "vm/call.h"
 #include "vm/exit.h"
-#include "vm/apicv.h"
 #include "vm/hvm.h"
-#include "vm/keeper.h"
+#include "vm/pause.h"
+#include "vm/startup.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
@@ -33,37 +34,51 @@ static void chardev_input(struct vm *vm)
 
 static u32 take_requests(struct vcpu *v)
 {
-	/* Acquire pairs with the release in vcpu_request(): what was done before it is visible. */
+	/* Acquire pairs with vcpu_request(): what was done before it is visible. */
 	return __atomic_exchange_n(&v->port->requests, 0, __ATOMIC_ACQUIRE);
 }
 
-/* Who looks at the VM sees that it is paused, or runs. */
-static void show_paused(struct vm *vm, bool paused)
+/* Sleeps until somebody has a request, or for no reason. */
+static void sleep(struct vcpu_port *port)
 {
-	spin_lock(&vm->lock);
-	vm_set_state(vm, paused ? VM_PAUSED : VM_RUNNING);
-	spin_unlock(&vm->lock);
+	/* Full order: before the requests are looked at. Pairs with vcpu_request(). */
+	atomic_xchg(&port->where, VCPU_SLEEPS);
+	if (!atomic_load_relaxed(&port->requests))
+		thread_block();
+	atomic_store_relaxed(&port->where, VCPU_OUTSIDE);
+}
+
+/* What others have sent becomes the vCPU's own state. Returns what is left to be served. */
+static u32 take_signals(struct vcpu *v, u32 req)
+{
+	if (req & REQ_INIT)
+		startup_init(v);
+	if (req & REQ_NMI)
+		v->nmi_pending = true;
+	if (req & (REQ_EVENT | REQ_NMI)) {
+		v->recheck = true;
+		v->port->irq_exits[IRQ_EXIT_KICK] += v->activity == ACTIVITY_RUNS;
+	}
+	return req & ~(u32)(REQ_INIT | REQ_EVENT | REQ_NMI);
 }
 
 /*
- * Sleeps, the guest's time standing still, until the pause is over or the VM stops. Calls are served; all
+ * Sleeps until the pause is over or the VM stops. Calls are served; all
  * other requests wait, those in req too. Returns what is to be served now.
  */
 static u32 stay_paused(struct vcpu *v, u32 req)
 {
-	vtimer_stop_time(v);
-	show_paused(v->vm, true);
+	pause_enter(v);
 	/* vm_resume() clears pause before its request: with the one taken the other is seen. */
 	while (atomic_load_relaxed(&v->vm->pause) && !(req & REQ_STOP)) {
+		req = take_signals(v, req);
 		if (req & REQ_CALL)
 			vcpu_call_serve(v);
 		req &= ~(u32)REQ_CALL;
-		if (!atomic_load_relaxed(&v->port->requests))
-			thread_block();
+		sleep(v->port);
 		req |= take_requests(v);
 	}
-	show_paused(v->vm, false);
-	vtimer_start_time(v);
+	pause_leave(v);
 	return req;
 }
 
@@ -78,14 +93,11 @@ static bool serve_requests(struct vcpu *v)
 		vcpu_call_cancel(v->port);
 		return true;
 	}
-	if (req & (REQ_EVENT | REQ_NMI)) {
-		v->recheck = true;
-		v->port->irq_exits[IRQ_EXIT_KICK] += !v->halted;
-	}
-	if (req & REQ_NMI)
-		v->nmi_pending = true;
+	req = take_signals(v, req);
 	if (req & REQ_TIMER)
 		vtimer_run(v);
+	if (req & REQ_DEV_TIMER)
+		vtimer_run_devices(v->vm);
 	if (req & REQ_CHARDEV)
 		chardev_input(v->vm);
 	if (req & REQ_CALL)
@@ -102,22 +114,27 @@ static void flush_if_stale(struct vcpu *v)
 	if (unlikely(generation != v->s2_generation)) {
 		hvm->flush(v);
 		v->s2_generation = generation;
-		/* Release: nothing old is in use any more. Pairs with kicked() in vm/build.c. */
+		/* Release: nothing old is in use any more. Pairs with entered() in vm/build.c. */
 		atomic_store_release(&v->port->s2_generation, generation);
 	}
 }
 
-static void halt(struct vcpu *v)
+/* It does not run: goes on if there is what it waits for, or sleeps. */
+static void idle(struct vcpu *v)
 {
+	if (v->activity == ACTIVITY_WAITS_SIPI) {
+		if (!startup_begin(v))
+			sleep(v->port);
+		return;
+	}
 	/* Who posts something that is not seen here wakes the thread. */
 	if (apicv)
 		apicv->sleep(v, true);
 	if (vcpu_has_work(v)) {
-		v->halted = false;
+		v->activity = ACTIVITY_RUNS;
 		v->recheck = true;
 	} else {
-		/* A wake that came since the requests were looked at makes this return at once. */
-		thread_block();
+		sleep(v->port);
 	}
 	if (apicv)
 		apicv->sleep(v, false);
@@ -128,8 +145,8 @@ static __noinline bool attend(struct vcpu *v)
 {
 	if (atomic_load_relaxed(&v->port->requests) && serve_requests(v))
 		return true;
-	if (v->halted)
-		halt(v);
+	if (v->activity != ACTIVITY_RUNS)
+		idle(v);
 	else if (READ_ONCE(v->port->thread->need_resched))
 		thread_yield();
 	return false;
@@ -144,8 +161,14 @@ void vcpu_run(struct vcpu *v)
 
 	for (;;) {
 		irq_disable();
-		if (unlikely(atomic_load_relaxed(&port->requests) | v->halted |
+		/*
+		 * Full order: before the requests and the second stage's generation are looked at. Pairs with
+		 * vcpu_request() and build_kick_all(), which change those before they read this.
+		 */
+		atomic_xchg(&port->where, VCPU_IN_GUEST);
+		if (unlikely(atomic_load_relaxed(&port->requests) | v->activity |
 			     READ_ONCE(self->need_resched))) {
+			atomic_store_relaxed(&port->where, VCPU_OUTSIDE);
 			irq_enable();
 			if (attend(v))
 				return;
@@ -155,6 +178,8 @@ void vcpu_run(struct vcpu *v)
 			vcpu_inject(v);
 		flush_if_stale(v);
 		enter(v, &e);
+		/* Release: it has left guest mode. Pairs with entered() in vm/build.c. */
+		atomic_store_release(&port->where, VCPU_OUTSIDE);
 		irq_enable();
 		port->exits[e.kind]++;
 		exit_handlers[e.kind](v, &e);

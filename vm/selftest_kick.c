@@ -13,19 +13,20 @@
 #define NOT_MAPPED GPA(1ULL << 30)
 
 /*
- * One removal; whether it was told of while the vCPU had a CPU. *stale counts those after which it has not
- * seen the removal: it may have left its CPU and come back in time to look like that, but not often.
+ * One removal; whether it was told of while the vCPU was in guest mode. *stale counts those after which it has
+ * not seen the removal: it may have left and be about to enter, so as to look like that, but not often.
  */
 static int remove_nothing(struct vm *vm, bool *running, u32 *stale)
 {
 	const struct vcpu_port *port = &vm->ports[0];
 	u64 generation = vm->s2.generation;
 
-	*running = atomic_load_acquire(&port->on_cpu); /* pairs with vm/build.c, as the next two */
+	/* Pairs with vm/run.c, as the next two. */
+	*running = atomic_load_acquire(&port->where) == VCPU_IN_GUEST;
 	SELFTEST_CHECK(!s2_unmap(&vm->s2, NOT_MAPPED, GRANULE_SIZE));
 	SELFTEST_CHECK(vm->s2.generation == generation + 1);
 	*stale += atomic_load_acquire(&port->s2_generation) != generation + 1 &&
-		  atomic_load_acquire(&port->on_cpu);
+		  atomic_load_acquire(&port->where) == VCPU_IN_GUEST;
 	return 0;
 }
 

@@ -150,15 +150,15 @@ static void segment_reset(struct segment *s, u16 attr)
 	*s = (struct segment){ .limit = 0xffff, .attr = attr };
 }
 
-void vcpu_reset(struct vcpu *v)
+/* What power-on and INIT bring about alike, CR0.CD and NW apart. */
+static void regs_init(struct vcpu_regs *r)
 {
-	struct vcpu_regs *r = &v->regs;
-
-	memset(r, 0, sizeof(*r));
+	memset(r->gpr, 0, sizeof(r->gpr));
 	r->gpr[GPR_RDX] = 0x600; /* family 6 */
 	r->rip = 0xfff0;
 	r->rflags = BIT(1);
-	r->cr0 = CR0_ET | CR0_NW | CR0_CD;
+	r->cr0 = CR0_ET | (r->cr0 & (CR0_NW | CR0_CD));
+	r->cr2 = r->cr3 = r->cr4 = r->efer = 0;
 	for (u32 i = SEG_ES; i <= SEG_GS; i++)
 		segment_reset(&r->seg[i], SEG_ATTR_P | SEG_ATTR_S | 3);
 	r->seg[SEG_CS].selector = 0xf000;
@@ -166,18 +166,45 @@ void vcpu_reset(struct vcpu *v)
 	r->seg[SEG_CS].attr = SEG_ATTR_P | SEG_ATTR_S | 0xb;
 	segment_reset(&r->seg[SEG_LDTR], SEG_ATTR_P | 2);
 	segment_reset(&r->seg[SEG_TR], SEG_ATTR_P | 0xb);
-	r->gdt.limit = 0xffff;
-	r->idt.limit = 0xffff;
+	r->gdt = r->idt = (struct dtable){ .limit = 0xffff };
+	memset(r->dr, 0, sizeof(r->dr));
 	r->dr6 = 0xffff0ff0;
 	r->dr7 = 0x400;
+	r->shadow = 0;
+}
+
+/* Nothing is on its way to the guest. */
+static void events_clear(struct vcpu *v)
+{
+	v->event = v->exception = (struct vm_event){ .kind = EVENT_NONE };
+	v->nmi_pending = false;
+	v->recheck = true;
+}
+
+void vcpu_init(struct vcpu *v)
+{
+	vcpu_need(v, RG_CR);
+	lazy_sync(v);
+	regs_init(&v->regs);
+	events_clear(v);
+	vcpu_dirty(v, RG_RIP | RG_RSP | RG_RFLAGS | RG_CR | RG_CR2 | RG_CS | RG_SEG | RG_DT |
+			      RG_DR7 | RG_SHADOW);
+	lazy_reload(v); /* the debug registers */
+}
+
+void vcpu_reset(struct vcpu *v)
+{
+	struct vcpu_regs *r = &v->regs;
+
+	memset(r, 0, sizeof(*r));
+	r->cr0 = CR0_NW | CR0_CD;
+	regs_init(r);
 	r->pat = 0x0007040600070406ULL;
 	r->xcr0 = 1;
 	if (v->xsave)
 		lazy_reset(v);
-	v->event = v->exception = (struct vm_event){ .kind = EVENT_NONE };
-	v->nmi_pending = false;
-	v->halted = false;
-	v->recheck = true;
+	events_clear(v);
+	v->activity = ACTIVITY_RUNS;
 	v->misc_enable = BIT(0); /* fast strings */
 	v->apic_base = 0xfee00000 | APIC_BASE_ENABLE | (v->index ? 0 : APIC_BASE_BSP);
 	v->mtrr_def_type = 0;

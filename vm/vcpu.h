@@ -130,9 +130,18 @@ enum vcpu_request {
 	REQ_CHARDEV = BIT(2), /* input for a serial port */
 	REQ_STOP = BIT(3),    /* leave the run loop: see vm->stop_reason */
 	REQ_NMI = BIT(4),
-	REQ_PAUSE = BIT(5), /* vm->pause has changed */
-	REQ_FLUSH = BIT(6), /* second-stage translations were removed */
-	REQ_CALL = BIT(7),  /* vm/call.h */
+	REQ_PAUSE = BIT(5),     /* vm->pause has changed */
+	REQ_FLUSH = BIT(6),     /* second-stage translations were removed */
+	REQ_CALL = BIT(7),      /* vm/call.h */
+	REQ_INIT = BIT(8),      /* an INIT came: vm/startup.h */
+	REQ_DEV_TIMER = BIT(9), /* vCPU 0: the host timer for devices' vtimers fired */
+};
+
+/* What a vCPU does between entries; anything but running is looked at before an entry. */
+enum vcpu_activity {
+	ACTIVITY_RUNS,
+	ACTIVITY_HALTED,     /* until an event that ends HLT */
+	ACTIVITY_WAITS_SIPI, /* until a start-up IPI */
 };
 
 #define INSNS_KNOWN 16
@@ -175,10 +184,11 @@ struct vcpu {
 	struct vm_event intr;      /* the interrupt that is injected now */
 	bool recheck;              /* there may be something to inject: decide anew what */
 	bool nmi_pending;
-	bool halted;
+	u8 activity;       /* enum vcpu_activity */
 	bool blocked_intr; /* an interrupt window was asked for */
 	bool state_live;   /* vector, debug and syscall state are in the CPU, not in memory */
 	u64 tsc_offset;
+	u64 paused_tsc;      /* as much of the VM's as tsc_offset has in it */
 	u64 s2_generation;   /* the second stage's at the last entry */
 	struct list vtimers; /* armed, by deadline */
 	u64 apic_base;       /* IA32_APIC_BASE */
@@ -247,6 +257,11 @@ void vcpu_inject(struct vcpu *v);
 
 /* Power-on state (SDM vol. 3, "Processor State After Reset"). */
 void vcpu_reset(struct vcpu *v);
+/*
+ * What INIT does to the registers (the same table): vector state and XCR0, MTRRs, PAT, TSC, APIC base and the MSRs
+ * of system calls stay. The local APIC is vm/startup.c's matter.
+ */
+void vcpu_init(struct vcpu *v);
 
 struct state;
 /* Saves or loads all architectural state. */

@@ -8,11 +8,13 @@
 #include "vm/cpuid.h"
 #include "vm/lapic.h"
 #include "vm/lazy.h"
+#include "vm/startup.h"
 #include "vm/state.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
+#include "vm/vtimer.h"
 
-#define VCPU_STATE_VERSION 1
+#define VCPU_STATE_VERSION 2
 #define APIC_PAGE          0xfee00000ULL
 
 static bool canonical(u64 va)
@@ -129,7 +131,7 @@ static void msrs_state(struct vcpu *v, struct state *s)
 
 void vcpu_state(struct vcpu *v, struct state *s)
 {
-	u64 tsc = rdtsc() + v->tsc_offset;
+	u64 tsc = vcpu_tsc(v);
 
 	if (!s->loading) {
 		vcpu_need(v, RG_ALL);
@@ -139,7 +141,7 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	regs_state(&v->regs, s);
 	msrs_state(v, s);
 	state_u64(s, "tsc", &tsc);
-	state_bool(s, "halted", &v->halted);
+	startup_state(v, s);
 	state_bool(s, "nmi_pending", &v->nmi_pending);
 	event_state(&v->event, s);
 	event_state(&v->exception, s);
@@ -151,10 +153,10 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	if (!s->loading)
 		return;
 	if (s->error) {
-		vcpu_reset(v); /* nothing stays that was not checked */
+		startup_reset(v); /* nothing stays that was not checked */
 		vlapic_reset(v->lapic);
 	} else {
-		v->tsc_offset = tsc - rdtsc();
+		v->tsc_offset += tsc - vcpu_tsc(v);
 	}
 	v->recheck = true;
 	vcpu_dirty(v, RG_ALL);

@@ -1,6 +1,6 @@
 /*
- * VMs: the list of them, references, and what other threads may ask of one: pause, resume, the power
- * and reset buttons, the plug. Starting, and what follows when a guest has ended, is in vm/keeper.c.
+ * VMs: the list of them, references, and what other threads may ask of one: the power and reset buttons,
+ * the plug. Pauses are in vm/pause.c; starting, and what follows when a guest has ended, in vm/keeper.c.
  */
 #include "vm/vm.h"
 
@@ -98,6 +98,11 @@ static void port_timer_fired(struct timer *t)
 	vcpu_request(port->vm, port->index, REQ_TIMER);
 }
 
+static void dev_timer_fired(struct timer *t)
+{
+	vcpu_request(container_of(t, struct vm, dev_timer), 0, REQ_DEV_TIMER);
+}
+
 static struct vm *vm_make(const struct domain *cfg)
 {
 	struct vm *vm = kalloc(sizeof(*vm));
@@ -111,6 +116,9 @@ static struct vm *vm_make(const struct domain *cfg)
 	vm->refs = 2; /* the list's and the caller's */
 	spin_init(&vm->lock, RANK_VM_STATE, "vm");
 	list_init(&vm->devices);
+	spin_init(&vm->timer_lock, RANK_VTIMER, "vtimers");
+	list_init(&vm->dev_timers);
+	timer_init(&vm->dev_timer, dev_timer_fired);
 	for (u32 i = 0; i < cfg->serials; i++) {
 		char name[32];
 
@@ -182,6 +190,7 @@ void vm_put(struct vm *vm)
 	/* Full order: what others did before they let go is done before it is freed. */
 	if (atomic_fetch_sub(&vm->refs, 1) != 1)
 		return;
+	ASSERT(!timer_armed(&vm->dev_timer));
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		const struct vcpu_port *port = &vm->ports[i];
 
@@ -227,11 +236,21 @@ struct vm *vm_find(const char *name)
 void vcpu_request(struct vm *vm, u32 index, u32 requests)
 {
 	struct vcpu_port *port = &vm->ports[index];
+	bool kicked = false;
+	u32 where;
 
-	/* Release pairs with the acquire in the run loop: it sees what was done before. */
-	__atomic_fetch_or(&port->requests, requests, __ATOMIC_RELEASE);
-	if (port->thread)
+	/*
+	 * Full order: the request is there before where is read. Pairs with the exchanges of where in the run
+	 * loop, which come before its look at the requests: either it sees the request, or we see that it has
+	 * gone on. And it sees what was done before the request.
+	 */
+	atomic_fetch_or(&port->requests, requests);
+	where = atomic_load_relaxed(&port->where);
+	if (where == VCPU_SLEEPS)
 		thread_wake(port->thread);
+	else if (where == VCPU_IN_GUEST)
+		kicked = thread_kick(port->thread);
+	atomic_fetch_add(kicked ? &port->kicks : &port->kicks_saved, 1);
 }
 
 void vm_request(struct vm *vm, u32 index, u32 requests)
@@ -253,8 +272,7 @@ u64 vm_cpu_time(struct vm *vm, u32 index)
 	return ns;
 }
 
-/* To all vCPUs. The VM's lock is held. */
-static void request_all(struct vm *vm, u32 requests)
+void vm_request_all(struct vm *vm, u32 requests)
 {
 	for (u32 i = 0; i < vm->vcpu_count; i++)
 		vcpu_request(vm, i, requests);
@@ -269,7 +287,7 @@ static __printf(3, 0) void end(struct vm *vm, enum stop_reason why, const char *
 		return;
 	vm->stop_reason = (u8)why;
 	vsnprintf(vm->stop_text, sizeof(vm->stop_text), fmt, ap);
-	request_all(vm, REQ_STOP);
+	vm_request_all(vm, REQ_STOP);
 }
 
 static __printf(3, 4) void end_for(struct vm *vm, enum stop_reason why, const char *fmt, ...)
@@ -323,57 +341,6 @@ int vm_reset(struct vm *vm)
 	}
 	spin_unlock(&vm->lock);
 	keeper_wake();
-	return err;
-}
-
-static void nothing(struct vcpu *v, void *arg)
-{
-	(void)v;
-	(void)arg;
-}
-
-/* Returns when all vCPUs have looked at their requests. */
-static int sync_all(struct vm *vm)
-{
-	int err = 0;
-
-	for (u32 i = 0; i < vm->vcpu_count && !err; i++)
-		err = vcpu_call(vm, i, nothing, NULL);
-	return err;
-}
-
-static int set_pause(struct vm *vm, u32 pause)
-{
-	int err = 0;
-
-	spin_lock(&vm->lock);
-	if (!vm_active(vm) || vm->stop_reason != STOP_NONE) {
-		err = -ENODEV;
-	} else if (vm->pause == pause) {
-		err = -EALREADY;
-	} else {
-		/* Before the request, whose release makes it visible to the run loop. */
-		atomic_store_relaxed(&vm->pause, pause);
-		request_all(vm, REQ_PAUSE);
-	}
-	spin_unlock(&vm->lock);
-	return err;
-}
-
-int vm_pause(struct vm *vm)
-{
-	int err = set_pause(vm, 1);
-
-	return err ? err : sync_all(vm);
-}
-
-int vm_resume(struct vm *vm)
-{
-	int err = set_pause(vm, 0);
-
-	/* The guest may have gone on to its end before it could say so: it was resumed all the same. */
-	if (!err)
-		(void)sync_all(vm);
 	return err;
 }
 

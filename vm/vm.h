@@ -59,21 +59,30 @@ enum irq_exit {
 	IRQ_EXITS,
 };
 
+/* Where a vCPU's thread is, for who has something for it: vcpu_request(). */
+enum vcpu_where {
+	VCPU_OUTSIDE,  /* it runs, or shall: it looks at its requests before it enters or sleeps */
+	VCPU_IN_GUEST, /* in guest mode, or so close to it that an interrupt is needed */
+	VCPU_SLEEPS,   /* in thread_block(), or about to be: it wants to be woken */
+};
+
 /* What other threads and interrupt handlers may touch of a vCPU. */
 struct vcpu_port {
 	struct vm *vm; /* const */
 	u32 index;     /* const */
-	u32 requests; /* atomic, enum vcpu_request; set with release before the kick, taken with acquire */
+	u32 requests;  /* atomic, enum vcpu_request; set before where is read, taken with acquire */
+	u32 where;     /* atomic, enum vcpu_where; written by its thread */
+	u32 startup;   /* atomic: what a SIPI finds; vm/startup.c */
 	struct thread *thread; /* NULL while the VM is off; lock: the VM's, but for its own threads */
 	u64 runtime_ns;     /* of the thread that was the last, once it has ended; lock: the VM's */
 	struct timer timer; /* wakes the vCPU for its earliest vtimer */
 	struct list calls;  /* what REQ_CALL asks for: vm/call.c; lock: the VM's */
 	bool takes_calls;   /* lock: the VM's */
 	struct vcpu *vcpu;  /* an address in the VM's heap: for its own thread only */
-	u32 on_cpu; /* atomic: its thread runs, so that it may be in guest mode; vm/build.c */
-	u64 s2_generation; /* atomic: the second stage's at the last entry */
-	u64 exits[32];     /* by enum exit_kind; written by the vCPU's thread, read by anyone */
+	u64 s2_generation;  /* atomic: the second stage's at the last entry */
+	u64 exits[32];      /* by enum exit_kind; written by the vCPU's thread, read by anyone */
 	u64 irq_exits[IRQ_EXITS]; /* by enum irq_exit; the same */
+	u64 kicks, kicks_saved; /* atomic: requests that took an interrupt, and that needed none */
 };
 
 /* A run of RAM: guest physical, host physical, bytes; granule-sized. */
@@ -134,14 +143,26 @@ struct vm {
 	u32 vcpu_count;
 	struct vcpu_port ports[VM_MAX_VCPUS];
 	struct chardev serial[VM_MAX_SERIALS];
-	struct log_limit log;    /* of lines that the guest causes */
-	u64 start_ns, paused_ns; /* of this run; owner: vCPU 0's thread */
-	u64 pause_ns, pause_tsc; /* when its time was stopped; 0: it goes on; same owner */
+	struct log_limit log; /* of lines that the guest causes */
+	u64 start_ns;         /* of this run; keeper */
+	u32 rounds, arrived;  /* of its threads' meetings: vm/build.c; lock */
+	bool unbuilt;         /* a part of it could not be made; lock */
+
+	/* Its time: vm/vtimer.c. Written with the lock held. */
+	u8 frozen;                /* atomic: it stands still, at frozen_ns */
+	u64 frozen_ns, time_base; /* clock_ns() less time_base is the VM's time */
+	u64 tsc_base;             /* the host's TSC where the guest's began at 0 */
+	u64 pause_tsc;            /* the host's TSC when the time was frozen */
+	u64 paused_tsc;           /* how long it was frozen, before that */
+	u32 paused_vcpus;         /* those in stay_paused() */
 
 	/* In the VM's heap, for its own threads only: */
 	struct iobus *bus;
 	struct list devices;
-	struct hvm_vm *hvm; /* the backend's part */
+	struct spinlock timer_lock; /* RANK_VTIMER */
+	struct list dev_timers;     /* armed timers of devices, by deadline; timer_lock */
+	struct timer dev_timer;     /* wakes vCPU 0 for the earliest; armed with timer_lock held */
+	struct hvm_vm *hvm;         /* the backend's part */
 	struct cpuid_table *cpuid;
 	struct vm_irqs *irqs; /* routing: vm/irq.c */
 };
@@ -179,8 +200,8 @@ struct vm *vm_find(const char *name) __must_check;
 int vm_start(struct vm *vm) __must_check;
 
 /*
- * The guest's time stands still from the return of vm_pause() to vm_resume(): no vCPU is in guest mode.
- * While a VM starts it waits until that is done. -ENODEV: it is off, or ended before it was paused; -EALREADY.
+ * The guest's time stands still from the return of vm_pause() to vm_resume(), for all vCPUs alike: none is in
+ * guest mode. vm/pause.c. While a VM starts it waits until that is done. -ENODEV: it is off, or ended before it was paused; -EALREADY.
  */
 int vm_pause(struct vm *vm) __must_check;
 int vm_resume(struct vm *vm) __must_check;
@@ -201,7 +222,8 @@ int vm_destroy(struct vm *vm) __must_check;
 void vm_stop(struct vm *vm, enum stop_reason why, const char *fmt, ...) __printf(3, 4);
 
 /*
- * Raises requests on a vCPU and makes it notice. Any context, while the VM's threads are known to be
+ * Raises requests on a vCPU and makes it notice: by an interrupt where it is in guest mode on another CPU, by
+ * waking it where it sleeps; else it looks by itself. Any context, while the VM's threads are known to be
  * there: from the VM's own threads, devices and timers.
  */
 void vcpu_request(struct vm *vm, u32 index, u32 requests);

@@ -1,10 +1,12 @@
 /*
- * A VM's timers: each vCPU keeps its own sorted list and one host timer for the earliest.
+ * A VM's timers and its time. Each vCPU keeps its own sorted list and one host timer for the earliest; the
+ * devices have a list of the VM's together, under a lock, and a host timer that wakes vCPU 0.
  */
 #include "vm/vtimer.h"
 
 #include "arch/cpu.h"
 #include "core/clock.h"
+#include "lib/atomic.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
@@ -12,9 +14,18 @@
 
 u64 vm_time_ns(const struct vm *vm)
 {
-	u64 now = vm->pause_ns ? vm->pause_ns : clock_ns();
+	/* Acquire pairs with the releases below: frozen_ns or time_base is the one that counts. */
+	if (unlikely(atomic_load_acquire(&vm->frozen)))
+		return vm->frozen_ns;
+	return clock_ns() - vm->time_base;
+}
 
-	return now - vm->start_ns - vm->paused_ns;
+u64 vcpu_tsc(const struct vcpu *v)
+{
+	const struct vm *vm = v->vm;
+
+	/* As above. What a pause took, its end takes from the offset. */
+	return (atomic_load_acquire(&vm->frozen) ? vm->pause_tsc : rdtsc()) + v->tsc_offset;
 }
 
 static void vtimer_init(struct vtimer *t, struct vcpu *vcpu, struct vdev *dev,
@@ -24,12 +35,12 @@ static void vtimer_init(struct vtimer *t, struct vcpu *vcpu, struct vdev *dev,
 	t->vcpu = vcpu;
 	t->dev = dev;
 	t->fn = fn;
-	t->armed = false;
+	t->armed = t->due = false;
 }
 
 void vtimer_init_dev(struct vtimer *t, struct vdev *dev, void (*fn)(struct vtimer *t))
 {
-	vtimer_init(t, dev->vm->ports[0].vcpu, dev, fn);
+	vtimer_init(t, NULL, dev, fn);
 }
 
 void vtimer_init_vcpu(struct vtimer *t, struct vcpu *vcpu, void (*fn)(struct vtimer *t))
@@ -38,91 +49,188 @@ void vtimer_init_vcpu(struct vtimer *t, struct vcpu *vcpu, void (*fn)(struct vti
 }
 
 /* Sets the host timer to the list's head. */
-static void rearm(struct vcpu *v)
+static void rearm(const struct vm *vm, const struct list *timers, struct timer *host)
 {
-	struct timer *host = &v->port->timer;
-
-	if (list_empty(&v->vtimers)) {
+	if (list_empty(timers)) {
 		/* Nobody else arms it. Where it is not, it has fired, or is firing: that does no harm. */
 		if (timer_armed(host))
 			timer_cancel(host);
 		return;
 	}
-	struct vtimer *first = list_entry(v->vtimers.next, struct vtimer, node);
-	u64 base = v->vm->start_ns + v->vm->paused_ns;
+	struct vtimer *first = list_entry(timers->next, struct vtimer, node);
 
-	if (!host->armed || host->deadline_ns != first->deadline_ns + base)
-		timer_arm(host, first->deadline_ns + base);
+	if (!host->armed || host->deadline_ns != first->deadline_ns + vm->time_base)
+		timer_arm(host, first->deadline_ns + vm->time_base);
 }
 
-void vtimer_arm(struct vtimer *t, u64 deadline_ns)
+static void insert(struct vtimer *t, struct list *timers, u64 deadline_ns)
 {
-	struct vcpu *v = t->vcpu;
+	struct list *pos = timers;
 
 	list_del(&t->node);
 	t->deadline_ns = deadline_ns;
 	t->armed = true;
-
-	struct list *pos = &v->vtimers;
-
-	list_for_each(node, &v->vtimers) {
+	list_for_each(node, timers) {
 		if (list_entry(node, struct vtimer, node)->deadline_ns > deadline_ns) {
 			pos = node;
 			break;
 		}
 	}
 	list_insert_before(pos, &t->node);
-	rearm(v);
+}
+
+static void remove(struct vtimer *t)
+{
+	t->armed = false;
+	list_del(&t->node);
+}
+
+static void arm_dev(struct vtimer *t, u64 deadline_ns)
+{
+	struct vm *vm = t->dev->vm;
+
+	spin_lock(&vm->timer_lock);
+	t->due = false;
+	insert(t, &vm->dev_timers, deadline_ns);
+	rearm(vm, &vm->dev_timers, &vm->dev_timer);
+	spin_unlock(&vm->timer_lock);
+}
+
+void vtimer_arm(struct vtimer *t, u64 deadline_ns)
+{
+	struct vcpu *v = t->vcpu;
+
+	if (!v) {
+		arm_dev(t, deadline_ns);
+		return;
+	}
+	insert(t, &v->vtimers, deadline_ns);
+	rearm(v->vm, &v->vtimers, &v->port->timer);
+}
+
+static void cancel_dev(struct vtimer *t)
+{
+	struct vm *vm = t->dev->vm;
+
+	spin_lock(&vm->timer_lock);
+	t->due = false;
+	if (t->armed) {
+		remove(t);
+		rearm(vm, &vm->dev_timers, &vm->dev_timer);
+	}
+	spin_unlock(&vm->timer_lock);
 }
 
 void vtimer_cancel(struct vtimer *t)
 {
-	if (!t->armed)
-		return;
-	t->armed = false;
-	list_del(&t->node);
-	rearm(t->vcpu);
+	struct vcpu *v = t->vcpu;
+
+	if (!v) {
+		cancel_dev(t);
+	} else if (t->armed) {
+		remove(t);
+		rearm(v->vm, &v->vtimers, &v->port->timer);
+	}
+}
+
+/* Takes the list's head off if it has expired. */
+static struct vtimer *take_expired(struct list *timers, u64 now)
+{
+	struct vtimer *t;
+
+	if (list_empty(timers))
+		return NULL;
+	t = list_entry(timers->next, struct vtimer, node);
+	if (t->deadline_ns > now)
+		return NULL;
+	remove(t);
+	return t;
 }
 
 void vtimer_run(struct vcpu *v)
 {
 	u64 now = vm_time_ns(v->vm);
+	struct vtimer *t;
 
-	while (!list_empty(&v->vtimers)) {
-		struct vtimer *t = list_entry(v->vtimers.next, struct vtimer, node);
-
-		if (t->deadline_ns > now)
-			break;
-		t->armed = false;
-		list_del(&t->node);
-		if (t->dev)
-			spin_lock(&t->dev->lock);
+	while ((t = take_expired(&v->vtimers, now)))
 		t->fn(t);
-		if (t->dev)
-			spin_unlock(&t->dev->lock);
-	}
-	rearm(v);
+	rearm(v->vm, &v->vtimers, &v->port->timer);
 }
 
-void vtimer_stop_time(struct vcpu *v)
+static struct vtimer *take_expired_dev(struct vm *vm, u64 now)
+{
+	struct vtimer *t;
+
+	spin_lock(&vm->timer_lock);
+	t = take_expired(&vm->dev_timers, now);
+	if (t)
+		t->due = true;
+	else
+		rearm(vm, &vm->dev_timers, &vm->dev_timer);
+	spin_unlock(&vm->timer_lock);
+	return t;
+}
+
+void vtimer_run_devices(struct vm *vm)
+{
+	u64 now = vm_time_ns(vm);
+	struct vtimer *t;
+
+	while ((t = take_expired_dev(vm, now))) {
+		struct spinlock *lock = &t->dev->lock;
+
+		/* Until here another vCPU may have cancelled it, or armed it anew. */
+		spin_lock(lock);
+		if (t->due) {
+			t->due = false;
+			t->fn(t);
+		}
+		spin_unlock(lock);
+	}
+}
+
+void vtimer_stop_time(struct vm *vm)
 {
 	u64 flags = irq_save(); /* the two clocks are read together */
 
-	v->vm->pause_tsc = rdtsc();
-	v->vm->pause_ns = clock_ns();
+	vm->pause_tsc = rdtsc();
+	vm->frozen_ns = clock_ns() - vm->time_base;
 	irq_restore(flags);
-	timer_cancel(&v->port->timer);
+	/* Pairs with vm_time_ns() and vcpu_tsc(). */
+	atomic_store_release(&vm->frozen, 1);
 }
 
-void vtimer_start_time(struct vcpu *v)
+void vtimer_start_time(struct vm *vm)
 {
-	struct vm *vm = v->vm;
 	u64 flags = irq_save();
 
-	v->tsc_offset -= rdtsc() - vm->pause_tsc;
-	vm->paused_ns += clock_ns() - vm->pause_ns;
-	vm->pause_ns = 0;
+	vm->paused_tsc += rdtsc() - vm->pause_tsc;
+	vm->time_base = clock_ns() - vm->frozen_ns;
 	irq_restore(flags);
-	hvm->tsc_changed(v);
-	rearm(v);
+	/* As above. */
+	atomic_store_release(&vm->frozen, 0);
+}
+
+void vtimer_pause(struct vcpu *v)
+{
+	timer_cancel(&v->port->timer);
+	if (v->index == 0)
+		timer_cancel(&v->vm->dev_timer);
+}
+
+void vtimer_resume(struct vcpu *v, u64 paused_tsc)
+{
+	struct vm *vm = v->vm;
+
+	if (paused_tsc != v->paused_tsc) {
+		v->tsc_offset -= paused_tsc - v->paused_tsc;
+		v->paused_tsc = paused_tsc;
+		hvm->tsc_changed(v);
+	}
+	rearm(vm, &v->vtimers, &v->port->timer);
+	if (v->index == 0) {
+		spin_lock(&vm->timer_lock);
+		rearm(vm, &vm->dev_timers, &vm->dev_timer);
+		spin_unlock(&vm->timer_lock);
+	}
 }

@@ -12,31 +12,45 @@ struct vdev;
 struct vm;
 
 struct vtimer {
-	struct list node;  /* owner vCPU's list by deadline */
-	struct vcpu *vcpu; /* owner: vCPU 0 for devices */
-	struct vdev *dev;  /* its lock is taken around fn; NULL: none (the local APIC) */
-	u64 deadline_ns;   /* on vm_time_ns()'s scale */
+	struct list node;  /* its list, by deadline: the vCPU's, or that of the VM's devices */
+	struct vcpu *vcpu; /* owner; NULL: a device's */
+	struct vdev
+		*dev; /* its lock is held around fn, and by who arms and cancels; NULL: a vCPU's */
+	u64 deadline_ns; /* on vm_time_ns()'s scale */
 	void (*fn)(struct vtimer *t);
 	bool armed;
+	bool due; /* a device's: taken off the list, fn is about to be called; lock: as armed */
 };
 
-/* A device's timer runs on vCPU 0's thread. */
+/*
+ * A device's timer: armed and cancelled from any thread of the VM's, with the device's lock held; called on
+ * vCPU 0's thread. After vtimer_cancel() it does not come any more.
+ */
 void vtimer_init_dev(struct vtimer *t, struct vdev *dev, void (*fn)(struct vtimer *t));
+/* A vCPU's: on its own thread only. */
 void vtimer_init_vcpu(struct vtimer *t, struct vcpu *vcpu, void (*fn)(struct vtimer *t));
 
-/* Arms or moves; on the owner's thread. */
+/* Arms or moves. */
 void vtimer_arm(struct vtimer *t, u64 deadline_ns);
 void vtimer_cancel(struct vtimer *t);
 
 /* Calls what has expired and sets the host timer for the next; on v's thread (the run loop). */
 void vtimer_run(struct vcpu *v);
+/* The same for the devices; on vCPU 0's thread. */
+void vtimer_run_devices(struct vm *vm);
 
 /* Nanoseconds of the VM's time: clock_ns() less its start and its pauses. Monotonic. */
 u64 vm_time_ns(const struct vm *vm);
+/* The guest's TSC on v, which stands still with the VM's time. On its thread. */
+u64 vcpu_tsc(const struct vcpu *v);
+
+/* Between the two the VM's time, its TSCs included, stands still. The VM's lock is held; no vCPU is in guest mode. */
+void vtimer_stop_time(struct vm *vm);
+void vtimer_start_time(struct vm *vm);
 
 /*
- * Between the two the VM's time, its TSC included, stands still and no timer of its fires. On the thread
- * of v, which is the VM's only vCPU, outside of guest mode.
+ * v, outside of guest mode, wants no timers; and it is about to go on, where the VM's time stood still for
+ * paused_tsc of the host's TSC in all. On its thread.
  */
-void vtimer_stop_time(struct vcpu *v);
-void vtimer_start_time(struct vcpu *v);
+void vtimer_pause(struct vcpu *v);
+void vtimer_resume(struct vcpu *v, u64 paused_tsc);

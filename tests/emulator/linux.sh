@@ -4,20 +4,25 @@
 # CPU that a busy machine lets stand still for longer.
 words="plinth.test=poweroff no_timer_check"
 
+# How many vCPUs it has; its kernel must have brought up all of them.
+vcpus=1
+
 # linux GUEST-MIB [tools/run arguments]: the guest must reach its init and switch itself off, and the
 # host with it, in an orderly way.
 linux() {
-	local mem=$1 set=$TEST_DIR/set-$1 console=$TEST_DIR/console status=0
+	local mem=$1 set=$TEST_DIR/set-$1-$vcpus console=$TEST_DIR/console status=0
+	local cpus=0
+	[ "$vcpus" = 1 ] || cpus=0-$((vcpus - 1))
 	shift
-	[ -d "$set" ] || tools/mkbootset "$set" --mem "$mem" \
+	[ -d "$set" ] || tools/mkbootset "$set" --mem "$mem" --vcpus "$vcpus" \
 		--cmdline "$words" >/dev/null
-	echo "--- guest of $mem MiB, $*"
+	echo "--- guest of $mem MiB, $vcpus vCPUs, $*"
 	tools/run --cpu "$CPU" --bootset "$set" --append 'follow=all poweroff=last-guest' \
 		--timeout 280 "$@" </dev/null >"$console" 2>&1 || status=$?
-	if [ "$status" != 0 ] || ! grep -aq '^\[linux\] guest: init reached' "$console" ||
+	if [ "$status" != 0 ] || ! grep -aqE "^\[linux\] guest: init reached,.* CPUs $cpus.?\$" "$console" ||
 		! grep -aq 'domain linux: powered off' "$console"; then
 		cat "$console"
-		echo "FAIL: guest of $mem MiB, $*: status $status"
+		echo "FAIL: guest of $mem MiB, $vcpus vCPUs, $*: status $status"
 		exit 1
 	fi
 	grep -a 'init reached' "$console"

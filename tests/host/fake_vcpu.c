@@ -14,12 +14,14 @@
 #include "tests/host/harness.h"
 #include "vm/apicv.h"
 #include "vm/gmem.h"
+#include "vm/lazy.h"
+#include "vm/startup.h"
 
 struct vm *fake_vm;
 struct vcpu *fake_vcpu;
 struct fake_backend fake_backend;
 struct cpuid_table fake_cpuid_table;
-u32 fake_requests;
+u32 fake_requests, fake_startup_signals;
 u64 fake_tsc, fake_xcr0, fake_dr6;
 bool fake_features[CPU_FEATURE_COUNT];
 
@@ -120,7 +122,7 @@ __weak const struct apicv_ops *apicv;
 
 void vcpu_request(struct vm *vm, u32 index, u32 requests)
 {
-	CHECK_EQ(index, 0);
+	CHECK_EQ(index, fake_vcpu->index);
 	fake_requests |= requests;
 }
 
@@ -136,6 +138,26 @@ void vtimer_init_vcpu(struct vtimer *t, struct vcpu *vcpu, void (*fn)(struct vti
 {
 	vtimer_init_dev(t, NULL, fn);
 	t->vcpu = vcpu;
+}
+
+/* What the CPU would hold, memory does. */
+__weak void lazy_sync(struct vcpu *v) {}
+
+__weak void lazy_reload(struct vcpu *v) {}
+
+__weak void startup_signal_init(struct vcpu *v)
+{
+	fake_startup_signals++;
+}
+
+__weak void startup_signal_sipi(struct vcpu *v, u8 vector)
+{
+	fake_startup_signals++;
+}
+
+u64 vcpu_tsc(const struct vcpu *v)
+{
+	return fake_tsc + v->tsc_offset;
 }
 
 static bool in_memory(gpa_t gpa, u64 n)
@@ -193,7 +215,7 @@ bool gmem_is_ram(const struct vm *v, gpa_t gpa, u64 n)
 void fake_vcpu_forget(void)
 {
 	memset(&fake_backend, 0, sizeof(fake_backend));
-	fake_requests = 0;
+	fake_requests = fake_startup_signals = 0;
 }
 
 void fake_vcpu_new(void)

@@ -26,6 +26,7 @@ extern struct vm *fake_vm;
 extern struct vcpu *fake_vcpu;
 extern struct fake_backend fake_backend;
 extern u32 fake_requests;          /* vcpu_request() since the last forget */
+extern u32 fake_startup_signals;   /* INITs and SIPIs, where vm/startup.c is not linked; the same */
 extern struct thread *fake_thread; /* thread_current(); the vCPU has none */
 extern u64 fake_tsc;
 extern u64 fake_xcr0; /* the last XSETBV's */

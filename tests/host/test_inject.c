@@ -455,7 +455,8 @@ TEST(reset)
 
 	start();
 	memset(&v->regs, 0xa5, sizeof(v->regs));
-	v->nmi_pending = v->halted = true;
+	v->nmi_pending = true;
+	v->activity = ACTIVITY_HALTED;
 	v->event.kind = EVENT_INTR;
 	v->exception.kind = EVENT_EXCEPTION;
 	vcpu_reset(v);
@@ -490,7 +491,7 @@ TEST(reset)
 	CHECK_EQ(r->star | r->lstar | r->cstar | r->sfmask | r->kernel_gs | r->debugctl, 0);
 	CHECK_EQ(v->apic_base, 0xfee00900);
 	CHECK_EQ(v->mtrr_def_type, 0);
-	CHECK(!v->nmi_pending && !v->halted);
+	CHECK(!v->nmi_pending && v->activity == ACTIVITY_RUNS);
 	CHECK_EQ(v->event.kind, EVENT_NONE);
 	CHECK_EQ(v->exception.kind, EVENT_NONE);
 	CHECK_EQ(v->dirty & RG_ALL, RG_ALL);

@@ -13,8 +13,9 @@
 #include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/hvm.h"
-#include "vm/keeper.h"
+#include "vm/pause.h"
 #include "vm/run.h"
+#include "vm/startup.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vtimer.h"
@@ -22,8 +23,8 @@
 static struct vm *vm;
 static struct vcpu v;
 static u32 entries, flushes, stale_entries, injects, blocks, yields, calls, cancels, timers, inputs;
-static u32 time_stops, time_starts;
-static bool has_work;
+static u32 pauses, resumes, inits, dev_timers;
+static bool has_work, sipi;
 static struct thread thread;
 static void (*at_entry)(void), (*at_block)(void);
 
@@ -50,9 +51,10 @@ static void backend_run(struct vcpu *c, struct vm_exit *e)
 	if (entries > 1000)
 		abort(); /* it does not end */
 	CHECK(!(c->port->requests & ~(u32)REQ_FLUSH));
+	CHECK_EQ(c->port->where, VCPU_IN_GUEST);
 	if (at_entry)
 		at_entry();
-	if (c->halted)
+	if (c->activity)
 		e->kind = EXIT_HLT;
 }
 
@@ -60,7 +62,10 @@ static const struct hvm_ops backend = { .flush = backend_flush, .run = backend_r
 const struct hvm_ops *hvm = &backend;
 const struct apicv_ops *apicv;
 
-static void on_exit_kind(struct vcpu *c, const struct vm_exit *e) {}
+static void on_exit_kind(struct vcpu *c, const struct vm_exit *e)
+{
+	CHECK_EQ(c->port->where, VCPU_OUTSIDE);
+}
 
 void (*const exit_handlers[EXIT_KINDS])(struct vcpu *c, const struct vm_exit *e) = {
 	[0 ... EXIT_KINDS - 1] = on_exit_kind,
@@ -81,6 +86,7 @@ void thread_block(void)
 {
 	if (++blocks > 100)
 		abort();
+	CHECK_EQ(vm->ports[0].where, VCPU_SLEEPS);
 	CHECK(at_block);
 	if (at_block)
 		at_block();
@@ -107,20 +113,34 @@ void vtimer_run(struct vcpu *c)
 	timers++;
 }
 
-void vtimer_stop_time(struct vcpu *c)
+void vtimer_run_devices(struct vm *m)
 {
-	time_stops++;
+	CHECK(m == vm);
+	dev_timers++;
 }
 
-void vtimer_start_time(struct vcpu *c)
+void pause_enter(struct vcpu *c)
 {
-	time_starts++;
+	pauses++;
 }
 
-void vm_set_state(struct vm *m, enum vm_state state)
+void pause_leave(struct vcpu *c)
 {
-	CHECK_EQ(fake_locks_held, 1);
-	m->state = state;
+	resumes++;
+}
+
+void startup_init(struct vcpu *c)
+{
+	inits++;
+	c->activity = ACTIVITY_WAITS_SIPI;
+}
+
+bool startup_begin(struct vcpu *c)
+{
+	CHECK_EQ(c->activity, ACTIVITY_WAITS_SIPI);
+	if (sipi)
+		c->activity = ACTIVITY_RUNS;
+	return sipi;
 }
 
 static void dev_input(struct vdev *dev)
@@ -133,7 +153,8 @@ static void dev_nothing(struct vdev *dev) {}
 
 /* How things stand when the vCPU begins, and what happens meanwhile. */
 struct setup {
-	bool halted, paused, has_work;
+	u8 activity;
+	bool paused, has_work;
 	u32 requests;
 	void (*at_entry)(void), (*at_block)(void);
 };
@@ -151,11 +172,13 @@ static void run(struct setup setup)
 	vdev_add(vm, &devs[0], &without, 0, RANK_VDEV);
 	vdev_add(vm, &devs[1], &with, 0, RANK_VDEV);
 	vm->pause = setup.paused;
-	v = (struct vcpu){ .vm = vm, .port = &vm->ports[0], .halted = setup.halted };
+	v = (struct vcpu){ .vm = vm, .port = &vm->ports[0], .activity = setup.activity };
 	vm->s2.generation = 1; /* as ept/s2.c begins; the vCPU has seen none */
 	flushed_to = 0;
 	entries = flushes = stale_entries = injects = blocks = yields = 0;
-	calls = cancels = timers = inputs = time_stops = time_starts = 0;
+	calls = cancels = timers = inputs = 0;
+	pauses = resumes = inits = dev_timers = 0;
+	sipi = false;
 	has_work = setup.has_work;
 	thread = (struct thread){ .cpu = 0 };
 	vm->ports[0].thread = &thread;
@@ -163,6 +186,7 @@ static void run(struct setup setup)
 	at_block = setup.at_block;
 	request(setup.requests | (setup.paused ? REQ_PAUSE : 0));
 	vcpu_run(&v);
+	CHECK_EQ(vm->ports[0].where, VCPU_OUTSIDE);
 }
 
 /* --- tests -------------------------------------------------------------------------------------------- */
@@ -205,9 +229,10 @@ TEST(second_stage)
 static void ask_all(void)
 {
 	if (entries == 1)
-		request(REQ_EVENT | REQ_TIMER | REQ_CHARDEV | REQ_CALL | REQ_NMI);
+		request(REQ_EVENT | REQ_TIMER | REQ_DEV_TIMER | REQ_CHARDEV | REQ_CALL | REQ_NMI);
 	if (entries == 2) {
 		CHECK_EQ(timers, 1);
+		CHECK_EQ(dev_timers, 1);
 		CHECK_EQ(inputs, 1);
 		CHECK_EQ(calls, 1);
 		CHECK(v.nmi_pending);
@@ -245,9 +270,9 @@ TEST(events)
 static void halt_first(void)
 {
 	if (entries == 1)
-		v.halted = true;
+		v.activity = ACTIVITY_HALTED;
 	if (entries == 2) {
-		CHECK(!v.halted);
+		CHECK_EQ(v.activity, ACTIVITY_RUNS);
 		request(REQ_STOP);
 	}
 }
@@ -277,7 +302,7 @@ static void stop_now(void)
 
 TEST(stop_while_halted)
 {
-	run((struct setup){ .halted = true, .at_block = stop_now });
+	run((struct setup){ .activity = ACTIVITY_HALTED, .at_block = stop_now });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 1);
 }
@@ -304,6 +329,57 @@ TEST(others_get_their_turn)
 	CHECK_EQ(yields, 1);
 }
 
+/* --- INIT and SIPI ------------------------------------------------------------------------------------- */
+
+static void init_at_2(void)
+{
+	if (entries == 2)
+		request(REQ_INIT);
+	if (entries == 3)
+		request(REQ_STOP);
+}
+
+/* Nothing but a SIPI ends the wait; has_work says that an interrupt is there. */
+static void sipi_later(void)
+{
+	CHECK_EQ(inits, 1);
+	CHECK_EQ(entries, 2);
+	if (blocks == 1)
+		request(REQ_EVENT | REQ_NMI);
+	if (blocks == 3) {
+		sipi = true;
+		request(REQ_EVENT);
+	}
+}
+
+TEST(init_and_sipi)
+{
+	run((struct setup){ .has_work = true, .at_entry = init_at_2, .at_block = sipi_later });
+	CHECK_EQ(entries, 3);
+	CHECK_EQ(blocks, 3);
+}
+
+static void init_in_pause(void)
+{
+	if (blocks == 1)
+		request(REQ_INIT | REQ_NMI);
+	if (blocks == 2) {
+		CHECK_EQ(inits, 1); /* what was sent is its state already */
+		CHECK(v.nmi_pending);
+		vm->pause = 0;
+		request(REQ_PAUSE);
+	}
+	if (blocks == 3)
+		request(REQ_STOP);
+}
+
+TEST(init_while_paused)
+{
+	run((struct setup){ .paused = true, .at_block = init_in_pause });
+	CHECK_EQ(entries, 0);
+	CHECK_EQ(v.activity, ACTIVITY_WAITS_SIPI);
+}
+
 /* --- pauses ------------------------------------------------------------------------------------------- */
 
 static void pause_at_2(void)
@@ -316,7 +392,7 @@ static void pause_at_2(void)
 		/* What came before and during the pause was only put off. */
 		CHECK_EQ(timers, 1);
 		CHECK_EQ(inputs, 1);
-		CHECK_EQ(time_starts, 1);
+		CHECK_EQ(resumes, 1);
 		request(REQ_STOP);
 	}
 }
@@ -324,9 +400,8 @@ static void pause_at_2(void)
 static void while_paused(void)
 {
 	CHECK_EQ(entries, 2);
-	CHECK_EQ(vm->state, VM_PAUSED);
-	CHECK_EQ(time_stops, 1);
-	CHECK_EQ(time_starts, 0);
+	CHECK_EQ(pauses, 1);
+	CHECK_EQ(resumes, 0);
 	CHECK_EQ(timers, 0);
 	CHECK_EQ(inputs, 0);
 	CHECK_EQ(calls, blocks); /* the one that came along, then one each time */
@@ -345,7 +420,7 @@ TEST(pause)
 	CHECK_EQ(entries, 3);
 	CHECK_EQ(blocks, 4);
 	CHECK_EQ(calls, 4);
-	CHECK_EQ(vm->state, VM_RUNNING);
+	CHECK_EQ(pauses, resumes);
 	CHECK_EQ(fake_locks_held, 0);
 }
 
@@ -362,26 +437,26 @@ TEST(pause_too_short_to_see)
 {
 	run((struct setup){ .requests = REQ_PAUSE, .at_entry = stop_at_5 });
 	CHECK_EQ(entries, 5);
-	CHECK_EQ(time_stops, 0);
+	CHECK_EQ(pauses, 0);
 }
 
 /* Halted, it is paused all the same, and still halted afterwards. */
 static void resume(void)
 {
 	if (blocks == 1) {
-		CHECK_EQ(vm->state, VM_PAUSED);
+		CHECK_EQ(pauses - resumes, 1);
 		vm->pause = 0;
 		request(REQ_PAUSE);
 	} else {
-		CHECK_EQ(vm->state, VM_RUNNING);
-		CHECK(v.halted);
+		CHECK_EQ(pauses, resumes);
+		CHECK_EQ(v.activity, ACTIVITY_HALTED);
 		request(REQ_STOP);
 	}
 }
 
 TEST(pause_while_halted)
 {
-	run((struct setup){ .halted = true, .paused = true, .at_block = resume });
+	run((struct setup){ .activity = ACTIVITY_HALTED, .paused = true, .at_block = resume });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 2);
 }

@@ -2,7 +2,7 @@
  * A vCPU in the state stream: all of it comes back; what would hurt the hypervisor, or give the guest what it
  * was not offered, is refused, and then nothing of it stays.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/lapic.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/lapic.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
@@ -134,7 +134,8 @@ static void fill(void)
 		v->mtrr_var[i] = 0x1000 * i;
 	v->tsc_adjust = 77;
 	v->tsc_offset = -100ull;
-	v->halted = v->nmi_pending = true;
+	v->activity = ACTIVITY_HALTED;
+	v->nmi_pending = true;
 	v->event = (struct vm_event){ .kind = EVENT_INTR, .vector = 0x55 };
 	v->exception = (struct vm_event){
 		.kind = EVENT_EXCEPTION, .vector = 14, .has_error = true, .error = 2
@@ -166,7 +167,7 @@ TEST(round_trip)
 	CHECK_EQ(v->mtrr_def_type, 0xc06);
 	CHECK_EQ(v->tsc_adjust, 77);
 	CHECK_EQ(v->apic_base, before.apic_base);
-	CHECK(v->halted && v->nmi_pending && v->recheck);
+	CHECK(v->activity == ACTIVITY_HALTED && v->nmi_pending && v->recheck);
 	CHECK_EQ(vector[831], (u8)(831 * 7));
 	CHECK_EQ(fake_tsc + v->tsc_offset, 900); /* the guest's TSC goes on where it was */
 	CHECK_EQ(v->dirty & RG_ALL, RG_ALL);

@@ -23,6 +23,8 @@ static struct vcpu v;
 static u64 now;        /* of the host's clock */
 static u32 tsc_told;   /* tsc_changed() calls */
 static bool lock_held; /* the device's */
+static u32 list_locks; /* holders of the lock of the devices' timers */
+static struct vdev dev;
 
 /* --- what it calls ----------------------------------------------------------------------------------- */
 
@@ -60,14 +62,26 @@ bool timer_armed(const struct timer *t)
 	return t->armed;
 }
 
+static void (*before_dev_lock)(void); /* what another vCPU does just then */
+
 void spin_lock(struct spinlock *l)
 {
-	CHECK(!lock_held);
+	if (l == &vm.timer_lock) {
+		CHECK_EQ(list_locks++, 0);
+		return;
+	}
+	CHECK(l == &dev.lock && !lock_held && !list_locks);
+	if (before_dev_lock)
+		before_dev_lock();
 	lock_held = true;
 }
 
 void spin_unlock(struct spinlock *l)
 {
+	if (l == &vm.timer_lock) {
+		CHECK_EQ(list_locks--, 1);
+		return;
+	}
 	CHECK(lock_held);
 	lock_held = false;
 }
@@ -95,9 +109,12 @@ static u64 guest_tsc(void)
 
 static void start(void)
 {
-	vm = (struct vm){ .start_ns = START_NS };
+	vm = (struct vm){ .time_base = START_NS };
 	v = (struct vcpu){ .vm = &vm, .port = &vm.ports[0] };
 	list_init(&v.vtimers);
+	list_init(&vm.dev_timers);
+	dev = (struct vdev){ .vm = &vm };
+	before_dev_lock = NULL;
 	now = START_NS;
 	v.tsc_offset = -fake_rdtsc();
 	total = tsc_told = 0;
@@ -111,14 +128,35 @@ static void start(void)
 static void pass(u64 ns)
 {
 	u64 end = now + ns;
-	struct timer *host = &vm.ports[0].timer;
+	struct timer *host = &vm.ports[0].timer, *devices = &vm.dev_timer;
 
-	while (host->armed && host->deadline_ns <= end) {
-		now = MAX(now, host->deadline_ns);
-		host->armed = false;
-		vtimer_run(&v);
+	for (;;) {
+		if (host->armed && host->deadline_ns <= end) {
+			now = MAX(now, host->deadline_ns);
+			host->armed = false;
+			vtimer_run(&v);
+		} else if (devices->armed && devices->deadline_ns <= end) {
+			now = MAX(now, devices->deadline_ns);
+			devices->armed = false;
+			vtimer_run_devices(&vm);
+		} else {
+			break;
+		}
 	}
 	now = end;
+}
+
+/* As vm/pause.c does it with a VM of one vCPU. */
+static void pause(void)
+{
+	vtimer_pause(&v);
+	vtimer_stop_time(&vm);
+}
+
+static void resume(void)
+{
+	vtimer_start_time(&vm);
+	vtimer_resume(&v, vm.paused_tsc);
 }
 
 TEST(in_order_of_deadlines)
@@ -144,16 +182,87 @@ TEST(in_order_of_deadlines)
 
 TEST(device_lock_is_held)
 {
-	static struct vdev dev;
-
 	start();
-	dev.vm = &vm;
-	vm.ports[0].vcpu = &v;
 	vtimer_init_dev(&timers[0], &dev, on_timer);
 	vtimer_arm(&timers[0], 10);
 	pass(10);
 	CHECK_EQ(fired[0], 1);
-	CHECK(!lock_held);
+	CHECK(!lock_held && !list_locks);
+	CHECK(!vm.dev_timer.armed && !vm.ports[0].timer.armed);
+}
+
+static void cancel_0(void)
+{
+	vtimer_cancel(&timers[0]);
+}
+
+static void move_0(void)
+{
+	before_dev_lock = NULL;
+	vtimer_arm(&timers[0], 30);
+}
+
+/* Its device's lock is free until its turn: another vCPU may take it back, or move it. */
+TEST(taken_back_at_the_last_moment)
+{
+	start();
+	vtimer_init_dev(&timers[0], &dev, on_timer);
+	vtimer_init_dev(&timers[1], &dev, on_timer);
+	vtimer_arm(&timers[0], 10);
+	vtimer_arm(&timers[1], 20);
+	before_dev_lock = cancel_0;
+	pass(20);
+	CHECK_EQ(fired[0], 0);
+	CHECK_EQ(fired[1], 1);
+	vtimer_arm(&timers[0], 25);
+	before_dev_lock = move_0;
+	pass(5);
+	CHECK_EQ(fired[0], 0);
+	pass(5);
+	CHECK_EQ(fired[0], 1);
+	CHECK(list_empty(&vm.dev_timers));
+}
+
+/* The devices' timers stand still with vCPU 0; of another vCPU only its own. */
+TEST(devices_in_a_pause)
+{
+	struct vcpu other = { .vm = &vm, .port = &vm.ports[1], .index = 1 };
+
+	start();
+	list_init(&other.vtimers);
+	vtimer_init_dev(&timers[0], &dev, on_timer);
+	vtimer_arm(&timers[0], 100);
+	vtimer_pause(&other);
+	CHECK(vm.dev_timer.armed);
+	pause();
+	CHECK(!vm.dev_timer.armed);
+	pass(5000);
+	resume();
+	vtimer_resume(&other, vm.paused_tsc);
+	CHECK_EQ(other.tsc_offset, -5000ull * TSC_PER_NS);
+	CHECK_EQ(tsc_told, 2);
+	vtimer_resume(&other, vm.paused_tsc); /* nothing is taken off twice */
+	CHECK_EQ(other.tsc_offset, -5000ull * TSC_PER_NS);
+	pass(99);
+	CHECK_EQ(fired[0], 0);
+	pass(1);
+	CHECK_EQ(fired[0], 1);
+}
+
+/* Who looks in a pause sees what the guest will see when it is over. */
+TEST(tsc_in_a_pause)
+{
+	u64 tsc;
+
+	start();
+	pass(100);
+	tsc = vcpu_tsc(&v);
+	pause();
+	pass(777);
+	CHECK_EQ(vcpu_tsc(&v), tsc);
+	resume();
+	CHECK_EQ(vcpu_tsc(&v), tsc);
+	CHECK_EQ(guest_tsc(), tsc);
 }
 
 TEST(pause)
@@ -167,11 +276,11 @@ TEST(pause)
 	tsc = guest_tsc();
 	CHECK_EQ(tsc, 4000 * TSC_PER_NS);
 
-	vtimer_stop_time(&v);
+	pause();
 	CHECK(!vm.ports[0].timer.armed); /* nothing wakes it */
 	pass(1000000);
 	CHECK_EQ(vm_time_ns(&vm), 4000);
-	vtimer_start_time(&v);
+	resume();
 	CHECK_EQ(total, 0);
 	CHECK_EQ(vm_time_ns(&vm), 4000);
 	CHECK_EQ(guest_tsc(), tsc);
@@ -193,10 +302,10 @@ TEST(armed_in_a_pause)
 {
 	start();
 	pass(100);
-	vtimer_stop_time(&v);
+	pause();
 	pass(777);
 	vtimer_arm(&timers[0], vm_time_ns(&vm) + 50);
-	vtimer_start_time(&v);
+	resume();
 	pass(49);
 	CHECK_EQ(fired[0], 0);
 	pass(1);
@@ -208,11 +317,11 @@ TEST(pauses_add_up)
 	start();
 	for (u32 i = 1; i <= 10; i++) {
 		pass(10);
-		vtimer_stop_time(&v);
+		pause();
 		pass(1000 * i);
-		vtimer_start_time(&v);
+		resume();
 	}
 	CHECK_EQ(vm_time_ns(&vm), 100);
 	CHECK_EQ(guest_tsc(), 100 * TSC_PER_NS);
-	CHECK_EQ(vm.paused_ns, 55000);
+	CHECK_EQ(vm.paused_tsc, 55000 * TSC_PER_NS);
 }

@@ -1,0 +1,96 @@
+/*
+ * INIT and SIPI. What comes is noted in the port: an INIT says from then on that a SIPI is welcome, though the
+ * vCPU may not have seen it yet, and voids one that was not used. So an INIT and a SIPI behind it are not lost,
+ * whenever the vCPU gets to look.
+ */
+#include "vm/startup.h"
+
+#include "lib/atomic.h"
+#include "vm/hvm.h"
+#include "vm/lapic.h"
+#include "vm/state.h"
+#include "vm/vcpu.h"
+#include "vm/vm.h"
+
+/* Of port->startup. A SIPI: with its vector. */
+#define STARTUP_RUNS  0u
+#define STARTUP_WAITS 0x100u
+#define STARTUP_SIPI  0x200u
+
+static bool is_bsp(const struct vcpu *v)
+{
+	return v->index == 0;
+}
+
+void startup_signal_init(struct vcpu *v)
+{
+	/* Before the request. Pairs with the exchange in startup_begin(). */
+	if (!is_bsp(v))
+		atomic_xchg(&v->port->startup, STARTUP_WAITS);
+	vcpu_request(v->vm, v->index, REQ_INIT);
+}
+
+void startup_signal_sipi(struct vcpu *v, u8 vector)
+{
+	u32 waits = STARTUP_WAITS;
+
+	if (atomic_cas(&v->port->startup, &waits, STARTUP_SIPI | vector))
+		vcpu_request(v->vm, v->index, REQ_EVENT);
+}
+
+void startup_reset(struct vcpu *v)
+{
+	vcpu_reset(v);
+	if (is_bsp(v))
+		return;
+	atomic_store_relaxed(&v->port->startup, STARTUP_WAITS); /* nobody sends anything yet */
+	v->activity = ACTIVITY_WAITS_SIPI;
+}
+
+void startup_init(struct vcpu *v)
+{
+	u32 runs = STARTUP_RUNS;
+
+	/* A SIPI of another sender may have started it since the INIT was noted. */
+	if (!is_bsp(v))
+		atomic_cas(&v->port->startup, &runs, STARTUP_WAITS);
+	vcpu_init(v);
+	vlapic_reset(v->lapic);
+	v->activity = is_bsp(v) ? ACTIVITY_RUNS : ACTIVITY_WAITS_SIPI;
+}
+
+bool startup_begin(struct vcpu *v)
+{
+	u32 sipi = atomic_load_relaxed(&v->port->startup);
+	struct segment *cs = &v->regs.seg[SEG_CS];
+
+	if (!(sipi & STARTUP_SIPI))
+		return false;
+	/* An INIT that comes now voids it; its request is served first. */
+	if (!atomic_cas(&v->port->startup, &sipi, STARTUP_RUNS))
+		return false;
+	cs->selector = (u16)((sipi & 0xff) << 8);
+	cs->base = (u64)(sipi & 0xff) << 12;
+	v->regs.rip = 0;
+	vcpu_dirty(v, RG_CS | RG_RIP);
+	v->activity = ACTIVITY_RUNS;
+	v->recheck = true;
+	return true;
+}
+
+void startup_state(struct vcpu *v, struct state *s)
+{
+	u32 sipi = atomic_load_relaxed(&v->port->startup);
+	bool waits;
+
+	state_u8(s, "activity", &v->activity);
+	state_u32(s, "startup", &sipi);
+	if (!s->loading || s->error)
+		return;
+	waits = sipi == STARTUP_WAITS || (sipi & ~0xffu) == STARTUP_SIPI;
+	if (v->activity > ACTIVITY_WAITS_SIPI || (waits && is_bsp(v)) ||
+	    waits != (v->activity == ACTIVITY_WAITS_SIPI) || (!waits && sipi != STARTUP_RUNS))
+		state_reject(s, "activity");
+	else
+		atomic_store_relaxed(&v->port->startup, sipi);
+}
