@@ -24,6 +24,7 @@ static const struct feature_bit table[CPU_FEATURE_COUNT] = {
 	[CPU_PAGE_1G] = { "page1g", 0x80000001, 0, EDX, 26, 0 },
 	[CPU_X2APIC] = { "x2apic", 1, 0, ECX, 21, 0 },
 	[CPU_TSC_DEADLINE] = { "tsc-deadline", 1, 0, ECX, 24, 0 },
+	[CPU_TSC_INVARIANT] = { "tsc-invariant", 0x80000007, 0, EDX, 8, 0 },
 	[CPU_TSC_ADJUST] = { "tsc-adjust", 7, 0, EBX, 1, 0 },
 	[CPU_XSAVE] = { "xsave", 1, 0, ECX, 26, 0 },
 	[CPU_XSAVEOPT] = { "xsaveopt", 0xd, 1, EAX, 0, 0 },

@@ -8,6 +8,7 @@
 #include "arch/feature.h"
 #include "arch/msr.h"
 #include "core/clock.h"
+#include "core/cmdline.h"
 #include "core/panic.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
@@ -212,13 +213,10 @@ static void leaves_extended(struct cpuid_table *t)
 		e->edx &= ~(u32)BIT(27);
 	for (u32 leaf = LEAF_EXTENDED + 2; leaf <= LEAF_EXTENDED + 6; leaf++)
 		add(t, leaf, 0, false);
-	/*
-	 * The guest's other clocks are made of the same TSC, which is Plinth's only one: to compare it with
-	 * them, as Linux does twice a second else, finds nothing.
-	 */
 	e = add(t, LEAF_EXTENDED + 7, 0, false);
 	mask(e, 0, 0, 0, 0);
-	e->edx = (u32)X7_EDX_INVARIANT_TSC;
+	if (cpu_has(CPU_TSC_INVARIANT) || cmdline_is("tsc", "reliable"))
+		e->edx = (u32)X7_EDX_INVARIANT_TSC;
 	e = add(t, LEAF_EXTENDED + 8, 0, false);
 	mask(e, BITS(15, 0), X8_EBX, 0, 0);
 	e->ecx = 0;

@@ -97,7 +97,7 @@ rows:
 	; no SVM, IBS, SKINIT, MWAITX
 	row	0x80000001, 0, ECX_, 0x000001e1, 0
 	row	0x80000001, 0, EDX_, 0x2fdbfbff, 0x20100800
-	row	0x80000007, 0, EDX_, 0x100, 0x100
+	row	0x80000007, 0, EDX_, 0x100, 0
 	row	0x80000008, 0, EBX_, 1, 0
 	nothing	2, 0
 	nothing	5, 0			; MONITOR

@@ -35,6 +35,13 @@ u64 clock_tsc_khz(void)
 	return machine_khz;
 }
 
+static bool told_reliable; /* the command line */
+
+bool cmdline_is(const char *key, const char *value)
+{
+	return told_reliable && !strcmp(key, "tsc") && !strcmp(value, "reliable");
+}
+
 struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
 {
 	struct cpuid all = { machine_fill, machine_fill, machine_fill, machine_fill };
@@ -157,12 +164,30 @@ TEST(no_feature_is_claimed)
 	CHECK_EQ(c.ecx | c.edx, 0);
 	c = ask(0x80000001, 0);
 	CHECK_EQ(c.ecx | c.edx, 0);
-	CHECK_EQ(ask(0x80000007, 0).edx, 0x100); /* invariant TSC */
+	CHECK_EQ(ask(0x80000007, 0).edx, 0);
 	c = ask(0xd, 0);
 	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
 	CHECK_EQ(fake_vm->cpuid->cr4_allowed, CR4_PCE | CR4_MCE);
 	CHECK_EQ(fake_vm->cpuid->efer_allowed, EFER_SCE | EFER_LME);
 	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 0);
+}
+
+/* An invariant TSC is shown where the machine has one, or is said to. */
+TEST(invariant_tsc)
+{
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	CHECK_EQ(ask(0x80000007, 0).edx, 0x100);
+	start(~0u, CPU_VENDOR_INTEL);
+	fake_features[CPU_TSC_INVARIANT] = false;
+	create();
+	CHECK_EQ(ask(0x80000007, 0).edx, 0);
+	told_reliable = true;
+	start(0, CPU_VENDOR_AMD);
+	fake_features[CPU_TSC_INVARIANT] = false;
+	create();
+	CHECK_EQ(ask(0x80000007, 0).edx, 0x100);
+	told_reliable = false;
 }
 
 /* Switched off for the host (cpu.off=): what the hypervisor then does not switch is not shown, either. */
