@@ -5,13 +5,11 @@
 #include "boot/app/beside.h"
 
 #include "boot/app/app.h"
+#include "boot/app/devpath.h"
 #include "boot/app/take.h"
-#include "boot/app/text.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define PATH_UNITS    512         /* of a file on the volume, in UTF-16 */
-#define PATH_BYTES    4096        /* of a device path */
 #define INFO_BYTES    1024        /* EFI_FILE_INFO with a name of 255 units, and some */
 #define READ_MAX      (1u << 20)  /* at a time: there is firmware that cannot read more */
 #define CMDLINE_BYTES (64u << 10) /* a file beyond is no command line */
@@ -39,7 +37,8 @@ static EFI_STATUS open_beside(const char *name, EFI_FILE_HANDLE *file)
 	size_t n = 0;
 
 	if (!app.loaded->FilePath || !open_volume() ||
-	    !text_directory(app.loaded->FilePath, PATH_BYTES, path, PATH_UNITS - strlen(name)))
+	    !devpath_directory(app.loaded->FilePath, DEVPATH_BYTES, path,
+			       PATH_UNITS - strlen(name)))
 		return EFI_NOT_FOUND;
 	while (path[n])
 		n++;
@@ -202,9 +201,8 @@ EFI_STATUS beside_cmdline(char *out, size_t size)
 		text = pages_alloc(bytes, PAGE_SIZE, EfiLoaderData);
 	if (!text || EFI_ERROR(read_file(file, text, bytes)))
 		status = fail(EFI_DEVICE_ERROR, "cmdline: cannot be read");
-	else if (text_line(text, bytes, out, size))
-		status = fail(EFI_UNSUPPORTED, "cmdline: it is longer than %zu bytes or no text",
-			      size - 1);
+	else
+		status = cmdline_take(text, bytes, out, size);
 	file->Close(file);
 	return status;
 }

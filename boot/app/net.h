@@ -1,7 +1,7 @@
 /*
- * Files from the TFTP server that the application was loaded from by PXE (UEFI 2.10: "PXE Base Code
- * Protocol"), in the directory where it lies there. TFTP lists no directories: the file bootset/index
- * does, a line with size and path for each file (boot/app/text.h).
+ * Files from the server that the application was loaded from, by the protocol that it came by, in the directory
+ * where it lies there. Neither TFTP nor HTTP lists directories: the file bootset/index does, a line with size
+ * and path for each file (boot/app/text.h).
  */
 #pragma once
 
@@ -9,6 +9,13 @@
 
 #include "boot/app/bootset.h"
 #include "lib/compiler.h"
+
+struct net_server {
+	/* Whether the application came from one; called once. */
+	bool (*found)(void);
+	/* Reads a file beside it; *size, at first the buffer's, becomes the file's. EFI_NOT_FOUND: there is none. */
+	EFI_STATUS (*read)(const char *path, void *out, u64 *size);
+};
 
 /*
  * The files that bootset/index lists. EFI_NOT_FOUND, of which nothing was said, when the application came

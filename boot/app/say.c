@@ -5,7 +5,7 @@
 #include "boot/app/app.h"
 
 #include "arch/io.h"
-#include "boot/app/text.h"
+#include "boot/app/devpath.h"
 #include "lib/fmt.h"
 
 #define LINE_MAX      256
@@ -23,7 +23,7 @@ static bool console_on_com1(void)
 
 	return !EFI_ERROR(app.table->RuntimeServices->GetVariable(L"ConOut", &global, NULL, &size,
 								  paths)) &&
-	       text_com1_in(paths, size);
+	       devpath_com1_in(paths, size);
 }
 
 static void put_com1(const char *s)

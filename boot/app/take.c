@@ -1,6 +1,7 @@
 #include "boot/app/take.h"
 
 #include "boot/app/app.h"
+#include "boot/app/text.h"
 
 EFI_STATUS file_take(struct bootset *set, const char *head, const char *path, size_t length,
 		     u64 size, void **data)
@@ -16,5 +17,13 @@ EFI_STATUS file_take(struct bootset *set, const char *head, const char *path, si
 			    head, m->path, (unsigned long long)size);
 	m->pa = (u64)*data;
 	m->size = size;
+	return EFI_SUCCESS;
+}
+
+EFI_STATUS cmdline_take(const char *text, u64 bytes, char *out, size_t size)
+{
+	if (text_line(text, bytes, out, size))
+		return fail(EFI_UNSUPPORTED, "cmdline: it is longer than %zu bytes or no text",
+			    size - 1);
 	return EFI_SUCCESS;
 }

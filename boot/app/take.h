@@ -1,5 +1,5 @@
 /*
- * A file's way into the boot set, wherever it comes from.
+ * Ways into the boot set and to the command line, wherever a file comes from.
  */
 #pragma once
 
@@ -14,3 +14,6 @@
  */
 EFI_STATUS file_take(struct bootset *set, const char *head, const char *path, size_t length,
 		     u64 size, void **data) __must_check;
+
+/* A command line file's bytes as the command line of at most size - 1 characters; an error was said. */
+EFI_STATUS cmdline_take(const char *text, u64 bytes, char *out, size_t size) __must_check;

@@ -1,29 +1,10 @@
 /*
- * Load options and command line files as one line of ASCII, and the two things that device paths are asked.
+ * Load options and command line files as one line of ASCII; lists of files.
  */
 #include "boot/app/text.h"
 
 #include "lib/errno.h"
 #include "lib/string.h"
-
-#define NODE_ACPI         2u
-#define NODE_ACPI_PLAIN   1u
-#define NODE_MEDIA        4u
-#define NODE_MEDIA_FILE   4u
-#define NODE_END          0x7fu
-#define NODE_END_INSTANCE 1u
-#define ACPI_HID_COM      0x050141d0u /* PNP0501 */
-
-struct node {
-	u8 type, subtype;
-	u16 length; /* this header included; at any address */
-} __packed;
-
-struct acpi_node {
-	struct node node;
-	u32 hid, uid;
-} __packed;
-static_assert(sizeof(struct acpi_node) == 12, "UEFI: ACPI device path");
 
 /* Appends what of one text is no white space, words set apart by single spaces. */
 static int add_char(u32 c, char *out, size_t size, size_t *n)
@@ -118,79 +99,4 @@ bool text_index(const char *list, size_t bytes, size_t *at, struct text_file *ou
 		return false;
 	*at = (size_t)(end + 1 - list);
 	return true;
-}
-
-/* The node at *at; false at the whole path's end and where there is no whole node. */
-static bool next_node(const u8 *path, size_t bytes, size_t *at, struct node *out, const u8 **body)
-{
-	if (bytes - *at < sizeof(*out))
-		return false;
-	memcpy(out, path + *at, sizeof(*out));
-	if (out->length < sizeof(*out) || out->length > bytes - *at)
-		return false;
-	*body = path + *at + sizeof(*out);
-	*at += out->length;
-	return out->type != NODE_END || out->subtype == NODE_END_INSTANCE;
-}
-
-/* Appends one unit; of several backslashes in a row only the first. False when there is no room. */
-static bool add_unit(u16 c, u16 *out, size_t count, size_t *n)
-{
-	if (c == '\\' && *n && out[*n - 1] == '\\')
-		return true;
-	if (*n + 1 >= count)
-		return false;
-	out[(*n)++] = c;
-	return true;
-}
-
-/* A node's text, with a separator before it, whether or not it has one of its own. */
-static bool add_file(const u8 *text, size_t bytes, u16 *out, size_t count, size_t *n)
-{
-	bool fits = add_unit('\\', out, count, n);
-
-	for (size_t i = 0; fits && i + 2 <= bytes; i += 2) {
-		u16 c;
-
-		memcpy(&c, text + i, sizeof(c));
-		if (!c)
-			break;
-		fits = add_unit(c, out, count, n);
-	}
-	return fits;
-}
-
-bool text_directory(const void *path, size_t bytes, u16 *out, size_t count)
-{
-	struct node node = { 0 };
-	size_t n = 0;
-	const u8 *body;
-
-	for (size_t at = 0; next_node(path, bytes, &at, &node, &body);) {
-		if (node.type == NODE_MEDIA && node.subtype == NODE_MEDIA_FILE &&
-		    !add_file(body, node.length - sizeof(node), out, count, &n))
-			return false;
-	}
-	while (n && out[n - 1] != '\\')
-		n--;
-	out[n] = 0;
-	return n && node.type == NODE_END;
-}
-
-bool text_com1_in(const void *paths, size_t bytes)
-{
-	const u8 *body;
-	struct node node;
-
-	for (size_t at = 0; next_node(paths, bytes, &at, &node, &body);) {
-		struct acpi_node acpi;
-
-		if (node.type != NODE_ACPI || node.subtype != NODE_ACPI_PLAIN ||
-		    node.length < sizeof(acpi))
-			continue;
-		memcpy(&acpi, body - sizeof(node), sizeof(acpi));
-		if (acpi.hid == ACPI_HID_COM && !acpi.uid)
-			return true;
-	}
-	return false;
 }

@@ -1,5 +1,5 @@
 /*
- * What the firmware gives in its own forms: UTF-16, and device paths (UEFI 2.10: "Device Path Protocol").
+ * Texts from the firmware and from files.
  */
 #pragma once
 
@@ -30,13 +30,3 @@ struct text_file {
  * behind it. False when it is none.
  */
 bool text_index(const char *list, size_t bytes, size_t *at, struct text_file *out) __must_check;
-
-/*
- * The directory of the file that the media nodes of a device path name, with a backslash at either end, in
- * UTF-16 with a NUL. False when it has more than count - 1 units or the path is not well-formed;
- * looks at no more than bytes of it.
- */
-bool text_directory(const void *path, size_t bytes, u16 *out, size_t count);
-
-/* Whether one of the device paths in the value of the variable ConOut is COM1's. */
-bool text_com1_in(const void *paths, size_t bytes);

@@ -1,10 +1,10 @@
 /*
- * What the UEFI application reads: archives of boot sets, its own image, load options, command lines and
- * device paths; and graphics modes. An input's first byte chooses which; an image
+ * What the UEFI application reads: archives of boot sets, its own image, load options, command lines,
+ * device paths, URLs; and graphics modes. An input's first byte chooses which; an image
  * is given as changes to a good one.
  *
- * sources: boot/app/archive.c boot/app/bootset.c boot/app/image.c boot/app/mode.c boot/app/text.c
- * sources: boot/mbi.c boot/memmap.c lib/string.c
+ * sources: boot/app/archive.c boot/app/bootset.c boot/app/devpath.c boot/app/image.c boot/app/mode.c
+ * sources: boot/app/text.c boot/app/url.c boot/mbi.c boot/memmap.c lib/string.c
  * runs: 60000
  * max_len: 4096
  */
@@ -13,9 +13,11 @@
 
 #include "boot/app/archive.h"
 #include "boot/app/bootset.h"
+#include "boot/app/devpath.h"
 #include "boot/app/image.h"
 #include "boot/app/mode.h"
 #include "boot/app/text.h"
+#include "boot/app/url.h"
 #include "boot/mbi.h"
 #include "lib/hw/elf.h"
 #include "lib/hw/multiboot2.h"
@@ -128,9 +130,27 @@ static void fuzz_image(const u8 *data, size_t size)
 	free(copy);
 }
 
+/* A directory is the beginning of its URL, and files' URLs begin with it. */
+static void fuzz_url(char *url)
+{
+	char joined[DEVPATH_URL + 16], host[DEVPATH_URL], directory[64];
+	size_t n = strlen(url);
+	u8 address[16];
+
+	if (url_tftp6(url, address, directory, sizeof(directory)))
+		CHECK(strlen(directory) < n);
+	if (!url_directory(url))
+		return;
+	CHECK(strlen(url) <= n && url[strlen(url) - 1] == '/');
+	CHECK(url_join(url, "a b", joined, sizeof(joined)));
+	CHECK(str_prefix(joined, url) && strlen(joined) == strlen(url) + 5);
+	CHECK(url_host(url, host, sizeof(host)) && strlen(host) < strlen(url));
+}
+
 static void fuzz_text(const u8 *data, size_t size)
 {
 	static const struct bootset none;
+	static struct devpath_net net;
 	struct text_file f;
 	char line[64];
 	u16 units[64];
@@ -140,14 +160,18 @@ static void fuzz_text(const u8 *data, size_t size)
 		check_handover(&none, line);
 	if (!text_line(data, size, line, sizeof(line)))
 		check_handover(&none, line);
-	if (text_directory(data, size, units, ARRAY_LEN(units))) {
+	if (devpath_directory(data, size, units, ARRAY_LEN(units))) {
 		u32 n = 0;
 
 		while (units[n])
 			n++;
 		CHECK(n && n < ARRAY_LEN(units) && units[0] == '\\' && units[n - 1] == '\\');
 	}
-	text_com1_in(data, size);
+	devpath_com1_in(data, size);
+	if (devpath_net(data, size, &net))
+		fuzz_url(net.url);
+	if (url_in_dhcp6(data, size, net.url, sizeof(net.url)))
+		fuzz_url(net.url);
 	while (at < size && text_index((const char *)data, size, &at, &f))
 		CHECK(f.length && (const u8 *)f.path + f.length + 1 == data + at);
 }
@@ -240,6 +264,9 @@ static void seed_texts(void)
 {
 	static const u8 path[] =
 		"\2\2\1\x0c\0\xd0\x41\1\5\0\0\0\0\4\4\x0c\0\\\0a\0\\\0b\0\x7f\xff\4";
+	static const u8 url[] = "\2\3\x0c\x08\0\12\0\2\17\3\x18\x14\0http://h/d/p.efi"
+				"\x7f\xff\4\0";
+	static const u8 dhcp6[] = "\2\0\1\0\2\1\1\0\x3b\0\x16tftp://[fec0::2]/d/p.e";
 
 	begin("\2");
 	put("p\0.\0e\0f\0i\0 \0a\0=\0b\0 \0c\0", 22);
@@ -248,6 +275,8 @@ static void seed_texts(void)
 	put("loglevel=debug\r\n follow=all\n", 28);
 	fuzz_seed(out, len);
 	fuzz_seed(path, sizeof(path));
+	fuzz_seed(url, sizeof(url) - 1);
+	fuzz_seed(dhcp6, sizeof(dhcp6) - 1);
 	begin("\2");
 	put("230 one.xml\n17 sub/hello.bin\n", 30);
 	fuzz_seed(out, len);

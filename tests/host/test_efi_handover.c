@@ -3,12 +3,14 @@
  * from the boot information as was put into it.
  *
  * flags: -fshort-wchar
- * sources: boot/app/bootset.c boot/app/mode.c boot/app/text.c boot/mbi.c boot/memmap.c lib/string.c
+ * sources: boot/app/bootset.c boot/app/devpath.c boot/app/mode.c boot/app/text.c boot/mbi.c boot/memmap.c
+ * sources: lib/string.c
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "boot/app/bootset.h"
+#include "boot/app/devpath.h"
 #include "boot/app/mode.h"
 #include "boot/app/text.h"
 #include "boot/mbi.h"
@@ -326,7 +328,7 @@ static const char *directory(size_t bytes, size_t count)
 	int i = 0;
 
 	memcpy(copy, path, bytes);
-	if (text_directory(copy, bytes, out, count)) {
+	if (devpath_directory(copy, bytes, out, count)) {
 		for (; out[i]; i++)
 			text[i] = (char)out[i];
 	}
@@ -372,9 +374,9 @@ TEST(console_on_com1)
 	node(2, 1, "\xd0\x41\x03\x0a\0\0\0\0", 8);
 	node(2, 1, "\xd0\x41\x01\x05\0\0\0\0", 8); /* PNP0501, 0 */
 	node(0x7f, 0xff, "", 0);
-	CHECK(text_com1_in(path, path_len));
-	CHECK(!text_com1_in(path, path_len - 10)); /* cut within */
-	path[path_len - 8] = 1;                    /* COM2 */
-	CHECK(!text_com1_in(path, path_len));
-	CHECK(!text_com1_in(path, 0));
+	CHECK(devpath_com1_in(path, path_len));
+	CHECK(!devpath_com1_in(path, path_len - 10)); /* cut within */
+	path[path_len - 8] = 1;                       /* COM2 */
+	CHECK(!devpath_com1_in(path, path_len));
+	CHECK(!devpath_com1_in(path, 0));
 }

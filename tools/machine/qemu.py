@@ -9,7 +9,7 @@ import time
 
 from machine import media
 from machine.emulator import Emulator
-from machine.httpboot import HttpBoot
+from machine.netboot import NetBoot
 from machine.shared import PXE_IMAGE, Usage, first_file
 
 REGISTERS_GRACE = 20    # seconds for QEMU to show its CPUs
@@ -33,8 +33,8 @@ class Qemu(Emulator):
             raise Usage("no qemu-system-x86_64: run tools/deps")
         self.control = Control()
         self.watched = [self.control.ours]
-        http = HttpBoot(args.netdir, "plinth.efi") if args.http else None
-        medium = http.arguments() if http else boot_medium(args, scratch)
+        net = NetBoot(args.netdir, "plinth.efi", args.http, 6 if args.ipv6 else 4) if args.http or args.ipv6 else None
+        medium = net.arguments() if net else boot_medium(args, scratch)
         command = [
             *board(args, kvm), *firmware(args, scratch), *medium,
             *nvme_drives(args.nvme), *(word for n, spec in enumerate(args.nic) for word in nic(n, spec)),
@@ -44,7 +44,7 @@ class Qemu(Emulator):
         if args.resets == 0:
             command.append("-no-reboot")
         self.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
-                   pass_fds=[end.theirs.fileno() for end in (self.control, http) if end])
+                   pass_fds=[end.theirs.fileno() for end in (self.control, net) if end])
         self.control.theirs.close()
         self.connect(self.process.stdin.fileno(), self.process.stdout.fileno())
 
