@@ -23,6 +23,7 @@ struct svm_caps {
 	bool decode_assists;
 	bool pause_filter;
 	bool pause_threshold;
+	u32 avic; /* enum avic_use */
 	bool tcg; /* QEMU's emulation has faults: see svm_host_recheck() and svm_inject() */
 };
 extern struct svm_caps svm_caps;
@@ -54,8 +55,19 @@ struct insn_seen {
 } __aligned(128); /* a shift instead of a multiplication */
 #define INSN_SEEN 8
 
+/* svm/avic.c; tables in the VM's heap, for the CPU; NULL without AVIC. */
+struct avic_vm {
+	u64 *physical;    /* by APIC id; atomic */
+	u32 *logical;     /* by logical id; atomic */
+	void *page;       /* what the second stage has in place of the APIC; nobody reads it */
+	u32 on;           /* atomic; written by vCPU 0's thread */
+	u32 logical_mode; /* atomic: DFR's upper bits and 1; 0: nobody has an id yet */
+	u32 logical_off;  /* atomic: the logical table stays empty */
+};
+
 struct hvm_vm {
 	u8 *msrpm, *iopm;
+	struct avic_vm avic;
 };
 
 /* In the VM's heap; owner: the vCPU's thread. */
@@ -74,6 +86,11 @@ struct hvm_vcpu {
 	u64 step_tf;  /* TF as the guest has it */
 	u64 iret_rip; /* WORK_IRET: where it is */
 	u8 soft_len;  /* bytes */
+	bool avic;    /* the VMCB has AVIC on */
+	bool loaded;  /* it is on a CPU */
+	bool asleep;  /* posts wake the thread, wherever it is */
+	u32 where;    /* atomic: the APIC id of the CPU it may run on, and 1; 0: posts wake it */
+	u32 logical_slot; /* of the logical table; as many as there are: none */
 	struct insn_seen seen[INSN_SEEN];
 };
 

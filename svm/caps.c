@@ -1,7 +1,7 @@
 /*
  * What the CPU offers for guests, read once (AMD APM vol. 2, "Enabling SVM"; vol. 3, CPUID
  * Fn8000_000A). Virtual GIF and virtual NMI (guests are offered no SVM, and IRET interception does
- * for NMIs on every CPU), LBR virtualization, AVIC and TSC scaling are not used.
+ * for NMIs on every CPU), LBR virtualization, x2AVIC and TSC scaling are not used.
  */
 #include "svm/backend.h"
 
@@ -11,6 +11,8 @@
 #include "core/log.h"
 #include "ept/s2.h"
 #include "lib/errno.h"
+#include "svm/avic.h"
+#include "vm/apicv.h"
 
 #define CPUID_EXT_MAX 0x80000000u
 #define CPUID_EXT_SVM 0x8000000au
@@ -71,6 +73,10 @@ int svm_probe(const char **why)
 	err = svm_caps_decide(c.ebx, c.edx, vm_cr, read_cr4(), why);
 	if (err)
 		return err;
+	svm_caps.avic = avic_decide(c.edx, cpuid(1, 0).eax, apicv_allowed());
+	if (svm_caps.avic)
+		svm_caps.clean |= c.edx & SVM_EDX_CLEAN ? CLEAN_AVIC : 0;
+	avic_init();
 	svm_caps.tcg = cpuid(CPUID_HYPERVISOR, 0).ebx == TCG_EBX;
 	s2_limit_leaf(cpu_has(CPU_PAGE_1G) ? 2 : 1);
 	log_info("AMD-V: %u ASIDs; %s%s%s%s%s", svm_caps.asids,

@@ -10,6 +10,7 @@
 #include "arch/lapic.h"
 #include "arch/trap.h"
 #include "core/irq.h"
+#include "svm/avic.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 
@@ -89,7 +90,7 @@ void svm_event_cut_short(struct vcpu *v, u64 info)
 	*ev = (struct vm_event){ .vector = vector };
 	switch ((info & EVENT_TYPE) >> EVENT_TYPE_SHIFT) {
 	case EVENT_TYPE_INTR:
-		ev->kind = EVENT_INTR;
+		ev->kind = avic_take_back(v, vector) ? EVENT_NONE : EVENT_INTR;
 		break;
 	case EVENT_TYPE_NMI:
 		ev->kind = EVENT_NMI;

@@ -6,6 +6,7 @@
 
 #include "arch/cpu.h"
 #include "arch/trap.h"
+#include "svm/avic.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 
@@ -128,6 +129,8 @@ static const struct row rows[] = {
 	{ VMEXIT_IRET, EXIT_NONE, svm_iret_exit },
 	{ VMEXIT_TASK_SWITCH, EXIT_TASK_SWITCH, NULL },
 	{ VMEXIT_SHUTDOWN, EXIT_SHUTDOWN, NULL },
+	{ VMEXIT_AVIC_INCOMPLETE_IPI, EXIT_NONE, avic_ipi_exit },
+	{ VMEXIT_AVIC_NOACCEL, EXIT_NONE, avic_access_exit },
 };
 /* clang-format on */
 

@@ -72,7 +72,7 @@ static void svm_prepare(struct vcpu *v, u8 tpr)
 		asid_assign(s);
 		s->work &= ~(u32)WORK_ASID;
 	}
-	if ((s->work & WORK_CR8) || cr8_matters(v->lapic, s->tpr))
+	if (!s->avic && ((s->work & WORK_CR8) || cr8_matters(v->lapic, s->tpr)))
 		cr8_intercept(v, s->tpr);
 	if (s->work & (WORK_NMI_WINDOW | WORK_IRET))
 		svm_step_begin(v);
@@ -87,7 +87,9 @@ static void svm_prepare(struct vcpu *v, u8 tpr)
 static void tpr_from_vmcb(struct vcpu *v)
 {
 	v->hvm->tpr = v->hvm->vmcb->control.v_tpr;
-	vlapic_set_cr8(v->lapic, v->hvm->tpr);
+	/* AVIC keeps the page's, the lower half included. */
+	if (!v->hvm->avic)
+		vlapic_set_cr8(v->lapic, v->hvm->tpr);
 	v->recheck = true;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/hw/lapic.h"
 #include "mm/heap.h"
 #include "mm/page.h"
+#include "svm/avic.h"
 #include "svm/backend.h"
 #include "svm/run.h"
 #include "vm/lapic.h"
@@ -59,6 +60,7 @@ static void svm_vm_destroy(struct vm *vm)
 		heap_free(vm->heap, h->msrpm);
 	if (h->iopm)
 		heap_free(vm->heap, h->iopm);
+	avic_vm_destroy(vm);
 	heap_free(vm->heap, h);
 	vm->hvm = NULL;
 }
@@ -72,7 +74,7 @@ static int svm_vm_create(struct vm *vm)
 	vm->hvm = h;
 	h->msrpm = heap_alloc(vm->heap, MSRPM_SIZE, PAGE_SIZE);
 	h->iopm = heap_alloc(vm->heap, IOPM_SIZE, PAGE_SIZE);
-	if (!h->msrpm || !h->iopm) {
+	if (!h->msrpm || !h->iopm || avic_vm_create(vm)) {
 		svm_vm_destroy(vm);
 		return -ENOMEM;
 	}
@@ -114,6 +116,7 @@ static int svm_vcpu_create(struct vcpu *v)
 	vmcb_init(s->vmcb, vm, heap_phys(vm->heap, vm->hvm->msrpm).v,
 		  heap_phys(vm->heap, vm->hvm->iopm).v);
 	s->vmcb->control.tsc_offset = v->tsc_offset;
+	avic_vcpu_create(v);
 	return 0;
 }
 
@@ -142,17 +145,19 @@ static void svm_load(struct vcpu *v)
 	s->host_pa = virt_to_phys(this_cpu(svm_cpu)->host).v;
 	__asm__ volatile("vmsave" : : "a"(s->host_pa) : "memory");
 	asid_load(s, cpu_id());
+	avic_load(v);
 }
 
 static void svm_put(struct vcpu *v)
 {
 	/* The VMCB is in memory after every exit, and VMSAVE has the rest. */
-	(void)v;
+	avic_put(v);
 }
 
 static void svm_flush(struct vcpu *v)
 {
 	asid_flush(v->hvm);
+	avic_follow(v);
 }
 
 static void svm_tsc_changed(struct vcpu *v)

@@ -65,6 +65,7 @@ enum tlb_control {
 #define INT_V_PRIO       BITS(19, 16)
 #define INT_V_IGN_TPR    BIT(20)
 #define INT_V_MASKING    BIT(24)
+#define INT_AVIC         BIT(31)
 
 #define INT_STATE_SHADOW BIT(0)
 
@@ -97,7 +98,8 @@ enum event_type {
 #define CLEAN_SEG        BIT(8)
 #define CLEAN_CR2        BIT(9)
 #define CLEAN_LBR        BIT(10)
-#define CLEAN_ALL        BITS(10, 0)
+#define CLEAN_AVIC       BIT(11)
+#define CLEAN_ALL        BITS(10, 0) /* but for AVIC's */
 
 /* EXITINFO1 of IOIO */
 #define IOIO_IN         BIT(0)
@@ -136,7 +138,7 @@ struct vmcb_control {
 	u64 int_state;
 	u64 exit_code, exit_info1, exit_info2, exit_int_info;
 	u64 np_enable;
-	u64 avic_bar, ghcb_pa;
+	u64 avic_bar, ghcb_pa; /* avic_bar: where the guest's APIC is */
 	u64 event_inj;
 	u64 n_cr3;
 	u64 lbr_ctl;
@@ -145,7 +147,11 @@ struct vmcb_control {
 	u64 next_rip;
 	u8 insn_count;
 	u8 insn[15];
-	u8 reserved_0e0[0x400 - 0x0e0];
+	u64 avic_page; /* the APIC's registers */
+	u64 reserved_0e8;
+	u64 avic_logical;
+	u64 avic_physical; /* and the highest index in bits 7:0 */
+	u8 reserved_100[0x400 - 0x100];
 };
 
 struct vmcb_segment {
@@ -213,6 +219,9 @@ VMCB_AT(clean, 0x0c0);
 VMCB_AT(next_rip, 0x0c8);
 VMCB_AT(insn_count, 0x0d0);
 VMCB_AT(insn, 0x0d1);
+VMCB_AT(avic_page, 0x0e0);
+VMCB_AT(avic_logical, 0x0f0);
+VMCB_AT(avic_physical, 0x0f8);
 #undef VMCB_AT
 
 #define VMCB_AT(field, offset)                                                                     \
@@ -299,6 +308,8 @@ enum vmexit {
 	VMEXIT_MCOMMIT = 0xa3,
 	VMEXIT_TLBSYNC = 0xa4,
 	VMEXIT_NPF = 0x400,
+	VMEXIT_AVIC_INCOMPLETE_IPI = 0x401,
+	VMEXIT_AVIC_NOACCEL = 0x402,
 };
 /* -1: VMRUN refused the state. Emulators show only the low half. */
 #define VMEXIT_INVALID_LOW 0xffffffffu

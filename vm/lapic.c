@@ -437,6 +437,8 @@ static void write_lvt(struct vlapic *l, u32 offset, u32 value)
 	set_reg(l, offset, value);
 	if (offset == LAPIC_LVT_TIMER)
 		vlapic_timer_lvt_changed(l);
+	else if (offset == LAPIC_LVT_LINT0 && apicv)
+		apicv->refresh(l->vcpu); /* it may pass the PIC's interrupts now, or no more */
 	l->vcpu->recheck = true;
 }
 

@@ -9,8 +9,10 @@
 #include "lib/errno.h"
 #include "svm/insnlen.h"
 #include "svm/run.h"
+#include "vm/apicv.h"
 #include "vm/msr.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct vm vm;
@@ -99,6 +101,92 @@ void vlapic_set_cr8(struct vlapic *l, u8 cr8)
 	l->page[0x80] = (u8)(cr8 << 4);
 }
 
+/* --- for AVIC ---------------------------------------------------------------------------------- */
+
+struct hvm_vm hvm_vm;
+const struct apicv_ops *apicv;
+u32 fake_apicv_allowed, fake_lapic_id, fake_doorbells, fake_doorbell_id;
+bool fake_extint;
+s32 fake_mapped, fake_barriers;
+u32 fake_requests[VM_MAX_VCPUS];
+void (*fake_on_unmap)(void);
+
+u32 apicv_allowed(void)
+{
+	return fake_apicv_allowed;
+}
+
+u32 lapic_id(void)
+{
+	return fake_lapic_id;
+}
+
+__weak void avic_doorbell(u32 apic_id)
+{
+	fake_doorbells++;
+	fake_doorbell_id = apic_id;
+}
+
+bool vlapic_accepts_extint(const struct vlapic *l)
+{
+	(void)l;
+	return fake_extint;
+}
+
+void vlapic_isr_changed(struct vlapic *l)
+{
+	(void)l;
+}
+
+void vcpu_request(struct vm *m, u32 index, u32 requests)
+{
+	(void)m;
+	fake_requests[index] |= requests;
+}
+
+int s2_map(struct s2 *s2, gpa_t gpa, paddr_t pa, u64 len, u32 prot)
+{
+	(void)s2;
+	(void)pa;
+	CHECK_EQ(gpa.v, 0xfee00000);
+	CHECK_EQ(len, 4096);
+	CHECK_EQ(prot, PTAB_R | PTAB_W);
+	fake_mapped++;
+	return 0;
+}
+
+int s2_unmap(struct s2 *s2, gpa_t gpa, u64 len)
+{
+	(void)s2;
+	CHECK_EQ(gpa.v, 0xfee00000);
+	CHECK_EQ(len, 4096);
+	fake_mapped = 0;
+	fake_barriers++;
+	if (fake_on_unmap)
+		fake_on_unmap();
+	return 0;
+}
+
+void *heap_alloc(struct heap *h, size_t n, size_t align)
+{
+	(void)h;
+	void *p = aligned_alloc(align ? align : 64, (n + 4095) & ~4095ULL);
+
+	return memset(p, 0, (n + 4095) & ~4095ULL);
+}
+
+void heap_free(struct heap *h, void *p)
+{
+	(void)h;
+	free(p);
+}
+
+paddr_t heap_phys(const struct heap *h, const void *p)
+{
+	(void)h;
+	return PADDR((u64)p & BITS(51, 0));
+}
+
 void svm_host_interrupt(void)
 {
 	host_interrupts++;
@@ -169,6 +257,8 @@ void setup(void)
 	memset(&cpuid_table, 0, sizeof(cpuid_table));
 	vm.cpuid = &cpuid_table;
 	lapic.page = lapic_page;
+	memset(&hvm_vm, 0, sizeof(hvm_vm));
+	vm.hvm = &hvm_vm;
 	v.vm = &vm;
 	v.hvm = &hv;
 	v.lapic = &lapic;

@@ -22,6 +22,14 @@ extern struct hvm_vcpu hv;
 extern struct vmcb vmcb;
 extern u8 lapic_page[4096];
 
+/* For svm/avic.c: what the host is, and what was called. */
+extern struct hvm_vm hvm_vm;
+extern u32 fake_apicv_allowed, fake_lapic_id, fake_doorbells, fake_doorbell_id;
+extern bool fake_extint;               /* LINT0 passes the PIC's interrupts */
+extern s32 fake_mapped, fake_barriers; /* the APIC's page; how often all vCPUs had to follow */
+extern u32 fake_requests[VM_MAX_VCPUS];
+extern void (*fake_on_unmap)(void);
+
 /* What was called. */
 extern bool machine_check_hits; /* the guest */
 extern unsigned host_interrupts, machine_checks, rechecks, ipis, skips, decodes;

@@ -2,7 +2,8 @@
  * The AMD backend's exits, decoded from raw VMCBs (AMD APM vol. 2, appendix C).
  *
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
- * sources: svm/run.c svm/caps.c tests/host/fake_svm.c
+ * sources: svm/run.c svm/caps.c svm/avic.c tests/host/fake_svm.c
+ * flags: -include tests/host/fake_irq.h
  */
 #include "tests/host/fake_svm.h"
 
@@ -107,7 +108,8 @@ TEST(every_intercept_is_understood)
 			     c == 0x51 || c == 0x52 || (c >= 0x60 && c <= 0x65) || c == 0x6f ||
 			     c == 0x72 || c == 0x74 || (c >= 0x76 && c <= 0x78) ||
 			     (c >= 0x7a && c <= 0x7d) || (c >= 0x7f && c <= 0x87) ||
-			     (c >= 0x89 && c <= 0x8e) || (c >= 0xa0 && c <= 0xa4) || c == 0x400;
+			     (c >= 0x89 && c <= 0x8e) || (c >= 0xa0 && c <= 0xa4) ||
+			     (c >= 0x400 && c <= 0x402);
 
 		setup();
 		svm_caps.decode_assists = true;
