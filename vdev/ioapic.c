@@ -16,7 +16,8 @@
 #define ISA_TIMER_PIN 2
 #define RTE_WRITABLE                                                                               \
 	(IOAPIC_RTE_VECTOR | IOAPIC_RTE_MODE | IOAPIC_RTE_LOGICAL | IOAPIC_RTE_ACTIVE_LOW |        \
-	 IOAPIC_RTE_LEVEL | IOAPIC_RTE_MASKED | IOAPIC_RTE_DEST | IOAPIC_RTE_EXT_DEST)
+	 IOAPIC_RTE_LEVEL | IOAPIC_RTE_MASKED | IOAPIC_RTE_DEST | IOAPIC_RTE_EXT_DEST |            \
+	 IOAPIC_RTE_REMAPPABLE)
 
 struct ioapic {
 	struct vdev dev; /* first; its lock guards all below */
@@ -30,24 +31,29 @@ static struct ioapic *ioapic_of(struct vdev *dev)
 	return container_of(dev, struct ioapic, dev);
 }
 
-/* Sends pin's message, unless it is masked or waits for its EOI. */
+/*
+ * Sends pin's message, unless it is masked or waits for its EOI; so a line that stays up sends once for each
+ * EOI of the guest's. A line is asserted or not: the polarity in its entry is kept, and means nothing.
+ */
 static void deliver(struct ioapic *io, u32 pin)
 {
 	u64 rte = io->rte[pin];
 	struct irq_msg msg = {
-		.dest = (u32)(rte >> IOAPIC_RTE_DEST_SHIFT),
+		.dest = (u32)(rte >> IOAPIC_RTE_DEST_SHIFT |
+			      (rte & IOAPIC_RTE_EXT_DEST) >> IOAPIC_RTE_EXT_DEST_SHIFT << 8),
 		.logical = rte & IOAPIC_RTE_LOGICAL,
 		.level = rte & IOAPIC_RTE_LEVEL,
 		.delivery = (rte & IOAPIC_RTE_MODE) >> IOAPIC_RTE_MODE_SHIFT,
 		.vector = (u8)rte,
 	};
 
-	if (rte & (IOAPIC_RTE_MASKED | IOAPIC_RTE_REMOTE_IRR))
+	/* Nor where it is for an IOMMU that is not there. */
+	if (rte & (IOAPIC_RTE_MASKED | IOAPIC_RTE_REMOTE_IRR | IOAPIC_RTE_REMAPPABLE))
 		return;
 	/* Only fixed and lowest-priority deliveries can be level-triggered. */
 	if (msg.delivery > DELIVER_LOWEST)
 		msg.level = false;
-	if (vm_irq_deliver(io->dev.vm, &msg) && msg.level)
+	if (irq_message_mode(msg.delivery) && vm_irq_deliver(io->dev.vm, &msg) && msg.level)
 		io->rte[pin] |= IOAPIC_RTE_REMOTE_IRR;
 }
 

@@ -13,7 +13,6 @@
 #include "vm/lapic.h"
 #include "vm/vm.h"
 
-#define LAPIC_PAGE     0xfee00000ULL
 #define CANONICAL_BITS 48 /* CR4.LA57 is not offered */
 
 /* Bits of a descriptor's type (SDM vol. 3, "Code- and Data-Segment Descriptor Types"). */
@@ -217,7 +216,7 @@ void device_access(struct vcpu *v, gpa_t gpa, u64 *value, u32 size, bool write)
 {
 	int err;
 
-	if ((gpa.v & ~PAGE_MASK) == LAPIC_PAGE &&
+	if ((gpa.v & ~PAGE_MASK) == VLAPIC_BASE &&
 	    (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE) {
 		vlapic_mmio(v->lapic, (u32)(gpa.v & PAGE_MASK), value, size, write);
 		return;

@@ -3,6 +3,7 @@
  * then an event whose delivery was cut short, an NMI, and the interrupt of highest priority.
  */
 #include "arch/cpu.h"
+#include "lib/atomic.h"
 #include "lib/compiler.h"
 #include "vm/apicv.h"
 #include "vm/hvm.h"
@@ -14,15 +15,21 @@
 #define VECTOR_NONE   (-1)
 #define VECTOR_EXTINT (-2) /* the PIC says which */
 
-static int waiting_extint(struct vcpu *v)
+/* By LINT0 or by a message. */
+static __always_inline int waiting_extint(struct vcpu *v)
 {
-	bool waits = v->index == 0 && vm_extint_pending(v->vm) && vlapic_accepts_extint(v->lapic);
+	u32 extint = atomic_load_relaxed(&v->lapic->extint);
 
-	return waits ? VECTOR_EXTINT : VECTOR_NONE;
+	if (likely(!extint))
+		return VECTOR_NONE;
+	if (!(extint & EXTINT_MESSAGE) &&
+	    (!(extint & EXTINT_LINE) || !vlapic_accepts_extint(v->lapic)))
+		return VECTOR_NONE;
+	return VECTOR_EXTINT;
 }
 
 /* The vector of the external interrupt that the guest could take now, by its priority alone. */
-static int intr_waiting(struct vcpu *v)
+static __always_inline int intr_waiting(struct vcpu *v)
 {
 	int vector = vlapic_pending_vector(v->lapic);
 
@@ -103,10 +110,12 @@ static bool inject_first(struct vcpu *v)
 /* Acknowledges what intr_waiting() found at its controller, and injects it. */
 static void inject_intr(struct vcpu *v, int vector)
 {
-	if (vector == VECTOR_EXTINT)
+	if (vector == VECTOR_EXTINT) {
+		atomic_fetch_and(&v->lapic->extint, ~EXTINT_MESSAGE); /* its own; any order */
 		vector = vm_extint_ack(v->vm);
-	else
+	} else {
 		vlapic_ack_vector(v->lapic, (u8)vector);
+	}
 	if (vector < 0)
 		return; /* none after all */
 	v->intr = (struct vm_event){ .kind = EVENT_INTR, .vector = (u8)vector };
@@ -133,10 +142,10 @@ void vcpu_inject(struct vcpu *v)
 	v->recheck = false;
 	if (unlikely(v->exception.kind | v->event.kind | v->nmi_pending))
 		slot_used = inject_before_intr(v);
-	if (apicv)
+	if (unlikely(apicv))
 		apicv->sync(v);
 	/* What the hardware delivers by itself needs no more. */
-	vector = v->lapic->hw ? waiting_extint(v) : intr_waiting(v);
+	vector = unlikely(v->lapic->hw) ? waiting_extint(v) : intr_waiting(v);
 	if (vector != VECTOR_NONE && !slot_used && interruptible(v)) {
 		inject_intr(v, vector);
 		/* Of the local APIC's, the highest was taken: the others wait for its EOI. */

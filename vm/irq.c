@@ -3,6 +3,7 @@
  */
 #include "vm/irq.h"
 
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/lapic.h"
@@ -11,13 +12,14 @@
 #include "vm/vm.h"
 
 #define MAX_CHIPS 4
+#define NOBODY    (~0u) /* no vCPU's index */
 
 struct vm_irqs {
 	u32 chip_count;
 	struct irqchip chips[MAX_CHIPS]; /* const once the VM runs */
 	const struct extint_ops *extint;
 	struct vdev *extint_dev;
-	bool extint_level; /* the PIC's output */
+	u32 lowest_turn; /* atomic: where the search for the lowest priority begins, modulo vCPUs */
 };
 
 int vm_irqs_create(struct vm *vm)
@@ -61,61 +63,96 @@ static struct vlapic *apic(struct vm *vm, u32 index)
 	return v ? v->lapic : NULL;
 }
 
-/* Lowest priority: the APIC with the lowest processor priority; the first of equals. */
-static u32 deliver_lowest(struct vm *vm, const struct irq_msg *msg)
+/* The APIC at index, if msg is for it. */
+static struct vlapic *addressed(struct vm *vm, const struct irq_msg *msg, u32 index, u32 except)
 {
+	struct vlapic *l = index == except ? NULL : apic(vm, index);
+
+	return l && vlapic_match(l, msg) ? l : NULL;
+}
+
+/*
+ * Lowest priority: the APIC with the lowest processor priority. Of equals the first behind the last one that was
+ * chosen, so that all get their turns. These processors look for no focus processor.
+ */
+static u32 deliver_lowest(struct vm *vm, const struct irq_msg *msg, u32 except)
+{
+	u32 turn = atomic_load_relaxed(&vm->irqs->lowest_turn), count = vm->vcpu_count;
 	struct vlapic *best = NULL;
 	u8 best_ppr = 0;
 
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		struct vlapic *l = apic(vm, i);
+	for (u32 i = 0; i < count; i++) {
+		struct vlapic *l = addressed(vm, msg, (turn + i) % count, except);
 
-		if (!l || !vlapic_match(l, msg))
+		if (!l || (best && vlapic_ppr(l) >= best_ppr))
 			continue;
-		if (!best || vlapic_ppr(l) < best_ppr) {
-			best = l;
-			best_ppr = vlapic_ppr(l);
-		}
+		best = l;
+		best_ppr = vlapic_ppr(l);
 	}
 	if (!best)
 		return 0;
-	vlapic_accept(best, msg);
-	return 1;
+	atomic_store_relaxed(&vm->irqs->lowest_turn, best->vcpu->index + 1);
+	return vlapic_accept(best, msg);
 }
 
-u32 vm_irq_deliver(struct vm *vm, const struct irq_msg *msg)
+static u32 deliver(struct vm *vm, const struct irq_msg *msg, u32 except)
 {
-	u32 taken = 0;
+	u32 first = 0, end = vm->vcpu_count, taken = 0;
 
 	if (msg->delivery == DELIVER_LOWEST)
-		return deliver_lowest(vm, msg);
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		struct vlapic *l = apic(vm, i);
+		return deliver_lowest(vm, msg, except);
+	if (!msg->logical && !irq_msg_broadcast(msg)) { /* ids are numbers of vCPUs */
+		if (msg->dest >= end)
+			return 0;
+		first = msg->dest;
+		end = first + 1;
+	}
+	for (u32 i = first; i < end; i++) {
+		struct vlapic *l = addressed(vm, msg, i, except);
 
-		if (l && vlapic_match(l, msg)) {
-			vlapic_accept(l, msg);
+		if (l && vlapic_accept(l, msg))
 			taken++;
-		}
 	}
 	return taken;
 }
 
+u32 vm_irq_deliver(struct vm *vm, const struct irq_msg *msg)
+{
+	return deliver(vm, msg, NOBODY);
+}
+
+u32 vm_irq_deliver_others(struct vm *vm, const struct irq_msg *msg, u32 except)
+{
+	return deliver(vm, msg, except);
+}
+
 /* Message address and data (SDM vol. 3, "Message Address Register Format"). */
-#define MSI_ADDRESS_BASE    0xfeeu /* bits 31..20 */
-#define MSI_ADDRESS_LOGICAL BIT(2)
-#define MSI_DATA_LEVEL      BIT(15)
+#define MSI_ADDRESS_BASE       0xfeeu /* bits 31..20 */
+#define MSI_ADDRESS_LOGICAL    BIT(2)
+#define MSI_ADDRESS_HINT       BIT(3) /* with it, logical destinations are as of lowest priority */
+#define MSI_ADDRESS_REMAPPABLE BIT(4) /* another format: there is no IOMMU that knows it */
+#define MSI_DATA_ASSERT        BIT(14)
+#define MSI_DATA_LEVEL         BIT(15)
 
 void vm_msi(struct vm *vm, u64 address, u32 data)
 {
 	struct irq_msg msg = {
-		.dest = (u32)(address >> 12 & 0xff),
+		.dest = (u32)((address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8),
 		.logical = address & MSI_ADDRESS_LOGICAL,
 		.level = data & MSI_DATA_LEVEL,
 		.delivery = data >> 8 & 7,
 		.vector = (u8)data,
 	};
 
-	if (address >> 20 == MSI_ADDRESS_BASE)
+	if (address >> 20 != MSI_ADDRESS_BASE || (address & MSI_ADDRESS_REMAPPABLE))
+		return;
+	if (msg.level && !(data & MSI_DATA_ASSERT))
+		return; /* a level that ends */
+	if ((address & MSI_ADDRESS_HINT) && msg.logical && msg.delivery == DELIVER_FIXED)
+		msg.delivery = DELIVER_LOWEST;
+	if (msg.delivery > DELIVER_LOWEST)
+		msg.level = false;
+	if (irq_message_mode(msg.delivery))
 		vm_irq_deliver(vm, &msg);
 }
 
@@ -127,9 +164,12 @@ void vm_extint_register(struct vm *vm, const struct extint_ops *ops, struct vdev
 
 void vm_extint_set(struct vm *vm, bool level)
 {
-	vm->irqs->extint_level = level;
-	if (level)
-		vcpu_request(vm, 0, REQ_EVENT);
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vlapic *l = apic(vm, i);
+
+		if (l)
+			vlapic_lint0(l, level);
+	}
 }
 
 int vm_extint_ack(struct vm *vm)
@@ -137,9 +177,4 @@ int vm_extint_ack(struct vm *vm)
 	struct vm_irqs *irqs = vm->irqs;
 
 	return irqs->extint ? irqs->extint->ack(irqs->extint_dev) : -1;
-}
-
-bool vm_extint_pending(const struct vm *vm)
-{
-	return vm->irqs->extint_level;
 }

@@ -36,6 +36,7 @@ enum irq_delivery {
 	DELIVER_FIXED = 0,
 	DELIVER_LOWEST = 1,
 	DELIVER_SMI = 2,
+	DELIVER_RESERVED = 3,
 	DELIVER_NMI = 4,
 	DELIVER_INIT = 5,
 	DELIVER_SIPI = 6,
@@ -44,23 +45,42 @@ enum irq_delivery {
 
 struct irq_msg {
 	u32 dest;
+	bool wide; /* dest has 32 bits: an x2APIC's IPI; else all ones in 8 bits are everyone */
 	bool logical;
 	bool level;  /* trigger mode */
 	u8 delivery; /* enum irq_delivery */
 	u8 vector;
 };
 
-/* Delivers to the local APICs that msg addresses; how many took it. */
-u32 vm_irq_deliver(struct vm *vm, const struct irq_msg *msg);
+/* True when msg addresses all APICs. */
+bool irq_msg_broadcast(const struct irq_msg *msg);
 
-/* An MSI write as a device makes it (SDM vol. 3, "Message Signalled Interrupts"). */
+/*
+ * Delivers to the local APICs that msg addresses; how many took it. Any thread of the VM's, also under devices'
+ * locks.
+ */
+u32 vm_irq_deliver(struct vm *vm, const struct irq_msg *msg);
+/* The same, but for vCPU except. */
+u32 vm_irq_deliver_others(struct vm *vm, const struct irq_msg *msg, u32 except);
+
+/* Whether I/O APICs and devices may send messages of that delivery mode. */
+static inline bool irq_message_mode(u8 delivery)
+{
+	return delivery != DELIVER_RESERVED && delivery != DELIVER_SIPI;
+}
+
+/*
+ * An MSI write as a device makes it, MSI-X the same (SDM vol. 3, "Message Signalled Interrupts"), with
+ * extended destination ids (docs/apic.md). What is no message does nothing.
+ */
 void vm_msi(struct vm *vm, u64 address, u32 data);
 
 /* From a local APIC: a level-triggered vector was acknowledged. */
 void vm_irq_eoi(struct vm *vm, u8 vector);
 
 /*
- * The PIC's output: its level, and the acknowledge cycle that yields a vector. Registered by the PIC.
+ * The PIC's output, which is on LINT0 of all local APICs: its level, and the acknowledge cycle that yields a
+ * vector. Registered by the PIC, and set under its lock.
  */
 struct extint_ops {
 	int (*ack)(struct vdev *dev); /* vector, or -1: nothing pending any more */
@@ -68,5 +88,3 @@ struct extint_ops {
 void vm_extint_register(struct vm *vm, const struct extint_ops *ops, struct vdev *dev);
 void vm_extint_set(struct vm *vm, bool level);
 int vm_extint_ack(struct vm *vm);
-/* The level of the PIC's output. */
-bool vm_extint_pending(const struct vm *vm);

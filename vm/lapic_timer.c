@@ -5,10 +5,8 @@
 
 #include "arch/cpu.h"
 #include "core/clock.h"
-#include "lib/hw/lapic.h"
-#include "vm/lapic.h"
+#include "vm/lapic_page.h"
 #include "vm/state.h"
-#include "vm/vcpu.h"
 #include "vm/vm.h"
 
 /* The shortest period that is honoured: a guest must not keep the host busy with ticks. */
@@ -18,42 +16,32 @@
 
 static_assert(VLAPIC_TIMER_HZ *(u64)VLAPIC_TICK_NS == 1000000000, "the same clock");
 
-static u32 get(const struct vlapic *l, u32 offset)
-{
-	return *(const volatile u32 *)(l->page + offset);
-}
-
-static void set(struct vlapic *l, u32 offset, u32 value)
-{
-	*(volatile u32 *)(l->page + offset) = value;
-}
-
 /* Takes over what the registers say. Divide configuration: bits 3, 1, 0 as a number; 0 is by 2, 6 by 128, 7 by 1. */
 static void follow(struct vlapic *l)
 {
-	u32 value = get(l, LAPIC_TIMER_DIVIDE);
+	u32 value = vlapic_reg(l, LAPIC_TIMER_DIVIDE);
 	u32 code = (value & 3) | (value >> 1 & 4);
 
-	l->timer_mode = get(l, LAPIC_LVT_TIMER) & (u32)LAPIC_TIMER_MODE;
+	l->timer_mode = vlapic_reg(l, LAPIC_LVT_TIMER) & (u32)LAPIC_TIMER_MODE;
 	l->timer_shift = code == 7 ? 0 : code + 1;
 }
 
 static u64 period_ns(const struct vlapic *l)
 {
-	return ((u64)get(l, LAPIC_TIMER_INITIAL) * VLAPIC_TICK_NS) << l->timer_shift;
+	return ((u64)vlapic_reg(l, LAPIC_TIMER_INITIAL) * VLAPIC_TICK_NS) << l->timer_shift;
 }
 
 static void fire(struct vtimer *t)
 {
 	struct vlapic *l = container_of(t, struct vlapic, timer);
-	u32 lvt = get(l, LAPIC_LVT_TIMER);
+	u32 lvt = vlapic_reg(l, LAPIC_LVT_TIMER);
 	struct irq_msg msg = { .delivery = DELIVER_FIXED, .vector = (u8)lvt };
 
 	if (!(lvt & LAPIC_LVT_MASKED))
 		vlapic_accept(l, &msg);
 	if (l->timer_mode == LAPIC_TIMER_DEADLINE) {
 		l->tsc_deadline = 0;
-	} else if (l->timer_mode == LAPIC_TIMER_PERIODIC && get(l, LAPIC_TIMER_INITIAL)) {
+	} else if (l->timer_mode == LAPIC_TIMER_PERIODIC && vlapic_reg(l, LAPIC_TIMER_INITIAL)) {
 		u64 period = MAX(period_ns(l), PERIOD_MIN_NS), now = vm_time_ns(l->vcpu->vm);
 		u64 next = t->deadline_ns + period;
 
@@ -84,7 +72,7 @@ void vlapic_timer_set_initial(struct vlapic *l, u32 value)
 {
 	bool ignored = l->timer_mode == LAPIC_TIMER_DEADLINE;
 
-	set(l, LAPIC_TIMER_INITIAL, ignored ? 0 : value);
+	vlapic_set_reg(l, LAPIC_TIMER_INITIAL, ignored ? 0 : value);
 	if (ignored)
 		return;
 	if (!value) {
@@ -98,7 +86,7 @@ void vlapic_timer_set_divide(struct vlapic *l, u32 value)
 {
 	u32 left = vlapic_timer_current(l);
 
-	set(l, LAPIC_TIMER_DIVIDE, value);
+	vlapic_set_reg(l, LAPIC_TIMER_DIVIDE, value);
 	follow(l);
 	if (l->timer.armed && l->timer_mode != LAPIC_TIMER_DEADLINE) {
 		u64 wait = ((u64)left * VLAPIC_TICK_NS) << l->timer_shift;
@@ -117,7 +105,7 @@ u32 vlapic_timer_current(const struct vlapic *l)
 	if (now >= l->timer.deadline_ns)
 		return 0;
 	left = ((l->timer.deadline_ns - now) / VLAPIC_TICK_NS) >> l->timer_shift;
-	return (u32)MIN(left, (u64)get(l, LAPIC_TIMER_INITIAL));
+	return (u32)MIN(left, (u64)vlapic_reg(l, LAPIC_TIMER_INITIAL));
 }
 
 u64 vlapic_timer_deadline(const struct vlapic *l)
@@ -145,7 +133,7 @@ void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
 
 void vlapic_timer_tsc_changed(struct vlapic *l)
 {
-	if (l->tsc_deadline)
+	if (unlikely(l->tsc_deadline))
 		vlapic_timer_set_deadline(l, l->tsc_deadline);
 }
 
@@ -156,7 +144,7 @@ void vlapic_timer_lvt_changed(struct vlapic *l)
 	follow(l);
 	if (was_deadline != (l->timer_mode == LAPIC_TIMER_DEADLINE)) {
 		stop(l);
-		set(l, LAPIC_TIMER_INITIAL, 0);
+		vlapic_set_reg(l, LAPIC_TIMER_INITIAL, 0);
 	}
 }
 

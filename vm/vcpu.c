@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "vm/emul.h"
 #include "vm/hvm.h"
+#include "vm/lapic.h"
 #include "vm/lazy.h"
 #include "vm/vm.h"
 
@@ -206,7 +207,7 @@ void vcpu_reset(struct vcpu *v)
 	events_clear(v);
 	v->activity = ACTIVITY_RUNS;
 	v->misc_enable = BIT(0); /* fast strings */
-	v->apic_base = 0xfee00000 | APIC_BASE_ENABLE | (v->index ? 0 : APIC_BASE_BSP);
+	v->apic_base = VLAPIC_BASE | APIC_BASE_ENABLE | (v->index ? 0 : APIC_BASE_BSP);
 	v->mtrr_def_type = 0;
 	memset(v->mtrr_fixed, 0, sizeof(v->mtrr_fixed));
 	memset(v->mtrr_var, 0, sizeof(v->mtrr_var));

@@ -15,7 +15,6 @@
 #include "vm/vtimer.h"
 
 #define VCPU_STATE_VERSION 2
-#define APIC_PAGE          0xfee00000ULL
 
 static bool canonical(u64 va)
 {
@@ -95,7 +94,8 @@ static bool apic_base_valid(u64 value)
 {
 	const u64 mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
 
-	return (value & ~(mode | APIC_BASE_BSP)) == APIC_PAGE && (value & mode) != APIC_BASE_X2APIC;
+	return (value & ~(mode | APIC_BASE_BSP)) == VLAPIC_BASE &&
+	       (value & mode) != APIC_BASE_X2APIC;
 }
 
 /* What would make a register load of ours fault, or show the guest what it was not offered. */

@@ -35,19 +35,21 @@ enum ioapic_reg {
 #define IOAPIC_VER_MAXRE_SHIFT 16
 
 /* A redirection entry as one 64-bit value */
-#define IOAPIC_RTE_VECTOR     BITS(7, 0)
-#define IOAPIC_RTE_MODE       BITS(10, 8) /* delivery mode, as in the local APIC's ICR */
-#define IOAPIC_RTE_MODE_SHIFT 8
-#define IOAPIC_RTE_LOGICAL    BIT(11) /* destination mode */
-#define IOAPIC_RTE_PENDING    BIT(12) /* read-only: delivery status */
-#define IOAPIC_RTE_ACTIVE_LOW BIT(13)
-#define IOAPIC_RTE_REMOTE_IRR BIT(14) /* read-only: level accepted, EOI not yet come */
-#define IOAPIC_RTE_LEVEL      BIT(15)
-#define IOAPIC_RTE_MASKED     BIT(16)
-#define IOAPIC_RTE_DEST       BITS(63, 56)
-#define IOAPIC_RTE_DEST_SHIFT 56
-#define IOAPIC_RTE_EXT_DEST   BITS(55, 48) /* extended destination id: its bits 14..8 at 55..49 */
-#define IOAPIC_RTE_READ_ONLY  (IOAPIC_RTE_PENDING | IOAPIC_RTE_REMOTE_IRR)
+#define IOAPIC_RTE_VECTOR         BITS(7, 0)
+#define IOAPIC_RTE_MODE           BITS(10, 8) /* delivery mode, as in the local APIC's ICR */
+#define IOAPIC_RTE_MODE_SHIFT     8
+#define IOAPIC_RTE_LOGICAL        BIT(11) /* destination mode */
+#define IOAPIC_RTE_PENDING        BIT(12) /* read-only: delivery status */
+#define IOAPIC_RTE_ACTIVE_LOW     BIT(13)
+#define IOAPIC_RTE_REMOTE_IRR     BIT(14) /* read-only: level accepted, EOI not yet come */
+#define IOAPIC_RTE_LEVEL          BIT(15)
+#define IOAPIC_RTE_MASKED         BIT(16)
+#define IOAPIC_RTE_DEST           BITS(63, 56)
+#define IOAPIC_RTE_DEST_SHIFT     56
+#define IOAPIC_RTE_REMAPPABLE     BIT(48)      /* another format, for an IOMMU */
+#define IOAPIC_RTE_EXT_DEST       BITS(55, 49) /* bits 14..8 of an extended destination id */
+#define IOAPIC_RTE_EXT_DEST_SHIFT 49
+#define IOAPIC_RTE_READ_ONLY      (IOAPIC_RTE_PENDING | IOAPIC_RTE_REMOTE_IRR)
 
 /* Delivery modes */
 enum ioapic_mode {

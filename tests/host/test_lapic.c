@@ -2,7 +2,7 @@
  * The virtual local APIC against SDM vol. 3, chapter "Advanced Programmable Interrupt Controller":
  * registers, priorities, acknowledgement and EOI, destinations, the ICR, the timer, x2APIC.
  *
- * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
@@ -236,8 +236,11 @@ TEST(illegal_vectors)
 /* "Local APIC Register Address Map" */
 TEST(what_is_no_register)
 {
-	static const u32 no[] = { 0x000, 0x010, 0x040, 0x0b0, 0x290,
-				  0x2e0, 0x3a0, 0x3d0, 0x3f0, 0xff0 };
+	static const u32 no[] = { 0x000, 0x010, 0x040, 0x070, 0x290, 0x2e0,
+				  0x2f0, 0x3a0, 0x3d0, 0x3f0, 0x400, 0xff0 };
+	static const u32 read_only[] = { LAPIC_ID,  LAPIC_VERSION, LAPIC_APR,
+					 LAPIC_PPR, LAPIC_RRD,     LAPIC_TIMER_CURRENT,
+					 LAPIC_ISR, LAPIC_TMR,     LAPIC_IRR };
 	u64 value;
 
 	start_on();
@@ -247,10 +250,17 @@ TEST(what_is_no_register)
 		wr(LAPIC_ESR, 0);
 		CHECK_EQ(rd(LAPIC_ESR), BIT(7));
 	}
+	/* Those that are only read, or only written, are there: no error, and no effect. */
 	wr(LAPIC_ESR, 0);
-	wr(LAPIC_VERSION, 0);
+	for (size_t i = 0; i < ARRAY_LEN(read_only); i++) {
+		u32 before = rd(read_only[i]);
+
+		wr(read_only[i], ~before);
+		CHECK_EQ(rd(read_only[i]), before);
+	}
+	CHECK_EQ(rd(LAPIC_EOI), 0);
 	wr(LAPIC_ESR, 0);
-	CHECK_EQ(rd(LAPIC_ESR), BIT(7));
+	CHECK_EQ(rd(LAPIC_ESR), 0);
 	/* Bytes within a register can be read, nothing but whole registers written. */
 	wr(LAPIC_TPR, 0x20);
 	value = 0x30;
@@ -318,7 +328,7 @@ TEST(extint)
 
 static bool match(u32 dest, bool logical)
 {
-	struct irq_msg msg = { .dest = dest, .logical = logical };
+	struct irq_msg msg = { .dest = dest, .logical = logical, .wide = dest > 0xff };
 
 	return vlapic_match(l, &msg);
 }
