@@ -49,21 +49,30 @@ static u32 priority(const struct chip *c, u8 bits)
 	return p;
 }
 
-/* The input to serve now, or -1: unmasked, and above what is in service. */
+/* The input at a distance from the one of highest priority. */
+static u32 input_at(const struct chip *c, u32 distance)
+{
+	return (distance + c->lowest + 1) & 7;
+}
+
+/* What is in service and holds others back: in special mask mode not what is masked. */
+static u8 blocking(const struct chip *c)
+{
+	return c->special_mask ? c->isr & ~c->imr : c->isr;
+}
+
+/* The input to serve now, or -1: unmasked, and above what is in service; none before the chip is initialised. */
 static int pending(const struct chip *c, bool master)
 {
-	u32 p = priority(c, c->irr & ~c->imr), in_service;
-	u8 isr = c->isr;
+	u32 p = priority(c, c->irr & ~c->imr), in_service = priority(c, blocking(c));
+	u32 irq = input_at(c, p);
 
-	if (p == 8)
+	if (p == 8 || c->init_step)
 		return -1;
-	if (c->special_mask)
-		isr &= ~c->imr;
 	/* Special fully nested mode: the slave may interrupt again while it is being served. */
-	if (master && (c->icw4 & PIC_ICW4_NESTED))
-		isr &= ~(1u << PIC_CASCADE_IRQ);
-	in_service = priority(c, isr);
-	return p < in_service ? (int)((p + c->lowest + 1) & 7) : -1;
+	if (master && irq == PIC_CASCADE_IRQ && (c->icw4 & PIC_ICW4_NESTED))
+		return p <= in_service ? (int)irq : -1;
+	return p < in_service ? (int)irq : -1;
 }
 
 static void set_input(struct chip *c, u32 irq, bool level)
@@ -155,11 +164,11 @@ static void ocw2(struct chip *c, u8 value)
 	switch (op) {
 	case PIC_EOI:
 	case PIC_EOI_ROTATE: {
-		u32 pr = priority(c, c->isr);
+		u32 pr = priority(c, blocking(c)); /* nor does it end what is masked then */
 
 		if (pr == 8)
 			break;
-		irq = (pr + c->lowest + 1) & 7;
+		irq = input_at(c, pr);
 		c->isr &= ~(1u << irq);
 		if (op == PIC_EOI_ROTATE)
 			c->lowest = (u8)irq;

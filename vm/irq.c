@@ -146,12 +146,12 @@ void vm_msi(struct vm *vm, u64 address, u32 data)
 
 	if (address >> 20 != MSI_ADDRESS_BASE || (address & MSI_ADDRESS_REMAPPABLE))
 		return;
-	if (msg.level && !(data & MSI_DATA_ASSERT))
-		return; /* a level that ends */
 	if ((address & MSI_ADDRESS_HINT) && msg.logical && msg.delivery == DELIVER_FIXED)
 		msg.delivery = DELIVER_LOWEST;
 	if (msg.delivery > DELIVER_LOWEST)
 		msg.level = false;
+	if (msg.level && !(data & MSI_DATA_ASSERT))
+		return; /* a level that ends */
 	if (irq_message_mode(msg.delivery))
 		vm_irq_deliver(vm, &msg);
 }

@@ -120,7 +120,7 @@ __weak const struct apicv_ops *apicv;
 
 /* --- the rest of vm/ -------------------------------------------------------------------------- */
 
-void vcpu_request(struct vm *vm, u32 index, u32 requests)
+__weak void vcpu_request(struct vm *vm, u32 index, u32 requests)
 {
 	CHECK_EQ(index, fake_vcpu->index);
 	fake_requests |= requests;

@@ -241,6 +241,71 @@ TEST(level_and_mask)
 	expect(0);
 }
 
+/* Modes that nobody has, and another format, are sent nowhere; a level waits for a legal entry. */
+TEST(illegal_entries)
+{
+	start();
+	entry(10, 0, 0x351 | LEVEL);
+	line(10, true);
+	entry(10, 0, 0x651 | LEVEL);
+	entry(10, 0x00010000, 0x51 | LEVEL); /* remappable */
+	expect(0);
+	CHECK_EQ(rd(0x24) & REMOTE_IRR, 0);
+	entry(10, 0, 0x51 | LEVEL);
+	expect(1);
+}
+
+/* Bits 55..49 are the upper ones of a destination id. */
+TEST(extended_destination)
+{
+	start();
+	entry(10, 0x12fe0000, 0x51);
+	CHECK_EQ(rd(0x25), 0x12fe0000);
+	pulse(10);
+	expect(1);
+	CHECK_EQ(sent[0].dest, 0x7f12);
+	CHECK(!sent[0].wide);
+	entry(10, 0xff020000, 0x51);
+	pulse(10);
+	expect(1);
+	CHECK_EQ(sent[0].dest, 0x1ff);
+}
+
+/* Polarity says how a pin is wired, not what a line means here. */
+TEST(polarity)
+{
+	start();
+	entry(10, 0, 0x51 | LEVEL | 1u << 13);
+	expect(0);
+	line(10, true);
+	expect(1);
+	CHECK_EQ(rd(0x24), 0x51 | LEVEL | 1u << 13 | REMOTE_IRR);
+}
+
+/* A line that is stuck: once for each end of an interrupt, however often it is set. */
+TEST(stuck)
+{
+	start();
+	entry(10, 0, 0x51 | LEVEL);
+	for (u32 i = 0; i < 1000; i++) {
+		line(10, true);
+		CHECK_EQ(sent_count, 1);
+		wr(0x25, 0);
+		CHECK_EQ(sent_count, 1);
+		sent_count = 0;
+		chip.eoi(chip.dev, 0x51);
+		CHECK_EQ(sent_count, 1);
+	}
+	sent_count = 0;
+	/* The vector changes in between: the old one's EOI ends nothing, the new one's does. */
+	wr(0x24, 0x52 | LEVEL);
+	chip.eoi(chip.dev, 0x51);
+	expect(0);
+	chip.eoi(chip.dev, 0x52);
+	expect(1);
+	CHECK_EQ(sent[0].vector, 0x52);
+}
+
 /* Several pins with one vector: each has its own remote IRR, one EOI ends all. */
 TEST(shared_vector)
 {

@@ -1,6 +1,7 @@
 /*
  * The virtual local APIC against SDM vol. 3, chapter "Advanced Programmable Interrupt Controller":
- * registers, priorities, acknowledgement and EOI, destinations, the ICR, the timer, x2APIC.
+ * registers, priorities, acknowledgement and EOI, errors, pins, modes and x2APIC. Destinations are in
+ * test_lapic_ipi.c, the timer in test_lapic_timer.c.
  *
  * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
@@ -17,15 +18,19 @@
 
 #include <string.h>
 
-#define TICK       40ull /* nanoseconds, undivided */
 #define X2(offset) (MSR_X2APIC_BASE + (offset) / 16)
+
+static void start_x2_here(void)
+{
+	CHECK_EQ(vlapic_set_base(l,
+				 0xfee00000 | APIC_BASE_ENABLE | APIC_BASE_X2APIC | APIC_BASE_BSP),
+		 0);
+}
 
 static void start_x2(void)
 {
 	start_on();
-	CHECK_EQ(vlapic_set_base(l,
-				 0xfee00000 | APIC_BASE_ENABLE | APIC_BASE_X2APIC | APIC_BASE_BSP),
-		 0);
+	start_x2_here();
 }
 
 static bool bit(u32 array, u8 vector)
@@ -226,11 +231,150 @@ TEST(illegal_vectors)
 	wr(LAPIC_LVT_ERROR, 0x99);
 	post(3, false);
 	CHECK_EQ(take(), 0x99);
-	/* An error's own illegal vector is no endless loop. */
-	wr(LAPIC_LVT_ERROR, 0x05);
+	wr(LAPIC_EOI, 0);
+	/* The write to ESR arms it again: till then one is enough, of whatever kind. */
 	post(3, false);
+	wr(LAPIC_ICR, 0x40000 | 15);
+	CHECK_EQ(rd(0x070), 0);
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), BIT(5) | BIT(6) | BIT(7));
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_ICR, 0x40000 | 15);
+	CHECK_EQ(take(), 0x99);
+	wr(LAPIC_EOI, 0);
+	/* An error's own illegal vector is one error more, and no endless loop. */
+	wr(LAPIC_ESR, 0);
+	wr(LAPIC_LVT_ERROR, 0x05);
+	wr(LAPIC_ICR, 0x40000 | 15);
 	CHECK_EQ(vlapic_pending_vector(l), -1);
 	CHECK(!bit(LAPIC_IRR, 5));
+	wr(LAPIC_ESR, 0);
+	CHECK_EQ(rd(LAPIC_ESR), BIT(5) | BIT(6));
+}
+
+/* LINT0 as fixed interrupt by level: remote IRR till its EOI, then again while the line is up. */
+TEST(lint0_level)
+{
+	const u32 lvt = (u32)LAPIC_LVT_LEVEL | 0x61, remote = lvt | (u32)LAPIC_LVT_REMOTE_IRR;
+
+	start_on();
+	wr(LAPIC_LVT_LINT0, lvt);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), lvt);
+	vlapic_lint0(l, true);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), remote);
+	CHECK(bit(LAPIC_TMR, 0x61));
+	vlapic_lint0(l, true);
+	CHECK_EQ(take(), 0x61);
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_LVT_LINT0, lvt); /* read-only */
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), remote);
+	CHECK(!bit(LAPIC_IRR, 0x61));
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), 0x61); /* still up */
+	vlapic_lint0(l, false);
+	wr(LAPIC_SVR, 0x11ff); /* suppressed broadcasts are another matter */
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), lvt);
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_LVT_LINT0, lvt | (u32)LAPIC_LVT_MASKED);
+	vlapic_lint0(l, true);
+	CHECK_EQ(take(), -1);
+	wr(LAPIC_LVT_LINT0, lvt);
+	CHECK_EQ(take(), 0x61);
+	wr(LAPIC_LVT_LINT0, 0x61); /* an edge has none */
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), 0x61);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), -1);
+	vlapic_lint0(l, true);
+	CHECK_EQ(take(), -1);
+	vlapic_lint0(l, false);
+	vlapic_lint0(l, true);
+	CHECK_EQ(take(), 0x61);
+	CHECK(!bit(LAPIC_TMR, 0x61));
+}
+
+/* "x2APIC State Transitions": what is kept, and what is not. */
+TEST(to_x2apic_and_back)
+{
+	u64 value;
+
+	start_on();
+	wr(LAPIC_TPR, 0x30);
+	wr(LAPIC_LDR, 0x26000000);
+	wr(LAPIC_ICR_HIGH, 0x55000000);
+	wr(LAPIC_ICR, 0x44000 | 0x91);
+	wr(LAPIC_LVT_LINT1, 0x400);
+	CHECK_EQ(take(), 0x91);
+	post(0xa1, true);
+	start_x2_here();
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_TPR), &value), 0);
+	CHECK_EQ(value, 0x30);
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_LDR), &value), 0);
+	CHECK_EQ(value, 1);
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_ICR), &value), 0);
+	CHECK_EQ(value, 0x44091); /* its upper half is gone */
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_LVT_LINT1), &value), 0);
+	CHECK_EQ(value, 0x400);
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_SVR), &value), 0);
+	CHECK_EQ(value, 0x1ff);
+	CHECK_EQ(take(), 0xa1);
+	/* INIT keeps the mode; off and on again is as after power-up. */
+	vlapic_reset(l);
+	CHECK_EQ(vlapic_rdmsr(l, X2(LAPIC_LDR), &value), 0);
+	CHECK_EQ(value, 1);
+	CHECK_EQ(vlapic_set_base(l, VLAPIC_BASE), 0);
+	CHECK_EQ(vlapic_set_base(l, VLAPIC_BASE | APIC_BASE_ENABLE), 0);
+	CHECK_EQ(rd(LAPIC_LDR), 0);
+	CHECK_EQ(rd(LAPIC_SVR), 0xff);
+	CHECK_EQ(rd(LAPIC_ICR), 0);
+	CHECK_EQ(vlapic_ppr(l), 0);
+}
+
+/* From each mode to each: x2APIC without enable is none. */
+TEST(transitions)
+{
+	static const u64 modes[] = { 0, APIC_BASE_ENABLE, APIC_BASE_X2APIC | APIC_BASE_ENABLE,
+				     APIC_BASE_X2APIC };
+	static const bool legal[3][4] = {
+		{ true, true, false, false },
+		{ true, true, true, false },
+		{ true, false, true, false },
+	};
+
+	for (u32 from = 0; from < 3; from++) {
+		for (u32 to = 0; to < 4; to++) {
+			start();
+			fake_vcpu->apic_base = VLAPIC_BASE | modes[from];
+			CHECK_EQ(vlapic_set_base(l, VLAPIC_BASE | modes[to]),
+				 legal[from][to] ? 0 : -EINVAL);
+			CHECK_EQ(fake_vcpu->apic_base,
+				 VLAPIC_BASE | modes[legal[from][to] ? to : from]);
+		}
+	}
+}
+
+/* The processor priority for each task priority and what is in service. */
+TEST(ppr_table)
+{
+	for (u32 tpr = 0; tpr < 256; tpr += 5) {
+		for (u32 isr = 0; isr < 256; isr += 7) {
+			u32 expected = tpr >> 4 >= isr >> 4 || isr < 16 ? tpr : isr & 0xf0;
+
+			start_on();
+			if (isr >= 16) {
+				post((u8)isr, false);
+				CHECK_EQ(take(), isr);
+			}
+			wr(LAPIC_TPR, tpr);
+			CHECK_EQ(rd(LAPIC_PPR), expected);
+			for (u32 v = 16; v < 256; v += 16) {
+				post((u8)v, false);
+				CHECK_EQ(vlapic_pending_vector(l),
+					 v > (expected | 0xf) ? (int)v : -1);
+			}
+		}
+	}
 }
 
 /* "Local APIC Register Address Map" */
@@ -425,6 +569,20 @@ TEST(x2apic_registers)
 	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), BIT(20) | 0x40), -EINVAL);
 	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), BIT(16) | 0x40), -EINVAL);
 	CHECK_EQ(vlapic_wrmsr(l, X2(LAPIC_ICR), BIT(13) | 0x40), -EINVAL);
+	/* LVT: reserved bits, but for those that are only read. */
+	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16) {
+		for (u32 b = 0; b < 64; b++) {
+			bool pin = o == LAPIC_LVT_LINT0 || o == LAPIC_LVT_LINT1;
+			bool ok = b < 8 || b == 12 || b == 16 || (pin && b >= 13 && b <= 15) ||
+				  (b >= 8 && b <= 10 && o != LAPIC_LVT_TIMER &&
+				   o != LAPIC_LVT_ERROR) ||
+				  (o == LAPIC_LVT_TIMER && (b == 17 || b == 18));
+
+			CHECK_EQ(vlapic_wrmsr(l, X2(o), BIT(b)), ok ? 0 : -EINVAL);
+			CHECK_EQ(vlapic_rdmsr(l, X2(o), &value), 0);
+			CHECK(!(value & (BIT(12) | BIT(14))));
+		}
+	}
 }
 
 TEST(x2apic_ipis)
@@ -473,193 +631,4 @@ TEST(apic_base)
 	CHECK_EQ(vlapic_set_base(l, on), 0);
 	CHECK_EQ(rd(LAPIC_SVR), 0xff);
 	CHECK(!bit(LAPIC_IRR, 0x40));
-}
-
-/* --- the timer ------------------------------------------------------------------------------------ */
-
-TEST(timer_one_shot)
-{
-	start_on();
-	wr(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
-	wr(LAPIC_LVT_TIMER, 0x50);
-	wr(LAPIC_TIMER_INITIAL, 1000);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 1000);
-	fake_advance(400 * TICK);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 600);
-	fake_advance(599 * TICK);
-	CHECK_EQ(vlapic_pending_vector(l), -1); /* never early */
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 1);
-	fake_advance(TICK);
-	CHECK_EQ(take(), 0x50);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
-	CHECK_EQ(rd(LAPIC_TIMER_INITIAL), 1000);
-	wr(LAPIC_EOI, 0);
-	fake_advance(100000 * TICK);
-	CHECK_EQ(take(), -1); /* once */
-	wr(LAPIC_TIMER_INITIAL, 1000);
-	wr(LAPIC_TIMER_INITIAL, 0); /* stops it */
-	fake_advance(100000 * TICK);
-	CHECK_EQ(take(), -1);
-}
-
-/* "Divide Configuration Register": bits 3, 1 and 0. */
-TEST(timer_divide)
-{
-	static const struct {
-		u32 value, by;
-	} rows[] = { { 0x0, 2 },  { 0x1, 4 },  { 0x2, 8 },   { 0x3, 16 },
-		     { 0x8, 32 }, { 0x9, 64 }, { 0xa, 128 }, { 0xb, 1 } };
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		start_on();
-		wr(LAPIC_TIMER_DIVIDE, rows[i].value | 0xfffffff4); /* the rest is ignored */
-		CHECK_EQ(rd(LAPIC_TIMER_DIVIDE), rows[i].value);
-		wr(LAPIC_LVT_TIMER, 0x50);
-		wr(LAPIC_TIMER_INITIAL, 5000);
-		fake_advance(5000 * TICK * rows[i].by - 1);
-		CHECK_EQ(take(), -1);
-		fake_advance(1);
-		CHECK_EQ(take(), 0x50);
-	}
-}
-
-TEST(timer_divide_changes_while_it_runs)
-{
-	start_on();
-	wr(LAPIC_TIMER_DIVIDE, 0xb);
-	wr(LAPIC_LVT_TIMER, 0x50);
-	wr(LAPIC_TIMER_INITIAL, 1000);
-	fake_advance(200 * TICK);
-	wr(LAPIC_TIMER_DIVIDE, 0x1); /* 800 left, now four times as slow */
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 800);
-	fake_advance(4 * 799 * TICK);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 1);
-	CHECK_EQ(take(), -1);
-	fake_advance(4 * TICK);
-	CHECK_EQ(take(), 0x50);
-}
-
-TEST(timer_periodic)
-{
-	u32 taken = 0;
-
-	start_on();
-	wr(LAPIC_TIMER_DIVIDE, 0xb);
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | 0x51);
-	wr(LAPIC_TIMER_INITIAL, 25000); /* 1 ms */
-	for (u32 ms = 0; ms < 1000; ms++) {
-		fake_advance(1000000);
-		while (take() == 0x51) {
-			taken++;
-			wr(LAPIC_EOI, 0);
-		}
-	}
-	CHECK_EQ(taken, 1000); /* no drift */
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 25000);
-	fake_advance(500000);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 12500);
-	/* Masked, it counts on and delivers nothing. */
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | LAPIC_LVT_MASKED | 0x51);
-	fake_advance(10000000);
-	CHECK_EQ(take(), -1);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 12500);
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | 0x51);
-	fake_advance(500000);
-	CHECK_EQ(take(), 0x51);
-}
-
-/* A guest cannot keep the host busy: the shortest periods are stretched. */
-TEST(timer_storm)
-{
-	start_on();
-	wr(LAPIC_TIMER_DIVIDE, 0xb);
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | 0x51);
-	wr(LAPIC_TIMER_INITIAL, 1);
-	CHECK(fake_advance(100000000) < 10000);
-	CHECK_EQ(take(), 0x51);
-	wr(LAPIC_LVT_TIMER,
-	   LAPIC_TIMER_PERIODIC | 0x05); /* an illegal vector: an error each time */
-	wr(LAPIC_LVT_ERROR, 0x06);
-	CHECK(fake_advance(100000000) < 10000);
-}
-
-/* "TSC-Deadline Mode" */
-TEST(timer_tsc_deadline)
-{
-	u64 value;
-
-	start_on();
-	fake_tsc = 1000;
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 5000), 0); /* not in that mode: ignored */
-	CHECK_EQ(vlapic_rdmsr(l, MSR_TSC_DEADLINE, &value), 0);
-	CHECK_EQ(value, 0);
-	CHECK_EQ(fake_advance(10000), 0);
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
-	wr(LAPIC_TIMER_INITIAL, 77); /* ignored in this mode */
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 5000), 0); /* 4000 ticks, each 1 ns here */
-	CHECK_EQ(vlapic_rdmsr(l, MSR_TSC_DEADLINE, &value), 0);
-	CHECK_EQ(value, 5000);
-	CHECK_EQ(rd(LAPIC_TIMER_CURRENT), 0);
-	fake_advance(3999);
-	CHECK_EQ(take(), -1);
-	fake_advance(1);
-	CHECK_EQ(take(), 0x52);
-	CHECK_EQ(vlapic_rdmsr(l, MSR_TSC_DEADLINE, &value), 0);
-	CHECK_EQ(value, 0); /* disarmed */
-	wr(LAPIC_EOI, 0);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 1), 0); /* long ago: at once */
-	fake_advance(1);
-	CHECK_EQ(take(), 0x52);
-	wr(LAPIC_EOI, 0);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 9000), 0);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 0), 0); /* 0 disarms */
-	fake_advance(100000);
-	CHECK_EQ(take(), -1);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 900000), 0);
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_ONESHOT | 0x52); /* leaving the mode disarms */
-	fake_advance(10000000);
-	CHECK_EQ(take(), -1);
-}
-
-/* The last value that the register takes is centuries away, not in the past. */
-TEST(timer_tsc_deadline_far_away)
-{
-	start_on();
-	fake_advance(1000000);
-	fake_tsc = 1000;
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, ~0ull), 0);
-	fake_advance(1000000);
-	CHECK_EQ(take(), -1);
-}
-
-/* The guest's TSC, not the host's. */
-TEST(timer_tsc_offset)
-{
-	start_on();
-	fake_tsc = 1000000;
-	fake_vcpu->tsc_offset = -900000ull;
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 100500), 0);
-	fake_advance(499);
-	CHECK_EQ(take(), -1);
-	fake_advance(1);
-	CHECK_EQ(take(), 0x52);
-}
-
-/* It is set while a deadline waits: that comes sooner or later then. */
-TEST(timer_tsc_is_set)
-{
-	start_on();
-	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
-	vlapic_timer_tsc_changed(l); /* nothing waits */
-	CHECK_EQ(fake_advance(1000000), 0);
-	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 5000), 0);
-	fake_vcpu->tsc_offset += 4000;
-	vlapic_timer_tsc_changed(l);
-	fake_advance(999);
-	CHECK_EQ(take(), -1);
-	fake_advance(1);
-	CHECK_EQ(take(), 0x52);
 }

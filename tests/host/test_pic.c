@@ -282,6 +282,17 @@ TEST(polling)
 	CHECK_EQ(fake_in(MASTER, 1), 0x84);
 	CHECK_EQ(read_isr(MASTER), 0x10);
 	CHECK(!output);
+	fake_out(MASTER, 1, 0x0c);
+	CHECK_EQ(fake_in(MASTER + 1, 1), 0); /* nothing above; by the other port, too */
+	eoi(4);
+	/* The slave's: the master says 2, the slave which. */
+	raise(13);
+	fake_out(MASTER, 1, 0x0c);
+	CHECK_EQ(fake_in(MASTER, 1), 0x82);
+	fake_out(SLAVE, 1, 0x0c);
+	CHECK_EQ(fake_in(SLAVE, 1), 0x85);
+	CHECK_EQ(read_isr(SLAVE), 0x20);
+	CHECK_EQ(read_isr(MASTER), 0x04);
 }
 
 TEST(special_mask_mode)
@@ -299,6 +310,70 @@ TEST(special_mask_mode)
 	CHECK_EQ(read_isr(MASTER), 0x48);
 }
 
+/* "Special Mask Mode": a non-specific EOI does not end what is masked; a specific one does. */
+TEST(special_mask_mode_and_eoi)
+{
+	start();
+	raise(3);
+	CHECK_EQ(take(), 0x23);
+	fake_out(MASTER + 1, 1, 0x08);
+	fake_out(MASTER, 1, 0x68);
+	raise(6);
+	CHECK_EQ(take(), 0x26);
+	fake_out(MASTER, 1, 0x20);
+	CHECK_EQ(read_isr(MASTER), 0x08);
+	fake_out(MASTER, 1, 0x20);
+	CHECK_EQ(read_isr(MASTER), 0x08);
+	fake_out(MASTER, 1, 0x63);
+	CHECK_EQ(read_isr(MASTER), 0);
+}
+
+/* Rotation in automatic EOI mode: who was served is the lowest, till that is switched off. */
+TEST(automatic_rotation)
+{
+	start();
+	init_chip(MASTER, 0x20, 4, 3);
+	fake_out(MASTER, 1, 0x80);
+	for (u32 gsi = 3; gsi < 6; gsi++)
+		raise(gsi);
+	CHECK_EQ(take(), 0x23);
+	line(3, false);
+	raise(3);
+	CHECK_EQ(take(), 0x24);
+	CHECK_EQ(take(), 0x25);
+	CHECK_EQ(take(), 0x23);
+	fake_out(MASTER, 1, 0x00); /* 4 stays the highest */
+	for (u32 gsi = 3; gsi < 6; gsi++) {
+		line(gsi, false);
+		raise(gsi);
+	}
+	CHECK_EQ(take(), 0x24);
+	line(4, false);
+	raise(4);
+	CHECK_EQ(take(), 0x24);
+}
+
+/* In specific rotation any order is possible, also against the slave's. */
+TEST(every_order)
+{
+	for (u32 lowest = 0; lowest < 8; lowest++) {
+		start();
+		fake_out(MASTER, 1, (u8)(0xc0 | lowest));
+		for (u32 gsi = 0; gsi < 8; gsi++)
+			if (gsi != 2)
+				raise(gsi);
+		raise(12);
+		for (u32 n = 1; n <= 8; n++) {
+			u32 gsi = (lowest + n) & 7;
+
+			CHECK_EQ(take(), gsi == 2 ? 0x2c : 0x20 + gsi);
+			CHECK(!output); /* the next is below */
+			eoi(gsi == 2 ? 12 : gsi);
+		}
+		CHECK(!output);
+	}
+}
+
 /* A second interrupt of the slave's, higher than that in service, gets through in that mode alone. */
 TEST(special_fully_nested)
 {
@@ -311,8 +386,14 @@ TEST(special_fully_nested)
 	init_chip(MASTER, 0x20, 4, 0x11);
 	raise(12);
 	CHECK_EQ(take(), 0x2c);
+	raise(3); /* below the slave: held back as ever */
+	CHECK(!output);
 	raise(8);
 	CHECK_EQ(take(), 0x28);
+	fake_out(SLAVE, 1, 0x20); /* the master's comes when nothing of the slave's is left */
+	CHECK(!output);
+	raise(1);
+	CHECK_EQ(take(), 0x21);
 }
 
 /* ICW1 clears mask, requests by edge and what is in service. */
@@ -332,6 +413,17 @@ TEST(initialisation)
 	line(4, false);
 	raise(4);
 	CHECK_EQ(take(), 0x54);
+	/* Not before it is done: a level waits. */
+	fake_out(0x4d0, 1, 0x20);
+	raise(5);
+	fake_out(MASTER, 1, 0x11);
+	CHECK(!output);
+	fake_out(MASTER + 1, 1, 0x20);
+	fake_out(MASTER + 1, 1, 4);
+	CHECK(!output);
+	fake_out(MASTER + 1, 1, 1);
+	CHECK_EQ(take(), 0x25);
+	line(5, false);
 	/* Without ICW4 and single: mask right after ICW2. */
 	fake_out(MASTER, 1, 0x12);
 	fake_out(MASTER + 1, 1, 0x60);
