@@ -1,7 +1,7 @@
 /*
  * INIT and SIPI. What comes is noted in the port: an INIT says from then on that a SIPI is welcome, though the
- * vCPU may not have seen it yet, and voids one that was not used. So an INIT and a SIPI behind it are not lost,
- * whenever the vCPU gets to look.
+ * vCPU has not seen it yet, and voids one that was not used. The vCPU takes no SIPI while there is an INIT that it
+ * has not served. So an INIT and a SIPI behind it are not lost, whenever the vCPU gets to look.
  */
 #include "vm/startup.h"
 
@@ -12,10 +12,11 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-/* Of port->startup. A SIPI: with its vector. */
+/* Of port->startup: one of the first three, a SIPI with its vector; and perhaps an INIT that is to be served. */
 #define STARTUP_RUNS  0u
 #define STARTUP_WAITS 0x100u
 #define STARTUP_SIPI  0x200u
+#define STARTUP_INIT  0x400u
 
 static bool is_bsp(const struct vcpu *v)
 {
@@ -24,18 +25,21 @@ static bool is_bsp(const struct vcpu *v)
 
 void startup_signal_init(struct vcpu *v)
 {
-	/* Before the request. Pairs with the exchange in startup_begin(). */
-	if (!is_bsp(v))
-		atomic_xchg(&v->port->startup, STARTUP_WAITS);
+	/* Before the request. Pairs with startup_init() and startup_begin(). */
+	atomic_xchg(&v->port->startup, STARTUP_INIT | (is_bsp(v) ? STARTUP_RUNS : STARTUP_WAITS));
 	vcpu_request(v->vm, v->index, REQ_INIT);
 }
 
 void startup_signal_sipi(struct vcpu *v, u8 vector)
 {
-	u32 waits = STARTUP_WAITS;
+	u32 old = atomic_load_relaxed(&v->port->startup), init;
 
-	if (atomic_cas(&v->port->startup, &waits, STARTUP_SIPI | vector))
-		vcpu_request(v->vm, v->index, REQ_EVENT);
+	do {
+		init = old & STARTUP_INIT;
+		if (old != (STARTUP_WAITS | init))
+			return;
+	} while (!atomic_cas(&v->port->startup, &old, STARTUP_SIPI | init | vector));
+	vcpu_request(v->vm, v->index, REQ_EVENT);
 }
 
 void startup_reset(struct vcpu *v)
@@ -49,11 +53,9 @@ void startup_reset(struct vcpu *v)
 
 void startup_init(struct vcpu *v)
 {
-	u32 runs = STARTUP_RUNS;
-
-	/* A SIPI of another sender may have started it since the INIT was noted. */
-	if (!is_bsp(v))
-		atomic_cas(&v->port->startup, &runs, STARTUP_WAITS);
+	/* Where it is not there any more, the INIT was served with an earlier one, whose request came first. */
+	if (!(atomic_fetch_and(&v->port->startup, ~STARTUP_INIT) & STARTUP_INIT))
+		return;
 	vcpu_init(v);
 	vlapic_reset(v->lapic);
 	v->activity = is_bsp(v) ? ACTIVITY_RUNS : ACTIVITY_WAITS_SIPI;
@@ -64,9 +66,9 @@ bool startup_begin(struct vcpu *v)
 	u32 sipi = atomic_load_relaxed(&v->port->startup);
 	struct segment *cs = &v->regs.seg[SEG_CS];
 
-	if (!(sipi & STARTUP_SIPI))
+	if (!(sipi & STARTUP_SIPI) || (sipi & STARTUP_INIT))
 		return false;
-	/* An INIT that comes now voids it; its request is served first. */
+	/* An INIT that comes now voids it. */
 	if (!atomic_cas(&v->port->startup, &sipi, STARTUP_RUNS))
 		return false;
 	cs->selector = (u16)((sipi & 0xff) << 8);

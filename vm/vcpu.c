@@ -191,6 +191,7 @@ void vcpu_init(struct vcpu *v)
 	vcpu_dirty(v, RG_RIP | RG_RSP | RG_RFLAGS | RG_CR | RG_CR2 | RG_CS | RG_SEG | RG_DT |
 			      RG_DR7 | RG_SHADOW);
 	lazy_reload(v); /* the debug registers */
+	hvm->flush(v);  /* paging goes off */
 }
 
 void vcpu_reset(struct vcpu *v)

@@ -26,7 +26,7 @@ static u32 entries, flushes, stale_entries, injects, blocks, yields, calls, canc
 static u32 pauses, resumes, inits, dev_timers;
 static bool has_work, sipi;
 static struct thread thread;
-static void (*at_entry)(void), (*at_block)(void);
+static void (*at_entry)(void), (*at_block)(void), (*at_look)(void);
 
 /* --- what the loop calls ----------------------------------------------------------------------------- */
 
@@ -79,6 +79,8 @@ void vcpu_inject(struct vcpu *c)
 
 bool vcpu_has_work(struct vcpu *c)
 {
+	if (at_look)
+		at_look();
 	return has_work;
 }
 
@@ -156,7 +158,7 @@ struct setup {
 	u8 activity;
 	bool paused, has_work;
 	u32 requests;
-	void (*at_entry)(void), (*at_block)(void);
+	void (*at_entry)(void), (*at_block)(void), (*at_look)(void);
 };
 
 /* Runs the vCPU of a new VM until it ends. */
@@ -184,6 +186,7 @@ static void run(struct setup setup)
 	vm->ports[0].thread = &thread;
 	at_entry = setup.at_entry;
 	at_block = setup.at_block;
+	at_look = setup.at_look;
 	request(setup.requests | (setup.paused ? REQ_PAUSE : 0));
 	vcpu_run(&v);
 	CHECK_EQ(vm->ports[0].where, VCPU_OUTSIDE);
@@ -305,6 +308,13 @@ TEST(stop_while_halted)
 	run((struct setup){ .activity = ACTIVITY_HALTED, .at_block = stop_now });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 1);
+}
+
+/* Behind the look at requests, but before it sleeps: it does not. */
+TEST(request_before_sleep)
+{
+	run((struct setup){ .activity = ACTIVITY_HALTED, .at_look = stop_now });
+	CHECK_EQ(blocks, 0);
 }
 
 /* Something to do when it halts: it does not sleep at all. */

@@ -137,7 +137,7 @@ TEST(init_after_sipi)
 	CHECK(runs_at(2));
 }
 
-/* The INIT's request comes late, behind another sender's SIPI: it waits, and a SIPI still finds it. */
+/* The INIT's request comes late, behind another sender's SIPI, which waits for it. */
 TEST(torn_init)
 {
 	start(true);
@@ -145,13 +145,40 @@ TEST(torn_init)
 	fake_requests = 0;
 	startup_signal_sipi(v, 1);
 	serve();
-	CHECK(runs_at(1));
+	CHECK_EQ(v->activity, ACTIVITY_WAITS_SIPI);
 	fake_requests = REQ_INIT;
 	serve();
-	CHECK_EQ(v->activity, ACTIVITY_WAITS_SIPI);
+	CHECK(runs_at(1));
+}
+
+/* Between an INIT that was served and the look for a SIPI there come another INIT and its SIPI. */
+TEST(init_between)
+{
+	start(true);
+	startup_signal_init(v);
+	fake_requests = 0;
+	startup_init(v);
+	startup_signal_init(v);
+	startup_signal_sipi(v, 2);
+	CHECK(!startup_begin(v));
+	serve();
+	CHECK(runs_at(2));
+	CHECK_EQ(lapic_resets, 2);
+}
+
+/* Two INITs are served as one, and the second's request comes when a SIPI has started it since. */
+TEST(late_request)
+{
+	start(true);
+	startup_signal_init(v);
+	startup_signal_init(v);
 	startup_signal_sipi(v, 2);
 	serve();
 	CHECK(runs_at(2));
+	fake_requests = REQ_INIT;
+	serve();
+	CHECK(runs_at(2));
+	CHECK_EQ(lapic_resets, 1);
 }
 
 TEST(storm)
@@ -203,6 +230,7 @@ TEST(registers_after_init)
 	v->exception.kind = EVENT_EXCEPTION;
 	old = *r;
 	v->dirty = 0;
+	startup_signal_init(v);
 	startup_init(v);
 	for (u32 i = 0; i < ARRAY_LEN(r->gpr); i++)
 		CHECK_EQ(r->gpr[i], i == GPR_RDX ? 0x600 : 0);
