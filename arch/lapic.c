@@ -180,9 +180,14 @@ void lapic_ipi_self(u8 vector)
 	reg_write(LAPIC_ICR, ICR_SELF | ICR_ASSERT | ICR_FIXED | vector);
 }
 
+void lapic_ipi_apic(u32 apic_id, u8 vector)
+{
+	icr_write(apic_id, (u32)ICR_ASSERT | ICR_FIXED | vector);
+}
+
 void lapic_ipi(u32 cpu, u8 vector)
 {
-	icr_write(cpu_apic_id(cpu), (u32)ICR_ASSERT | ICR_FIXED | vector);
+	lapic_ipi_apic(cpu_apic_id(cpu), vector);
 }
 
 /*

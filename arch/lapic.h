@@ -23,6 +23,8 @@ void lapic_eoi(void);
 
 /* Fixed interrupt to another CPU (by index) or to this one. */
 void lapic_ipi(u32 cpu, u8 vector);
+/* The same by the CPU's APIC id. */
+void lapic_ipi_apic(u32 apic_id, u8 vector);
 /* The same to this CPU, sooner. Interrupts off. */
 void lapic_ipi_self(u8 vector);
 /* To all CPUs but this one. */

@@ -5,6 +5,7 @@
 
 #include "core/cmdline.h"
 #include "core/log.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 
 #define WORDS_MAX 96
@@ -48,6 +49,19 @@ u32 apicv_parse(const char *words)
 		words += end ? len + 1 : len;
 	}
 	return allowed;
+}
+
+void apicv_report(const char *who, u32 features)
+{
+	char text[WORDS_MAX] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t len = strlen(text);
+
+		if (features & names[i].feature)
+			snprintf(text + len, sizeof(text) - len, " %s", names[i].name);
+	}
+	log_info("%s: interrupts without exits:%s", who, features ? text : " none");
 }
 
 u32 apicv_allowed(void)

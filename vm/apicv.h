@@ -30,6 +30,8 @@ enum apicv_feature {
 u32 apicv_parse(const char *words);
 /* The same for the command line. */
 u32 apicv_allowed(void);
+/* Logs which are in use, by those names; who says it. */
+void apicv_report(const char *who, u32 features);
 
 struct apicv_ops {
 	/*

@@ -43,6 +43,8 @@ void vlapic_show_fixed(struct vlapic *l)
 
 void vlapic_reset(struct vlapic *l)
 {
+	if (apicv)
+		apicv->sync(l->vcpu); /* what was posted is not for afterwards */
 	for (u32 o = 0; o < PAGE_SIZE; o += sizeof(u32))
 		vlapic_set_reg(l, o, 0);
 	vlapic_set_reg(l, LAPIC_DFR, LAPIC_DFR_FLAT);

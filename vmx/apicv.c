@@ -1,121 +1,333 @@
 /*
- * APIC virtualization: the controls, the MSRs that need no exit, and moving posted requests into the
- * virtual-APIC page when the CPU did not do it.
+ * Virtual-interrupt delivery and posted interrupts for every vCPU: which thread does what is in docs/apicv.md.
  */
 #include "vmx/apicv.h"
 
-#include "arch/msr.h"
+#include "arch/cpu.h"
+#include "arch/lapic.h"
+#include "arch/smp.h"
+#include "core/irq.h"
+#include "core/log.h"
+#include "core/thread.h"
+#include "ept/s2.h"
 #include "lib/atomic.h"
+#include "lib/errno.h"
+#include "lib/hw/lapic.h"
 #include "lib/hw/pid.h"
 #include "mm/heap.h"
 #include "mm/page.h"
+#include "vm/apicv.h"
+#include "vm/build.h"
 #include "vm/lapic.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/access.h"
+#include "vmx/apicmode.h"
 #include "vmx/guest.h"
+#include "vmx/posted.h"
 
-#define APICV_PROC2 (PROC2_X2APIC | PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS)
+#define APIC_GPA         0xfee00000ULL
+#define XAPIC_NDST_SHIFT 8 /* where the host's APIC is in xAPIC mode */
 
-/* Registers of the APIC page, and the x2APIC MSRs that the CPU writes without an exit. */
-#define APIC_PAGE_IRR        0x200
-#define APIC_PAGE_STEP       0x10 /* between the words of IRR */
-#define X2APIC_TPR           (MSR_X2APIC_BASE + 0x8)
-#define X2APIC_EOI           (MSR_X2APIC_BASE + 0xb)
-#define X2APIC_TIMER_CURRENT (MSR_X2APIC_BASE + 0x39)
-#define X2APIC_SELF_IPI      (MSR_X2APIC_BASE + 0x3f)
+static_assert(VM_MAX_VCPUS * sizeof(struct pi_desc) <= PAGE_SIZE, "struct hvm_vm.posted");
 
-static const char *missing(const struct vmx_caps *caps)
+static struct pi_desc *desc_of(const struct vcpu *v)
 {
-	if (!(caps->proc_may & PROC_TPR_SHADOW))
-		return "the TPR shadow";
-	if (!(caps->proc2_may & PROC2_X2APIC))
-		return "x2APIC virtualization";
-	if (!(caps->proc2_may & PROC2_APIC_REGISTERS))
-		return "APIC-register virtualization";
-	if (!(caps->proc2_may & PROC2_VIRTUAL_INTERRUPTS))
-		return "virtual-interrupt delivery";
-	if (!(caps->pin_may & PIN_POSTED_INTERRUPTS))
-		return "posted interrupts";
-	return NULL;
+	return &v->vm->hvm->posted[v->index];
 }
 
-/* Reads come from the page; the timer counts and is not in it. */
-static void pass_msrs(u8 *bitmap)
+/* --- the page ---------------------------------------------------------------------------------- */
+
+/* Two words of an array of the page, as the VMCS and descriptors have them. */
+static u64 array_pair(const struct vcpu *v, u32 array, u32 i)
 {
-	for (u32 msr = MSR_X2APIC_BASE; msr <= MSR_X2APIC_LAST; msr++)
-		if (msr != X2APIC_TIMER_CURRENT)
-			vmx_msr_bitmap_pass(bitmap, msr, true, false);
-	vmx_msr_bitmap_pass(bitmap, X2APIC_TPR, false, true);
-	vmx_msr_bitmap_pass(bitmap, X2APIC_EOI, false, true);
-	vmx_msr_bitmap_pass(bitmap, X2APIC_SELF_IPI, false, true);
+	const u32 *low = (const u32 *)(v->lapic->page + array + i * 32);
+
+	return atomic_load_relaxed(low) | (u64)atomic_load_relaxed(low + 4) << 32;
 }
 
-static void enable(struct vcpu *v, struct pi_desc *desc, u8 vector)
+/* IRR is the thread's own while the guest does not run. */
+static void irr_add(const struct vcpu *v, u32 i, u64 requests)
 {
-	struct hvm_vcpu *h = v->hvm;
-	struct vmx_controls *c = &h->controls;
-
-	c->pin |= PIN_POSTED_INTERRUPTS;
-	c->proc |= PROC_TPR_SHADOW;
-	c->proc &= ~(u32)(PROC_CR8_LOAD | PROC_CR8_STORE);
-	c->proc2 |= APICV_PROC2;
-	h->tpr = NULL; /* TPR changes are the CPU's to weigh */
-	pass_msrs(v->vm->hvm->msr_bitmap);
-	desc->control = (u64)vector << PID_NV_SHIFT;
-	vmcs_write(PIN_CONTROLS, c->pin);
-	vmcs_write(PROC_CONTROLS, c->proc);
-	vmcs_write(PROC2_CONTROLS, c->proc2);
-	vmcs_write(VIRTUAL_APIC_PAGE, heap_phys(v->vm->heap, v->lapic->page).v);
-	vmcs_write(POSTED_INTR_VECTOR, vector);
-	vmcs_write(POSTED_INTR_DESC, virt_to_phys(desc).v);
-	vmcs_write(GUEST_INTR_STATUS, 0);
-	for (u32 i = 0; i < 4; i++)
-		vmcs_write(EOI_EXIT_BITMAP0 + 2 * i, 0);
-}
-
-static bool post(struct pi_desc *desc, u8 vector)
-{
-	/* Full order: the request is seen by whoever sees ON. Pairs with sync() and with the CPU. */
-	atomic_fetch_or(&desc->pir[vector / 64], BIT(vector % 64));
-	return !(atomic_fetch_or(&desc->control, PID_ON) & PID_ON);
-}
-
-/* Ors 64 requests into two words of IRR; the highest vector among them, or -1. */
-static int take_word(u8 *page, u32 word, u64 requests)
-{
-	volatile u32 *irr = (u32 *)(page + APIC_PAGE_IRR + word * 2 * APIC_PAGE_STEP);
+	u32 *low = (u32 *)(v->lapic->page + LAPIC_IRR + i * 32);
 
 	if (!requests)
-		return -1;
-	irr[0] |= (u32)requests;
-	irr[APIC_PAGE_STEP / sizeof(u32)] |= (u32)(requests >> 32);
-	return (int)(word * 64 + 63 - (u32)__builtin_clzll(requests));
-}
-
-static void sync(struct vcpu *v, struct pi_desc *desc)
-{
-	int highest = -1;
-	u64 status;
-
-	if (!(atomic_load_relaxed(&desc->control) & PID_ON))
 		return;
-	/* ON first: what is posted from here on notifies again. Pairs with post(). */
-	atomic_fetch_and(&desc->control, ~PID_ON);
-	for (u32 i = 0; i < ARRAY_LEN(desc->pir); i++) {
-		int vector = take_word(v->lapic->page, i, atomic_xchg(&desc->pir[i], 0));
-
-		highest = MAX(highest, vector);
-	}
-	status = vmcs_read(GUEST_INTR_STATUS);
-	/* RVI, its low byte, is the highest vector requested. */
-	if (highest > (int)(status & 0xff))
-		vmcs_write(GUEST_INTR_STATUS, (status & ~0xffULL) | (u64)highest);
+	atomic_store_relaxed(low, *low | (u32)requests);
+	atomic_store_relaxed(low + 4, low[4] | (u32)(requests >> 32));
 }
 
-const struct apicv_ops vmx_apicv = {
-	.missing = missing,
-	.enable = enable,
+/*
+ * The EOI-exit bitmap is the TMR. Posters of level-triggered vectors set TMR first, then look whether the bitmap has
+ * it; here it is the other way round, so that one of the two sees the other.
+ */
+static void follow_tmr(struct vcpu *v)
+{
+	u64 *exits = v->hvm->eoi_exits;
+
+	for (u32 i = 0; i < EOI_EXIT_WORDS; i++) {
+		u64 tmr;
+
+		while ((tmr = array_pair(v, LAPIC_TMR, i)) != exits[i]) {
+			/* Full order: pairs with post(). */
+			atomic_xchg(&exits[i], tmr);
+			vmcs_write(EOI_EXIT_BITMAP0 + 2 * i, tmr);
+		}
+	}
+}
+
+static u64 vector_or_0(int vector)
+{
+	return vector < 0 ? 0 : (u64)vector;
+}
+
+/* RVI, the low byte, is the highest vector requested. SVI above it stays. */
+static void follow_irr(const struct vcpu *v)
+{
+	u64 status = vmcs_read(GUEST_INTR_STATUS);
+	u64 rvi = vector_or_0(vlapic_requested(v->lapic));
+
+	if ((status & 0xff) != rvi)
+		vmcs_write(GUEST_INTR_STATUS, (status & ~0xffULL) | rvi);
+}
+
+static void take_level(struct vcpu *v)
+{
+	struct hvm_vcpu *h = v->hvm;
+
+	/* Cleared first: pairs with post(), which sets it last. */
+	atomic_xchg(&h->level_waits, 0);
+	for (u32 i = 0; i < EOI_EXIT_WORDS; i++)
+		irr_add(v, i, atomic_xchg(&h->level[i], 0));
+}
+
+static void sync(struct vcpu *v)
+{
+	struct hvm_vcpu *h = v->hvm;
+	u64 requests[4];
+
+	if (!h)
+		return; /* it is being made */
+	if (posted_take(desc_of(v), requests)) {
+		for (u32 i = 0; i < ARRAY_LEN(requests); i++)
+			irr_add(v, i, requests[i]);
+	}
+	if (unlikely(atomic_load_relaxed(&h->level_waits)))
+		take_level(v);
+	if (!v->lapic->hw)
+		return;
+	follow_tmr(v);
+	follow_irr(v);
+}
+
+/* --- posting ------------------------------------------------------------------------------------ */
+
+static void notify(u32 ndst)
+{
+	lapic_ipi_apic(lapic_uses_x2apic() ? ndst : ndst >> XAPIC_NDST_SHIFT, IRQ_VECTOR_POSTED);
+}
+
+/*
+ * A level-triggered vector whose EOI would not be noticed: the vCPU's thread changes the bitmap, then requests it.
+ * False: its EOI is noticed.
+ */
+static bool post_level(struct hvm_vcpu *h, u8 vector)
+{
+	u64 bit = BIT(vector % 64);
+
+	/* Behind TMR's change, which was in full order: pairs with follow_tmr(). */
+	if (atomic_load_relaxed(&h->eoi_exits[vector / 64]) & bit)
+		return false;
+	atomic_fetch_or(&h->level[vector / 64], bit);
+	atomic_xchg(&h->level_waits, 1);
+	return true;
+}
+
+static void post(struct vcpu *v, u8 vector, bool level)
+{
+	enum posted_next next = POSTED_WAKE;
+	u32 ndst;
+
+	if (!level || !post_level(v->hvm, vector))
+		next = posted_post(desc_of(v), vector, &ndst);
+	if (next == POSTED_NOTIFY)
+		notify(ndst);
+	else if (next == POSTED_WAKE)
+		vcpu_request(v->vm, v->index, REQ_EVENT);
+}
+
+/* The notification came while the guest of this CPU's vCPU did not run, or its CPU has gone to another. */
+static void on_notification(void)
+{
+	const struct thread *t = thread_current();
+
+	if (t && t->ops == &build_vcpu_thread_ops) {
+		struct vcpu_port *port = t->data;
+
+		/* Seen before the entry: it comes on this CPU, with interrupts off behind the look. */
+		atomic_fetch_or(&port->requests, REQ_EVENT);
+	}
+}
+
+/* --- where the vCPU is -------------------------------------------------------------------------- */
+
+/* Posts reach the guest without its thread, where it has one that runs. */
+static void listen(struct vcpu *v)
+{
+	u32 id = lapic_id();
+
+	if (apicv && v->hvm->posted)
+		posted_listen(desc_of(v), IRQ_VECTOR_POSTED,
+			      lapic_uses_x2apic() ? id : id << XAPIC_NDST_SHIFT);
+}
+
+static void suppress(struct vcpu *v)
+{
+	if (apicv)
+		v->recheck |= posted_suppress(desc_of(v));
+}
+
+static void sleep(struct vcpu *v, bool on)
+{
+	u64 flags = irq_save(); /* so that it listens where it is */
+
+	if (on)
+		suppress(v);
+	else
+		listen(v);
+	irq_restore(flags);
+}
+
+void vmx_apicv_load(struct vcpu *v)
+{
+	listen(v);
+}
+
+void vmx_apicv_put(struct vcpu *v)
+{
+	suppress(v);
+}
+
+/* --- modes -------------------------------------------------------------------------------------- */
+
+static void refresh(struct vcpu *v)
+{
+	struct vlapic *l = v->lapic;
+	enum apic_mode mode = apic_mode(vmx_caps.apicv, v->apic_base);
+
+	l->hw = apic_controls(vmx_caps.apicv, mode).delivery;
+	vlapic_isr_changed(l);
+	if (v->hvm)
+		v->hvm->pending |= VMX_APIC;
+}
+
+void vmx_apicv_follow(struct vcpu *v)
+{
+	struct hvm_vcpu *h = v->hvm;
+	struct hvm_vm *hv = v->vm->hvm;
+	enum apic_mode mode = apic_mode(vmx_caps.apicv, v->apic_base);
+	struct apic_controls c = apic_controls(vmx_caps.apicv, mode);
+	const u8 *bitmap = mode == APIC_MODE_X2APIC ? hv->x2apic_bitmap : hv->msr_bitmap;
+	u64 flags = irq_save();
+
+	h->controls.pin = vmx_caps.base.pin | c.pin;
+	h->controls.proc2 = (h->controls.proc2 & ~(u32)APIC_PROC2) | c.proc2;
+	vmcs_write(PIN_CONTROLS, h->controls.pin);
+	vmcs_write(PROC2_CONTROLS, h->controls.proc2);
+	vmcs_write(MSR_BITMAP, heap_phys(v->vm->heap, bitmap).v);
+	h->tpr = c.delivery || !(vmx_caps.apicv & APICV_TPR) ? NULL : v->lapic->page + LAPIC_TPR;
+	h->posted = c.posted;
+	if (c.delivery)
+		vmcs_write(GUEST_INTR_STATUS, vector_or_0(vlapic_in_service(v->lapic)) << 8 |
+						      vector_or_0(vlapic_requested(v->lapic)));
+	/* A notification from before waits for interrupts to be on, and ends the guest's run at once. */
+	if (h->posted)
+		listen(v);
+	else
+		suppress(v);
+	irq_restore(flags);
+}
+
+void vmx_apicv_construct(struct vcpu *v)
+{
+	u32 features = vmx_caps.apicv;
+	struct hvm_vm *hv = v->vm->hvm;
+
+	if (features & APICV_TPR) {
+		v->hvm->tpr_threshold = 0;
+		vmcs_write(VIRTUAL_APIC_PAGE, heap_phys(v->vm->heap, v->lapic->page).v);
+		vmcs_write(TPR_THRESHOLD, 0);
+	}
+	if (features & APICV_XAPIC)
+		vmcs_write(APIC_ACCESS_PAGE, heap_phys(v->vm->heap, hv->access_page).v);
+	if (features & APICV_DELIVERY) {
+		for (u32 i = 0; i < EOI_EXIT_WORDS; i++)
+			vmcs_write(EOI_EXIT_BITMAP0 + 2 * i, v->hvm->eoi_exits[i]);
+	}
+	if (features & APICV_POSTED) {
+		vmcs_write(POSTED_INTR_VECTOR, IRQ_VECTOR_POSTED);
+		vmcs_write(POSTED_INTR_DESC, virt_to_phys(desc_of(v)).v);
+	}
+	vmx_apicv_follow(v);
+}
+
+static int access_page_create(struct vm *vm)
+{
+	struct hvm_vm *hv = vm->hvm;
+
+	hv->access_page = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
+	if (!hv->access_page)
+		return -ENOMEM;
+	return s2_map(&vm->s2, GPA(APIC_GPA), heap_phys(vm->heap, hv->access_page), PAGE_SIZE,
+		      PTAB_R | PTAB_W);
+}
+
+int vmx_apicv_vm_create(struct vm *vm)
+{
+	struct hvm_vm *hv = vm->hvm;
+
+	if (vmx_caps.apicv & APICV_X2APIC) {
+		hv->x2apic_bitmap = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
+		if (!hv->x2apic_bitmap)
+			return -ENOMEM;
+		vmx_msr_bitmap_fill(hv->x2apic_bitmap);
+		apic_pass_msrs(hv->x2apic_bitmap, vmx_caps.apicv);
+	}
+	if (apicv) {
+		hv->posted = page_alloc(0);
+		if (!hv->posted)
+			return -ENOMEM;
+	}
+	return vmx_caps.apicv & APICV_XAPIC ? access_page_create(vm) : 0;
+}
+
+void vmx_apicv_vm_destroy(struct vm *vm)
+{
+	struct hvm_vm *hv = vm->hvm;
+
+	/* The second stage goes as a whole, and no vCPU enters any more. */
+	if (hv->access_page)
+		heap_free(vm->heap, hv->access_page);
+	if (hv->posted)
+		page_free(hv->posted, 0);
+	if (hv->x2apic_bitmap)
+		heap_free(vm->heap, hv->x2apic_bitmap);
+}
+
+static const struct apicv_ops ops = {
+	.refresh = refresh,
 	.post = post,
 	.sync = sync,
+	.sleep = sleep,
 };
+
+void vmx_apicv_init(void)
+{
+	u32 f = apic_features(&vmx_caps, apicv_allowed());
+
+	vmx_caps.apicv = f;
+	apicv_report("vmx", f);
+	irq_set_fixed(IRQ_VECTOR_POSTED, on_notification);
+	if (f & (APICV_XAPIC | APICV_X2APIC))
+		apicv = &ops;
+}

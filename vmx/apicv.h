@@ -1,33 +1,29 @@
 /*
- * Interrupts without exits: APIC-register virtualization, virtual-interrupt delivery in x2APIC mode
- * and posted interrupts (Intel SDM vol. 3, "APIC Virtualization and Virtual Interrupts").
- *
- * So far for vCPUs that ask for it by themselves (vmx/selftest_posted.c); then vm/ must not inject.
+ * VT-x behind vm/apicv.h: virtual-interrupt delivery and posted interrupts. The functions here are for the vCPU's
+ * own thread, with its VMCS current, but for vmx_apicv_init().
  */
 #pragma once
 
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-struct pi_desc;
 struct vcpu;
-struct vmx_caps;
+struct vm;
 
-struct apicv_ops {
-	/* NULL, or what this machine lacks. */
-	const char *(*missing)(const struct vmx_caps *caps);
+/* Decides what is used, on the boot CPU, once the capabilities are known. Says so in the log. */
+void vmx_apicv_init(void);
 
-	/*
-	 * The guest's x2APIC in v->lapic->page is the CPU's from now on. desc, 64-byte aligned, is the
-	 * hypervisor's memory; vector is the notification. v is loaded; interrupts off.
-	 */
-	void (*enable)(struct vcpu *v, struct pi_desc *desc, u8 vector);
+/*
+ * A VM's part, in its heap and its second stage. -ENOMEM: what was made goes by vmx_apicv_vm_destroy().
+ */
+int vmx_apicv_vm_create(struct vm *vm) __must_check;
+void vmx_apicv_vm_destroy(struct vm *vm);
 
-	/* Posts vector. True: the caller sends the notification to the CPU that runs the vCPU. Any CPU. */
-	bool (*post)(struct pi_desc *desc, u8 vector);
+/* The fields that do not depend on the APIC's mode; then what does. */
+void vmx_apicv_construct(struct vcpu *v);
+/* The APIC's mode or its page have changed: VMX_APIC is pending. */
+void vmx_apicv_follow(struct vcpu *v);
 
-	/* Before each entry, interrupts off: takes over what was posted while the guest did not run. */
-	void (*sync)(struct vcpu *v, struct pi_desc *desc);
-};
-
-extern const struct apicv_ops vmx_apicv;
+/* The vCPU has come onto this CPU; it leaves it. Interrupts off. */
+void vmx_apicv_load(struct vcpu *v);
+void vmx_apicv_put(struct vcpu *v);

@@ -35,7 +35,7 @@ static const struct control_spec pin_spec = {
 	.forbidden = PIN_PREEMPTION_TIMER | PIN_POSTED_INTERRUPTS,
 };
 
-/* CR8 exits until a vCPU has a virtual-APIC page; then the TPR shadow takes their place. */
+/* CR8 exits where there is no TPR shadow, which vmx/apicmode.h is about, and the rest of its kind. */
 static const struct control_spec proc_spec = {
 	.required = PROC_TSC_OFFSETTING | PROC_HLT | PROC_MWAIT | PROC_RDPMC | PROC_CR8_LOAD |
 		    PROC_CR8_STORE | PROC_IO | PROC_MSR_BITMAPS | PROC_MONITOR | PROC_SECONDARY,

@@ -46,6 +46,7 @@ struct vmx_caps {
 	u32 proc2_may; /* secondary controls that may be set */
 	u32 pin_may;
 	u32 proc_may;
+	u32 apicv;     /* enum apicv_feature: what is used; vmx/apicmode.h */
 	u64 eptp_bits; /* of an EPT pointer, beside the address */
 	bool vpid;
 	bool ins_outs_info;

@@ -7,16 +7,13 @@
 #include "arch/feature.h"
 #include "arch/msr.h"
 #include "arch/trap.h"
-#include "mm/heap.h"
+#include "vm/apicv.h"
 #include "vm/cpuid.h"
-#include "vm/lapic.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/access.h"
+#include "vmx/apicv.h"
 #include "vmx/guest.h"
-
-/* Offset of the task-priority register in the APIC page (SDM vol. 3, "Local APIC Register Address Map"). */
-#define APIC_PAGE_TPR 0x80
 
 /* PAUSE-loop exiting: at most so many ticks between two PAUSEs of a loop, and of the whole loop. */
 #define PLE_GAP_TICKS    128
@@ -62,19 +59,6 @@ static u32 proc2_of(const struct vcpu *v)
 	return proc2;
 }
 
-/* CR8 goes to the vLAPIC's page without an exit, where the CPU can do that. */
-static void construct_tpr(struct vcpu *v, struct vmx_controls *c)
-{
-	if (!v->lapic || !(vmx_caps.proc_may & PROC_TPR_SHADOW))
-		return;
-	c->proc |= PROC_TPR_SHADOW;
-	c->proc &= ~(u32)(PROC_CR8_LOAD | PROC_CR8_STORE);
-	v->hvm->tpr = v->lapic->page + APIC_PAGE_TPR;
-	v->hvm->tpr_threshold = 0;
-	vmcs_write(VIRTUAL_APIC_PAGE, heap_phys(v->vm->heap, v->lapic->page).v);
-	vmcs_write(TPR_THRESHOLD, 0);
-}
-
 static void construct_controls(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
@@ -83,10 +67,11 @@ static void construct_controls(struct vcpu *v)
 
 	*c = vmx_caps.base;
 	c->proc2 = proc2_of(v);
-	construct_tpr(v, c);
-	vmcs_write(PIN_CONTROLS, c->pin);
+	if (vmx_caps.apicv & APICV_TPR) {
+		c->proc |= PROC_TPR_SHADOW;
+		c->proc &= ~(u32)(PROC_CR8_LOAD | PROC_CR8_STORE);
+	}
 	vmcs_write(PROC_CONTROLS, c->proc);
-	vmcs_write(PROC2_CONTROLS, c->proc2);
 	vmcs_write(EXIT_CONTROLS, c->exit);
 	vmcs_write(ENTRY_CONTROLS, c->entry);
 	/* #AC and #DB: a guest could make the CPU deliver them without end. */
@@ -94,7 +79,6 @@ static void construct_controls(struct vcpu *v)
 	vmcs_write(PAGE_FAULT_MASK, 0);
 	vmcs_write(PAGE_FAULT_MATCH, 0);
 	vmcs_write(CR3_TARGET_COUNT, 0);
-	vmcs_write(MSR_BITMAP, heap_phys(v->vm->heap, hv->msr_bitmap).v);
 	vmcs_write(EPT_POINTER, hv->eptp);
 	vmcs_write(TSC_OFFSET, v->tsc_offset);
 	if (c->proc2 & PROC2_VPID)
@@ -181,6 +165,7 @@ void vmx_write_host_state(void)
 void vmx_construct(struct vcpu *v)
 {
 	construct_controls(v);
+	vmx_apicv_construct(v);
 	construct_cr_masks(v);
 	construct_host();
 	construct_cet(&v->hvm->controls);

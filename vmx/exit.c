@@ -8,6 +8,7 @@
 #include "core/mce.h"
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
+#include "vm/vm.h"
 #include "vmx/access.h"
 #include "vmx/exit.h"
 #include "vmx/guest.h"
@@ -74,6 +75,7 @@ static void decode_tpr(struct vcpu *v, struct vm_exit *e)
 {
 	(void)e;
 	v->recheck = true;
+	v->port->irq_exits[IRQ_EXIT_TPR]++;
 }
 
 /* Exit qualification for I/O instructions. */
@@ -172,6 +174,54 @@ static void decode_s2(struct vcpu *v, struct vm_exit *e)
 		vmx_block_nmi();
 }
 
+/* Exit qualification for APIC accesses. */
+#define APIC_ACCESS_OFFSET BITS(11, 0)
+#define APIC_ACCESS_TYPE   BITS(15, 12)
+#define APIC_GPA           0xfee00000ULL
+
+enum apic_access {
+	APIC_ACCESS_READ = 0,
+	APIC_ACCESS_WRITE = 1,
+	APIC_ACCESS_FETCH = 2,
+	APIC_ACCESS_DELIVERY = 3,
+	APIC_ACCESS_PHYSICAL_DELIVERY = 10,
+	APIC_ACCESS_PHYSICAL = 15, /* not at a linear address: a page table */
+};
+
+void vmx_apic_access_decode(struct vm_exit *e, u64 qualification)
+{
+	enum apic_access type = (qualification & APIC_ACCESS_TYPE) >> 12;
+
+	e->s2.gpa = GPA(APIC_GPA + (qualification & APIC_ACCESS_OFFSET));
+	e->s2.write = type == APIC_ACCESS_WRITE;
+	e->s2.fetch = type == APIC_ACCESS_FETCH;
+	e->s2.table_walk = type == APIC_ACCESS_PHYSICAL;
+	e->s2.delivery = type == APIC_ACCESS_DELIVERY || type == APIC_ACCESS_PHYSICAL_DELIVERY;
+}
+
+/* What the hardware does not do for the guest is a device's: as if there were no page. */
+static void decode_apic_access(struct vcpu *v, struct vm_exit *e)
+{
+	u64 q = vmcs_read(EXIT_QUALIFICATION);
+
+	vmx_read_place(v);
+	vmx_apic_access_decode(e, q);
+	e->s2.delivery |= v->event.kind != EVENT_NONE;
+	e->s2.cr3_64 = vmx_cr3_64();
+}
+
+static void decode_eoi(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	e->eoi.vector = (u8)vmcs_read(EXIT_QUALIFICATION);
+}
+
+static void decode_apic_write(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	e->apic_write.offset = (u16)(vmcs_read(EXIT_QUALIFICATION) & APIC_ACCESS_OFFSET);
+}
+
 static void decode_misconfig(struct vcpu *v, struct vm_exit *e)
 {
 	(void)v;
@@ -221,12 +271,15 @@ const struct exit_row exit_rows[REASON_COUNT] = {
 	[REASON_MONITOR] = INSN(EXIT_INSN),
 	[REASON_PAUSE] = { EXIT_PAUSE, ROW_INSN, NULL },
 	[REASON_TPR_BELOW] = { EXIT_NONE, 0, decode_tpr },
+	[REASON_APIC_ACCESS] = { EXIT_S2, ROW_VECTORING, decode_apic_access },
+	[REASON_EOI] = { EXIT_EOI, 0, decode_eoi },
 	[REASON_EPT_VIOLATION] = { EXIT_S2, ROW_VECTORING, decode_s2 },
 	[REASON_EPT_MISCONFIG] = { EXIT_ERROR, ROW_VECTORING, decode_misconfig },
 	[REASON_INVEPT] = INSN(EXIT_INSN),
 	[REASON_INVVPID] = INSN(EXIT_INSN),
 	[REASON_WBINVD] = INSN(EXIT_CACHE),
 	[REASON_XSETBV] = INSN(EXIT_XSETBV),
+	[REASON_APIC_WRITE] = { EXIT_APIC_WRITE, 0, decode_apic_write },
 	[REASON_INVPCID] = INSN(EXIT_INSN),
 	[REASON_VMFUNC] = INSN(EXIT_INSN),
 	[REASON_ENCLS] = INSN(EXIT_INSN),

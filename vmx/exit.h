@@ -31,5 +31,7 @@ bool exit_row_known(const struct exit_row *row);
 
 /* Exit qualification for I/O instructions; instruction information for INS and OUTS. */
 void vmx_io_decode(struct vm_exit *e, u64 qualification, u32 info);
+/* Exit qualification for APIC accesses, as one of a device. */
+void vmx_apic_access_decode(struct vm_exit *e, u64 qualification);
 /* Exit qualification for EPT violations. */
 void vmx_s2_decode(struct vm_exit *e, u64 qualification);

@@ -17,7 +17,11 @@ enum hvm_window;
 
 struct hvm_vm {
 	u8 *msr_bitmap; /* const: a page */
-	u64 eptp;       /* const */
+	/* NULL where vmx_caps.apicv has no use for them: */
+	u8 *x2apic_bitmap; /* const: the same for those whose x2APIC is virtualized */
+	u8 *access_page;   /* const: where guests see their APIC; what is in it is never used */
+	struct pi_desc *posted; /* const: a page of the hypervisor's, a descriptor for each vCPU */
+	u64 eptp;               /* const */
 };
 
 /* What run() has to see to before the next entry, beside dirty registers. */
@@ -27,22 +31,29 @@ enum vmx_pending {
 		BIT(1),      /* INVVPID: the guest changed what its linear translations depend on */
 	VMX_TSC = BIT(2),    /* TSC offset */
 	VMX_FAILED = BIT(3), /* a VMCS access failed: failed_field */
+	VMX_APIC = BIT(4),   /* vmx_apicv_follow() */
 };
 
+#define EOI_EXIT_WORDS 4 /* a bit for each vector */
+
 struct hvm_vcpu {
-	u64 launched;                 /* offset 0, entry.asm: VMRESUME from now on */
-	u64 host_rsp;                 /* offset 8, entry.asm: what HOST_RSP holds */
-	u64 host_ssp;                 /* offset 16, entry.asm: what HOST_SSP holds */
-	u32 pending;                  /* enum vmx_pending */
-	u32 failed_field;             /* with VMX_FAILED */
-	u8 *vmcs;                     /* const: a page */
-	u16 vpid;                     /* const; 0: none */
-	bool constructed;             /* the fields that never change are written */
-	u32 last_cpu;                 /* where it ran last; ~0: nowhere yet */
-	struct vmx_controls controls; /* as the VMCS has them */
-	u8 *tpr;                      /* the virtual TPR, where the TPR shadow is in use */
-	u8 tpr_threshold;             /* as the VMCS has it */
-	u64 cr0_mask, cr4_mask;       /* bits that the hypervisor owns */
+	u64 launched;                  /* offset 0, entry.asm: VMRESUME from now on */
+	u64 host_rsp;                  /* offset 8, entry.asm: what HOST_RSP holds */
+	u64 host_ssp;                  /* offset 16, entry.asm: what HOST_SSP holds */
+	u32 pending;                   /* enum vmx_pending */
+	u32 failed_field;              /* with VMX_FAILED */
+	u8 *vmcs;                      /* const: a page */
+	u16 vpid;                      /* const; 0: none */
+	bool constructed;              /* the fields that never change are written */
+	u32 last_cpu;                  /* where it ran last; ~0: nowhere yet */
+	struct vmx_controls controls;  /* as the VMCS has them */
+	u8 *tpr;                       /* the virtual TPR, where the TPR shadow is all there is */
+	u8 tpr_threshold;              /* as the VMCS has it */
+	u64 cr0_mask, cr4_mask;        /* bits that the hypervisor owns */
+	bool posted;                   /* posts reach the guest while it runs */
+	u64 eoi_exits[EOI_EXIT_WORDS]; /* as the VMCS has them; atomic: posters look */
+	u64 level[EOI_EXIT_WORDS];     /* posted, and not in eoi_exits; atomic */
+	u64 level_waits;               /* there is something in level; atomic */
 };
 
 /* What struct vcpu_regs.shadow has of the interruptibility state. */

@@ -9,6 +9,7 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/access.h"
+#include "vmx/apicv.h"
 #include "vmx/exit.h"
 #include "vmx/guest.h"
 #include "vmx/place.h"
@@ -66,7 +67,10 @@ static __noinline bool serve_rarely(struct vcpu *v, struct vm_exit *e, u32 pendi
 		set_error(e, EXIT_ERROR, "access to a VMCS field failed, field", h->failed_field);
 		return false;
 	}
-	if (pending & VMX_FLUSH)
+	if (pending & VMX_APIC)
+		vmx_apicv_follow(v);
+	/* Translations depend on whether accesses to the APIC's page are virtualized. */
+	if (pending & (VMX_FLUSH | VMX_APIC))
 		eptp_flush(v->vm->hvm->eptp);
 	vpid_flush(h->vpid);
 	return true;

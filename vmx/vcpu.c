@@ -12,6 +12,7 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/access.h"
+#include "vmx/apicv.h"
 #include "vmx/guest.h"
 
 /* The vCPU whose VMCS is current on this CPU; owner: this CPU, interrupts off. */
@@ -41,13 +42,14 @@ int vmx_vm_create(struct vm *vm)
 	vmx_msr_bitmap_fill(hv->msr_bitmap);
 	hv->eptp = s2_root(&vm->s2).v | vmx_caps.eptp_bits;
 	vm->hvm = hv;
-	return 0;
+	return vmx_apicv_vm_create(vm);
 }
 
 void vmx_vm_destroy(struct vm *vm)
 {
 	if (!vm->hvm)
 		return;
+	vmx_apicv_vm_destroy(vm);
 	heap_free(vm->heap, vm->hvm->msr_bitmap);
 	heap_free(vm->heap, vm->hvm);
 	vm->hvm = NULL;
@@ -109,12 +111,14 @@ void vmx_load(struct vcpu *v)
 		h->pending |= VMX_FLUSH;
 		h->last_cpu = cpu_id();
 	}
+	vmx_apicv_load(v);
 }
 
 void vmx_put(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
 
+	vmx_apicv_put(v);
 	/* Writes the VMCS back to memory, so that another CPU may load it; the next entry launches. */
 	ASSERT(vmcs_clear(heap_phys(v->vm->heap, h->vmcs)));
 	h->launched = 0;

@@ -16,6 +16,7 @@
 #include "mm/page.h"
 #include "vm/vcpu.h"
 #include "vmx/access.h"
+#include "vmx/apicv.h"
 #include "vmx/guest.h"
 #include "vmx/vmcs.h"
 
@@ -74,7 +75,6 @@ struct optional {
 };
 static const struct optional optionals[] = {
 	{ "vpid", offsetof(struct vmx_msrs, proc2), PROC2_VPID << 32 },
-	{ "tpr-shadow", offsetof(struct vmx_msrs, proc), PROC_TPR_SHADOW << 32 },
 	{ "page1g", offsetof(struct vmx_msrs, ept_vpid), EPT_CAP_1G },
 };
 
@@ -122,10 +122,10 @@ static int probe(const char **why)
 	err = vmx_caps_decide(&vmx_caps, &msrs, why);
 	if (err)
 		return err;
-	log_info("vmx: VT-x, revision %#x, EPT%s, %s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
+	log_info("vmx: VT-x, revision %#x, EPT%s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
 		 msrs.ept_vpid & EPT_CAP_1G ? " with 1 GiB pages" : "",
-		 vmx_caps.vpid ? "VPID" : "no VPID",
-		 vmx_caps.proc_may & PROC_TPR_SHADOW ? "TPR shadow" : "no TPR shadow");
+		 vmx_caps.vpid ? "VPID" : "no VPID");
+	vmx_apicv_init();
 	s2_limit_leaf(msrs.ept_vpid & EPT_CAP_1G ? 2 : 1);
 	return 0;
 }

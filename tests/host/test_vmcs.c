@@ -211,6 +211,40 @@ TEST(vpid_is_optional)
 	CHECK_EQ(caps.base.proc2 & 0x20, 0);
 }
 
+/* Qualification of APIC accesses: offset in 11:0, type in 15:12 (SDM, table of the same name). */
+TEST(apic_accesses)
+{
+	static const struct {
+		u64 q;
+		bool write, fetch, walk, delivery;
+	} rows[] = {
+		{ 0x0390, false, false, false, false }, { 0x10b0, true, false, false, false },
+		{ 0x2000, false, true, false, false },  { 0x3300, false, false, false, true },
+		{ 0xa300, false, false, false, true },  { 0xf080, false, false, true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct vm_exit e;
+
+		vmx_apic_access_decode(&e, rows[i].q);
+		CHECK_EQ(e.s2.gpa.v, 0xfee00000 + (rows[i].q & 0xfff));
+		CHECK_EQ(e.s2.write, rows[i].write);
+		CHECK_EQ(e.s2.fetch, rows[i].fetch);
+		CHECK_EQ(e.s2.table_walk, rows[i].walk);
+		CHECK_EQ(e.s2.delivery, rows[i].delivery);
+	}
+	fake_vmcs[0x6400] = 0x51;
+	struct vm_exit eoi = { .kind = EXIT_NONE };
+
+	vmx_exit_other(NULL, &eoi, &exit_rows[45]);
+	CHECK_EQ(eoi.kind, EXIT_EOI);
+	CHECK_EQ(eoi.eoi.vector, 0x51);
+	fake_vmcs[0x6400] = 0x320;
+	vmx_exit_other(NULL, &eoi, &exit_rows[56]);
+	CHECK_EQ(eoi.kind, EXIT_APIC_WRITE);
+	CHECK_EQ(eoi.apic_write.offset, 0x320);
+}
+
 /* Bit 28 of the exits and 20 of the entries load CET state: both, the one of exits alone, or none. */
 TEST(cet_state)
 {

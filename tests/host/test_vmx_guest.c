@@ -3,16 +3,18 @@
  * for an entry, and those that an exit cut short. Encodings and bits are the SDM's, as numbers (vol. 3,
  * appendix "Field Encoding in VMCS"; "Event Injection"; "VM-Execution Control Fields").
  *
- * sources: vmx/construct.c vmx/event.c
+ * sources: vmx/construct.c vmx/event.c vmx/apicmode.c vmx/msrmap.c
  * flags: -include tests/host/fake_vmcs.h
  */
 #include "arch/desc.h"
 #include "arch/trap.h"
 #include "mm/heap.h"
 #include "tests/host/harness.h"
+#include "vm/apicv.h"
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
 #include "vm/lapic.h"
+#include "vm/msr.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/guest.h"
@@ -63,6 +65,15 @@ u64 desc_idt_base(void)
 
 void vcpu_need(struct vcpu *c, u32 groups) {}
 
+static u32 apicv_constructs;
+void vmx_apicv_construct(struct vcpu *c)
+{
+	apicv_constructs++;
+}
+
+const struct msr_pass msr_pass_list[1];
+const size_t msr_pass_count;
+
 static void start(void)
 {
 	memset(fake_vmcs, 0x5a, sizeof(fake_vmcs));
@@ -74,7 +85,7 @@ static void start(void)
 			  .proc2 = 0xaa,
 			  .exit = 0x36fff,
 			  .entry = 0x93ff },
-		.proc_may = 0xffffffff,
+		.apicv = APICV_TPR,
 		.proc2_may = 0x00101408,
 		.msrs = { .cr4_fixed0 = 0x2000, .cr4_fixed1 = 0x3767ff },
 	};
@@ -101,7 +112,6 @@ TEST(construct)
 	CHECK_EQ(fake_vmcs[F_EXCEPTIONS], 1u << 17 | 1u << 1 | 1u << 18);
 	CHECK_EQ(fake_vmcs[0x4006], 0);
 	CHECK_EQ(fake_vmcs[0x4008], 0);
-	CHECK_EQ(fake_vmcs[0x4000], 0x3f);
 	CHECK_EQ(fake_vmcs[0x400a], 0); /* CR3 targets */
 	CHECK_EQ(fake_vmcs[0x400e], 0); /* no MSR lists */
 	CHECK_EQ(fake_vmcs[0x4010], 0);
@@ -109,8 +119,6 @@ TEST(construct)
 	CHECK_EQ(fake_vmcs[F_ENTRY_INFO], 0);
 	CHECK_EQ(fake_vmcs[0x2800], ~0ull);                            /* link pointer */
 	CHECK_EQ(fake_vmcs[0x201a], 0x123405e);                        /* EPT pointer */
-	CHECK_EQ(fake_vmcs[0x2004], heap_phys(NULL, page).v);          /* MSR bitmap */
-	CHECK_EQ(fake_vmcs[0x2012], heap_phys(NULL, page).v);          /* virtual-APIC page */
 	CHECK_EQ(fake_vmcs[F_PROC] & (3u << 19 | 1u << 21), 1u << 21); /* CR8 by the TPR shadow */
 	CHECK_EQ(fake_vmcs[0x0000], 7);                                /* VPID */
 	/* The host's. */
@@ -143,22 +151,21 @@ TEST(owned_bits)
 TEST(optional_controls)
 {
 	start();
-	vmx_caps.proc_may &= ~(1u << 21);
+	vmx_caps.apicv = 0;
 	vmx_construct(&v);
 	CHECK_EQ(fake_vmcs[F_PROC] & (3u << 19 | 1u << 21), 3u << 19);
-	CHECK(!hv.tpr);
-	CHECK_EQ(fake_vmcs[0x401e] & 0x101408, 0x8 & 0xaa);
+	CHECK_EQ(hv.controls.proc2 & 0x101408, 0x8 & 0xaa);
 	cpuid_table.entries[0] = (struct cpuid_entry){ .leaf = 0x80000001, .edx = 1u << 27 };
 	cpuid_table.entries[1] =
 		(struct cpuid_entry){ .leaf = 7, .ebx = 1u << 10, .indexed = true };
 	cpuid_table.count = 2;
 	vmx_construct(&v);
-	CHECK(fake_vmcs[0x401e] & 1u << 3);     /* RDTSCP */
-	CHECK(fake_vmcs[0x401e] & 1u << 12);    /* INVPCID */
-	CHECK(!(fake_vmcs[0x401e] & 1u << 20)); /* XSAVES */
+	CHECK(hv.controls.proc2 & 1u << 3);     /* RDTSCP */
+	CHECK(hv.controls.proc2 & 1u << 12);    /* INVPCID */
+	CHECK(!(hv.controls.proc2 & 1u << 20)); /* XSAVES */
 	hv.vpid = 0;
 	vmx_construct(&v);
-	CHECK(!(fake_vmcs[0x401e] & 1u << 5));
+	CHECK(!(hv.controls.proc2 & 1u << 5));
 }
 
 /* The host's state comes back at exits, its SSP by entry.asm; the guest's is empty. */

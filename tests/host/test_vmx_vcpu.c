@@ -14,6 +14,7 @@
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
+#include "vmx/apicv.h"
 #include "vmx/guest.h"
 
 #include <stdlib.h>
@@ -99,6 +100,27 @@ paddr_t s2_root(const struct s2 *s)
 }
 
 void vmx_msr_bitmap_fill(u8 *bitmap) {}
+
+static u32 listens, suppresses; /* while the right VMCS is current */
+
+void vmx_apicv_load(struct vcpu *v)
+{
+	CHECK(current_pa[here] == heap_phys(NULL, v->hvm->vmcs).v);
+	listens++;
+}
+
+void vmx_apicv_put(struct vcpu *v)
+{
+	CHECK(current_pa[here] == heap_phys(NULL, v->hvm->vmcs).v);
+	suppresses++;
+}
+
+int vmx_apicv_vm_create(struct vm *vm)
+{
+	return 0;
+}
+
+void vmx_apicv_vm_destroy(struct vm *vm) {}
 
 void vmx_construct(struct vcpu *v)
 {
