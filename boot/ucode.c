@@ -18,18 +18,6 @@
 static const struct boot_module *file; /* const after ucode_init(); NULL: none, or not to be used */
 static u32 updated, kept, refused;     /* atomic: CPUs besides the boot CPU */
 
-static bool is_off(void)
-{
-	char word[16];
-
-	if (!cmdline_get("microcode", word, sizeof(word)))
-		return false;
-	if (!strcmp(word, "off"))
-		return true;
-	log_warn("microcode=%s: not off: ignored", word);
-	return false;
-}
-
 static const struct boot_module *find(const char *name)
 {
 	for (u32 i = 0; i < boot_info.module_count; i++) {
@@ -55,7 +43,7 @@ void ucode_init(void)
 	struct microcode_update u;
 	u32 now;
 
-	if (cpu.vendor == CPU_VENDOR_OTHER || is_off())
+	if (cpu.vendor == CPU_VENDOR_OTHER || cmdline_off("microcode"))
 		return;
 	file = find(name);
 	if (!file) {

@@ -95,6 +95,34 @@ bool cmdline_is(const char *key, const char *value)
 	       !memcmp(w.value, value, w.value_len);
 }
 
+u64 cmdline_seconds(const char *key, u64 min, u64 max, u64 standard)
+{
+	char word[16];
+	u64 s;
+
+	if (!cmdline_get(key, word, sizeof(word)))
+		return standard;
+	if (!strcmp(word, "off"))
+		return 0;
+	if (!str_to_u64(word, &s) && s >= min && s <= max)
+		return s;
+	log_warn("%s=%s: not %llu to %llu seconds, nor off: %llu s", key, word,
+		 (unsigned long long)min, (unsigned long long)max, (unsigned long long)standard);
+	return standard;
+}
+
+bool cmdline_off(const char *key)
+{
+	char word[16];
+
+	if (!cmdline_get(key, word, sizeof(word)))
+		return false;
+	if (!strcmp(word, "off"))
+		return true;
+	log_warn("%s=%s: not off: ignored", key, word);
+	return false;
+}
+
 void cmdline_check(void)
 {
 	const char *p = line;

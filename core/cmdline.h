@@ -19,5 +19,14 @@ bool cmdline_get(const char *key, char *buf, size_t size);
 /* True when the word's value is exactly value. */
 bool cmdline_is(const char *key, const char *value);
 
+/*
+ * The seconds of a word `key=SECONDS` from min to max, or `key=off`, which is 0. Without the word it is
+ * standard, and with another value, too, with a warning.
+ */
+u64 cmdline_seconds(const char *key, u64 min, u64 max, u64 standard);
+
+/* True when the word is `key=off`, the only value that it has; a warning about another. */
+bool cmdline_off(const char *key);
+
 /* Logs a warning for each word whose key is not in the list of known ones. */
 void cmdline_check(void);

@@ -392,22 +392,6 @@ void mce_init_cpu(void)
 		lapic_cmci(IRQ_VECTOR_CMCI);
 }
 
-static u64 poll_seconds(void)
-{
-	char word[16];
-	u64 s;
-
-	if (!cmdline_get("mcepoll", word, sizeof(word)))
-		return POLL_S_DEFAULT;
-	if (!strcmp(word, "off"))
-		return 0;
-	if (!str_to_u64(word, &s) && s && s <= POLL_S_MAX)
-		return s;
-	log_warn("mcepoll=%s: not seconds up to %u, nor off: every %u s", word, POLL_S_MAX,
-		 POLL_S_DEFAULT);
-	return POLL_S_DEFAULT;
-}
-
 void mce_start(void)
 {
 	const struct thread_spec spec = {
@@ -422,7 +406,7 @@ void mce_start(void)
 	t = thread_create(&spec);
 	if (!t)
 		panic("no memory for the machine-check thread");
-	poll_ns = poll_seconds() * NS_PER_S;
+	poll_ns = cmdline_seconds("mcepoll", 1, POLL_S_MAX, POLL_S_DEFAULT) * NS_PER_S;
 	/* Where it is seen, the thread is whole. */
 	atomic_store_release(&thread, t);
 	thread_start(t);

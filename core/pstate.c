@@ -9,7 +9,6 @@
 #include "core/cmdline.h"
 #include "core/log.h"
 #include "lib/atomic.h"
-#include "lib/string.h"
 
 #define CPUID_POWER 6
 #define POWER_HWP   BIT(7)  /* EAX */
@@ -44,15 +43,11 @@ bool pstate_request(u64 caps_here, bool preference, u64 *request)
 
 void pstate_init(void)
 {
-	char word[16];
 	u32 power = 0;
 
 	used = false;
-	if (cmdline_get("pstate", word, sizeof(word))) {
-		if (!strcmp(word, "off"))
-			return;
-		log_warn("pstate=%s: not off: ignored", word);
-	}
+	if (cmdline_off("pstate"))
+		return;
 	if (cpu_vendor() == CPU_VENDOR_INTEL && cpuid(0, 0).eax >= CPUID_POWER)
 		power = cpuid(CPUID_POWER, 0).eax;
 	used = power & POWER_HWP;

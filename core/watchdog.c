@@ -12,12 +12,10 @@
 #include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/irq.h"
-#include "core/log.h"
 #include "core/panic.h"
 #include "core/timer.h"
 #include "lib/atomic.h"
 #include "lib/compiler.h"
-#include "lib/string.h"
 
 #define SECONDS_DEFAULT 20
 #define SECONDS_MIN     2
@@ -82,25 +80,10 @@ static void probed(void)
 	tick_after(w, clock_ns());
 }
 
-static u64 seconds(void)
-{
-	char word[16];
-	u64 s;
-
-	if (!cmdline_get("watchdog", word, sizeof(word)))
-		return SECONDS_DEFAULT;
-	if (!strcmp(word, "off"))
-		return 0;
-	if (!str_to_u64(word, &s) && s >= SECONDS_MIN && s <= SECONDS_MAX)
-		return s;
-	log_warn("watchdog=%s: not %u to %u seconds, nor off: %u s", word, SECONDS_MIN, SECONDS_MAX,
-		 SECONDS_DEFAULT);
-	return SECONDS_DEFAULT;
-}
-
 void watchdog_start(void)
 {
-	period_ns = seconds() * NS_PER_S / PROBES;
+	period_ns = cmdline_seconds("watchdog", SECONDS_MIN, SECONDS_MAX, SECONDS_DEFAULT) *
+		    NS_PER_S / PROBES;
 	if (!period_ns || cpu_count() == 1)
 		return;
 	irq_set_fixed(IRQ_VECTOR_PROBE, probed);

@@ -139,3 +139,32 @@ TEST(unknown_words_are_named)
 	cmdline_check();
 	CHECK_EQ(warning_count, 0);
 }
+
+TEST(seconds)
+{
+	set("a=2 b=60 c=off d=1 e=61 f= g=8s h=on");
+	CHECK_EQ(cmdline_seconds("a", 2, 60, 20), 2);
+	CHECK_EQ(cmdline_seconds("b", 2, 60, 20), 60);
+	CHECK_EQ(cmdline_seconds("c", 2, 60, 20), 0);
+	CHECK_EQ(cmdline_seconds("none", 2, 60, 20), 20);
+	CHECK_EQ(warning_count, 0);
+	for (const char *key = "defgh"; *key; key++) {
+		char one[2] = { *key, 0 };
+
+		CHECK_EQ(cmdline_seconds(one, 2, 60, 20), 20);
+	}
+	CHECK_EQ(warning_count, 5);
+	CHECK(str_prefix(warnings, "d=1: not 2 to 60 seconds, nor off: 20 s"));
+}
+
+TEST(off)
+{
+	set("a=off b=on c=offs d");
+	CHECK(cmdline_off("a"));
+	CHECK(!cmdline_off("none"));
+	CHECK_EQ(warning_count, 0);
+	CHECK(!cmdline_off("b"));
+	CHECK(!cmdline_off("c"));
+	CHECK(!cmdline_off("d"));
+	CHECK_EQ(warning_count, 3);
+}

@@ -2,7 +2,7 @@
  * core/mce.h: who can go on after a machine check, with CPUs that are told together or alone, what is kept of
  * it, and what becomes of memory.
  *
- * sources: core/mce.c arch/mca.c lib/fmt.c lib/string.c
+ * sources: core/mce.c core/cmdline.c arch/mca.c lib/fmt.c lib/string.c tests/host/fake_cpus.c
  * flags: -pthread -include tests/host/fake_cpu.h -include tests/host/fake_percpu.h
  */
 #include "arch/feature.h"
@@ -18,6 +18,7 @@
 #include "lib/atomic.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "tests/host/fake_cpus.h"
 #include "tests/host/harness.h"
 
 #include <pthread.h>
@@ -38,36 +39,14 @@ char *strstr(const char *s, const char *what);
 
 /* --- the machine --- */
 
-static __thread u32 this;
 static u64 msr[CPUS][0x500];
-static u32 cpus;
 static enum cpu_vendor vendor;
-static _Alignas(64) char areas[CPUS][8192];
 static u32 self_ipis, cmci_vector[CPUS], woken;
-static void (*handlers[256])(void);
-static struct timer *armed[CPUS];
-static u64 now;
 static char logged[65536];
 static void (*body)(void *arg);
 static owner_t page_owner;
 static u64 retired_page, told_page;
 
-u32 fake_cpu_id(void)
-{
-	return this;
-}
-void *fake_percpu(u32 cpu)
-{
-	return areas[cpu];
-}
-u32 cpu_id(void)
-{
-	return this;
-}
-u32 cpu_count(void)
-{
-	return cpus;
-}
 struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
 {
 	return leaf == 1 ? (struct cpuid){ .edx = BIT(7) | BIT(14) } :
@@ -89,11 +68,6 @@ u8 cpu_phys_bits(void)
 {
 	return 40;
 }
-u64 clock_ns(void);
-u64 clock_ns(void)
-{
-	return now;
-}
 void tsc_delay_us(u64 us);
 void tsc_delay_us(u64 us)
 {
@@ -108,20 +82,6 @@ void lapic_ipi(u32 cpu, u8 vector) {}
 void lapic_cmci(u8 vector)
 {
 	cmci_vector[this] = vector;
-}
-void irq_set_fixed(u8 vector, void (*fn)(void))
-{
-	handlers[vector] = fn;
-}
-void timer_init(struct timer *t, void (*fn)(struct timer *t))
-{
-	*t = (struct timer){ .fn = fn };
-}
-void timer_arm(struct timer *t, u64 deadline)
-{
-	t->armed = true;
-	t->deadline_ns = deadline;
-	armed[this] = t;
 }
 bool timer_armed(const struct timer *t)
 {
@@ -142,11 +102,6 @@ static jmp_buf out;
 void thread_block(void)
 {
 	longjmp(out, 1);
-}
-bool cmdline_get(const char *key, char *buf, size_t size);
-bool cmdline_get(const char *key, char *buf, size_t size)
-{
-	return false;
 }
 owner_t granule_retire(paddr_t pa)
 {
@@ -205,7 +160,7 @@ static void start(u32 count, enum cpu_vendor v, u64 cap)
 {
 	cpus = count;
 	vendor = v;
-	memset(areas, 0, sizeof(areas));
+	fake_cpus_clear();
 	memset(msr, 0, sizeof(msr));
 	memset(handlers, 0, sizeof(handlers));
 	for (this = 0; this < count; this ++) {
@@ -282,14 +237,14 @@ TEST(corrected_errors_are_counted)
 
 	start(1, CPU_VENDOR_INTEL, SER);
 	handlers[IRQ_VECTOR_MCE]();
-	CHECK(armed[0] && armed[0]->armed);
+	CHECK(timers[0] && timers[0]->armed);
 	mce_counts(&before);
 	bank(0, 0, AT, PAGE);
 	bank(0, 1, AT, PAGE);
-	now = armed[0]->deadline_ns;
+	now = timers[0]->deadline_ns;
 	woken = 0;
-	armed[0]->fn(armed[0]);
-	CHECK_EQ(armed[0]->deadline_ns, now + 60000000000ULL);
+	timers[0]->fn(timers[0]);
+	CHECK_EQ(timers[0]->deadline_ns, now + 60000000000ULL);
 	CHECK(bank_clear(0, 0) && bank_clear(0, 1));
 	CHECK_EQ(woken, 1);
 	run_thread();
@@ -298,7 +253,7 @@ TEST(corrected_errors_are_counted)
 	CHECK_EQ(retired_page, 0);
 	/* Nobody is woken for nothing, and what #MC is on its way for is left to that. */
 	bank(0, 0, USED, PAGE);
-	armed[0]->fn(armed[0]);
+	timers[0]->fn(timers[0]);
 	CHECK(!bank_clear(0, 0));
 	CHECK_EQ(woken, 1);
 }
@@ -331,7 +286,7 @@ TEST(more_than_there_is_room_for)
 	mce_counts(&before);
 	for (u32 i = 0; i < 100; i++) {
 		bank(0, 0, AT, PAGE);
-		armed[0]->fn(armed[0]);
+		timers[0]->fn(timers[0]);
 	}
 	run_thread();
 	mce_counts(&after);
@@ -343,7 +298,7 @@ TEST(more_than_there_is_room_for)
 
 TEST(alone)
 {
-	struct trap_frame *frame = (struct trap_frame *)areas;
+	struct trap_frame *frame = fake_percpu(0);
 
 	start(2, CPU_VENDOR_AMD, 0);
 	cpus = 1; /* the other one is not told: who waited for it would panic */
@@ -446,6 +401,6 @@ TEST(a_cpu_that_says_nothing)
 	start(1, CPU_VENDOR_AMD, 0);
 	msr[0][MSR_MCG_CAP] = 0;
 	mce_init_cpu();
-	CHECK_PANIC(mce_trap((struct trap_frame *)areas));
+	CHECK_PANIC(mce_trap(fake_percpu(0)));
 	CHECK_PANIC(hit[0] = mce_guest_exit());
 }

@@ -1,7 +1,7 @@
 /*
  * core/pstate.h: HWP's registers on each CPU, and when they are left alone.
  *
- * sources: core/pstate.c lib/string.c
+ * sources: core/pstate.c core/cmdline.c lib/string.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/feature.h"
@@ -20,7 +20,6 @@
 #define EPP  BIT(10)
 #define CAPS 0x0408142aull /* lowest 4, efficient 8, guaranteed 20, highest 42 */
 
-static const char *word;
 static enum cpu_vendor vendor;
 static u32 leaves, power, cpu;
 static u64 enable, caps, request;
@@ -39,11 +38,6 @@ enum cpu_vendor cpu_vendor(void)
 u32 cpu_id(void)
 {
 	return cpu;
-}
-bool cmdline_get(const char *key, char *buf, size_t size)
-{
-	CHECK_STR(key, "pstate");
-	return word && !str_copy(buf, size, word);
 }
 int rdmsr_safe(u32 msr, u64 *value)
 {
@@ -81,7 +75,10 @@ void log_printf(enum log_level level, const char *fmt, ...)
 
 static u32 start(const char *w, enum cpu_vendor v, u32 max, u32 eax)
 {
-	word = w;
+	char words[32];
+
+	snprintf(words, sizeof(words), w ? "pstate=%s" : "", w);
+	cmdline_init(words);
 	vendor = v;
 	leaves = max;
 	power = eax;

@@ -1,7 +1,7 @@
 /*
  * core/watchdog.h: CPUs that answer, hang, or stand still together.
  *
- * sources: core/watchdog.c lib/string.c
+ * sources: core/watchdog.c core/cmdline.c lib/fmt.c lib/string.c tests/host/fake_cpus.c
  * flags: -include tests/host/fake_percpu.h
  */
 #include "arch/lapic.h"
@@ -9,61 +9,17 @@
 #include "core/irq.h"
 #include "core/timer.h"
 #include "core/watchdog.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
+#include "tests/host/fake_cpus.h"
 #include "tests/host/harness.h"
 
-#define CPUS_MAX 4
-#define SECOND   1000000000ULL
-#define PROBES   8
+#define SECOND 1000000000ULL
+#define PROBES 8
 
-static u32 this, cpus, ipis;
-static bool hangs[CPUS_MAX];
-static _Alignas(64) char areas[CPUS_MAX][256];
-static struct timer *timers[CPUS_MAX];
-static u64 now;
-static const char *word;
-static void (*probed)(void);
+static u32 ipis;
+static bool hangs[FAKE_CPUS];
 
-u32 fake_cpu_id(void)
-{
-	return this;
-}
-void *fake_percpu(u32 cpu)
-{
-	return areas[cpu];
-}
-u32 cpu_id(void)
-{
-	return this;
-}
-u32 cpu_count(void)
-{
-	return cpus;
-}
-u64 clock_ns(void);
-u64 clock_ns(void)
-{
-	return now;
-}
-bool cmdline_get(const char *key, char *buf, size_t size)
-{
-	CHECK_STR(key, "watchdog");
-	return word && !str_copy(buf, size, word);
-}
-void irq_set_fixed(u8 vector, void (*fn)(void))
-{
-	CHECK_EQ(vector, IRQ_VECTOR_PROBE);
-	probed = fn;
-}
-void timer_init(struct timer *t, void (*fn)(struct timer *t))
-{
-	t->fn = fn;
-}
-void timer_arm(struct timer *t, u64 deadline)
-{
-	t->deadline_ns = deadline;
-	timers[this] = t;
-}
 void lapic_ipi(u32 cpu, u8 vector)
 {
 	u32 from = this;
@@ -73,19 +29,21 @@ void lapic_ipi(u32 cpu, u8 vector)
 	if (hangs[cpu])
 		return;
 	this = cpu;
-	probed();
+	handlers[IRQ_VECTOR_PROBE]();
 	this = from;
 }
 
 static void begin(u32 count, const char *seconds)
 {
+	char words[32];
+
 	cpus = count;
-	word = seconds;
+	snprintf(words, sizeof(words), seconds ? "watchdog=%s" : "", seconds);
+	cmdline_init(words);
 	ipis = 0;
 	this = 0;
-	memset(areas, 0, sizeof(areas));
+	fake_cpus_clear();
 	memset(hangs, 0, sizeof(hangs));
-	memset(timers, 0, sizeof(timers));
 	watchdog_start();
 }
 
