@@ -52,6 +52,19 @@ int tpm_wait(const struct tpm_bus *b, u32 offset, u32 width, u32 mask, u32 value
 	return 0;
 }
 
+u32 tpm_wait_any(const struct tpm_bus *b, u32 offset, u32 width, u32 mask)
+{
+	u64 end = clock_ns() + PATIENCE_NS;
+	u32 value;
+
+	while (!(value = b->read(b->ctx, offset, width) & mask)) {
+		if (clock_ns() > end)
+			break;
+		cpu_relax();
+	}
+	return value;
+}
+
 int tpm_init(const struct tpm_bus *other)
 {
 	if (host.tpm == HOST_TPM_NONE)

@@ -9,16 +9,9 @@
 /* How many bytes may be moved now, at least one. -ETIMEDOUT */
 static int burst(const struct tpm_bus *bus)
 {
-	for (u32 tries = 0; tries < 3; tries++) {
-		u32 status = bus->read(bus->ctx, TPM_STS, 4);
-		u32 count = status >> TPM_STS_BURST_SHIFT & TPM_STS_BURST_MASK;
+	u32 count = tpm_wait_any(bus, TPM_STS, 4, TPM_STS_BURST_MASK << TPM_STS_BURST_SHIFT);
 
-		if (count)
-			return (int)count;
-		if (tpm_wait(bus, TPM_STS, 4, TPM_STS_VALID, TPM_STS_VALID))
-			break;
-	}
-	return -ETIMEDOUT;
+	return count ? (int)(count >> TPM_STS_BURST_SHIFT) : -ETIMEDOUT;
 }
 
 /* The chip expects more until the last byte, and nothing behind it. */

@@ -30,3 +30,6 @@ static inline u32 tpm_answer_size(const u8 *answer)
 
 /* Waits until the register's bits under mask are those of value. -ETIMEDOUT */
 int tpm_wait(const struct tpm_bus *bus, u32 offset, u32 width, u32 mask, u32 value) __must_check;
+
+/* Waits until any of them is set, and returns them as they are then; 0: it took too long. */
+u32 tpm_wait_any(const struct tpm_bus *bus, u32 offset, u32 width, u32 mask) __must_check;

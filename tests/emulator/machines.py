@@ -193,12 +193,15 @@ def medium(c, bootset):
     return args
 
 
-def holes_touched(ram):
+def holes_touched(ram, text):
     """Places in the memory that was somebody else's (pieces() in tests/firmware/odd.c) with other bytes than before."""
     touched = []
+    left_out = {int(at, 16) for at in re.findall(r"odd: no hole at (0x[0-9a-f]{8})", text)}
+    if len(left_out) > 8:
+        return ["too few places"]
     with open(ram, "rb") as f:
         for hole in range(8 * MIB, 1016 * MIB, 8 * MIB):
-            if 256 * MIB < hole <= 320 * MIB:
+            if 256 * MIB < hole <= 320 * MIB or hole in left_out:
                 continue
             size = 64 * MIB if hole == 256 * MIB else 4096
             f.seek(hole)
@@ -222,7 +225,7 @@ def run(c, bootset, greeting, limit):
     if "PANIC" in text:
         why.append("a panic")
     if ram.exists():
-        why += [f"somebody else's memory at {place} was written" for place in holes_touched(ram)[:3]]
+        why += [f"somebody else's memory at {place} was written" for place in holes_touched(ram, text)[:3]]
         ram.unlink()
     if why:
         print(text)

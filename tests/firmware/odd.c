@@ -5,7 +5,8 @@
  *   junk   the memory map has entries that are empty, wrap around, overlap, come twice, are out of order or of no
  *          known type; what they overlap is free memory all the same
  *   holes  free memory is in many pieces: one page in each 8 MiB and 64 MiB from 256 MiB on belong to somebody,
- *          and are filled with HOLE_BYTE, so that it can be seen whether they are left alone
+ *          and are filled with HOLE_BYTE, so that it can be seen whether they are left alone; none where a
+ *          module lies, which a line on COM1 says
  *   acpi1  tables as of ACPI 1.0: revision 0, an RSDT, a FADT of 116 bytes
  *   acpi6  tables as of ACPI 6: revision 2, an XSDT alone, a FADT of 276 bytes whose 64-bit fields count
  */
@@ -27,6 +28,8 @@
 #define FADT6_SIZE    276u
 #define ENTRY_OFFSET  0x18 /* of an ELF64 header */
 #define LINKED_AT     0x200000u
+#define COM1          0x3f8
+#define LSR_THRE      0x20
 
 struct elf64_segment {
 	u32 type, flags;
@@ -131,22 +134,63 @@ static void entry(u64 base, u64 len, u32 type)
 		add(&e, sizeof(e));
 }
 
-/* Free memory in pieces, with what is between them filled. */
-static void pieces(u64 base, u64 len)
+static void put(char c)
 {
-	u64 at = base, end = base + len;
+	u8 status = 0;
 
-	while (at < end && at < HOLES_END) {
-		u64 hole = (at + HOLE_EACH) / HOLE_EACH * HOLE_EACH, size = 4096;
+	while (!(status & LSR_THRE))
+		__asm__ volatile("inb %w1, %0" : "=a"(status) : "Nd"(COM1 + 5));
+	__asm__ volatile("outb %0, %w1" : : "a"(c), "Nd"(COM1));
+}
 
+/* For the test, which looks into the holes afterwards. */
+static void say_left_out(u32 hole)
+{
+	static const char text[] = "\r\nodd: no hole at 0x";
+
+	for (u32 i = 0; text[i]; i++)
+		put(text[i]);
+	for (int shift = 28; shift >= 0; shift -= 4)
+		put("0123456789abcdef"[hole >> shift & 0xf]);
+	put('\r');
+	put('\n');
+}
+
+/* Whether one of the boot set's files lies there: what it says must stay as it is. */
+static int has_module(const u8 *info, u64 hole, u64 size)
+{
+	const struct mbi_tag *tag = (const struct mbi_tag *)(info + 8);
+
+	for (; tag->type != MBI_END; tag = next(tag)) {
+		const struct mbi_module *m = (const struct mbi_module *)tag;
+
+		if (tag->type == MBI_MODULE && m->start < hole + size && hole < m->end)
+			return 1;
+	}
+	return 0;
+}
+
+/* Free memory in pieces, with what is between them filled. */
+static void pieces(const u8 *info, u64 base, u64 len)
+{
+	u64 at = base, end = base + len, hole = base;
+
+	while (hole < end && hole < HOLES_END) {
+		u64 size = 4096;
+
+		hole = (hole + HOLE_EACH) / HOLE_EACH * HOLE_EACH;
 		if (hole == HOLE_BIG)
 			size = HOLE_BIG_SIZE;
 		if (hole + size > end)
 			break;
+		if (has_module(info, hole, size)) {
+			say_left_out((u32)hole);
+			continue;
+		}
 		entry(at, hole - at, FREE);
 		entry(hole, size, RESERVED);
 		memset((void *)(u32)hole, HOLE_BYTE, size);
-		at = hole + size;
+		at = hole += size;
 	}
 	entry(at, end - at, FREE);
 }
@@ -181,7 +225,7 @@ static void memory_map(const u8 *info, const struct mbi_mmap *from)
 			(const void *)((const u8 *)(from + 1) + (size_t)k * from->entry_size);
 
 		if (holes && e->type == FREE && e->base == MIB)
-			pieces(e->base, e->len);
+			pieces(info, e->base, e->len);
 		else
 			entry(e->base, e->len, e->type);
 	}

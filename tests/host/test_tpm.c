@@ -23,7 +23,9 @@ static struct {
 	u32 in_len, out_len, out_at;
 	u8 crb[TPM_SIZE];
 	bool active, ready, going, mute, no_expect, no_burst;
-	u32 burst;     /* bytes that it takes at a time */
+	u32 burst;  /* bytes that it takes at a time */
+	u32 pauses; /* so often it has room for none first, each time it had some */
+	u32 paused;
 	u32 bad_place; /* added to the answer buffer's address */
 	u32 relinquished, ended;
 	u64 now;
@@ -79,7 +81,10 @@ static u32 fifo_read(void *ctx, u32 offset, u32 width)
 	status |= chip.ready && !whole && !chip.no_expect ? TPM_STS_EXPECT : 0;
 	status |=
 		chip.going && chip.out_at < chip.out_len && !chip.mute ? TPM_STS_DATA_AVAILABLE : 0;
-	return status | (chip.no_burst ? 0 : chip.burst) << TPM_STS_BURST_SHIFT;
+	if (chip.paused++ < chip.pauses || chip.no_burst)
+		return status;
+	chip.paused = 0;
+	return status | chip.burst << TPM_STS_BURST_SHIFT;
 }
 
 static void fifo_write(void *ctx, u32 offset, u32 width, u32 value)
@@ -231,6 +236,13 @@ TEST(chips_that_do_not_go_on)
 	open_chip(HOST_TPM_FIFO);
 	chip.no_burst = true;
 	CHECK_EQ(tpm_extend(0, digest), -ETIMEDOUT);
+}
+
+TEST(a_chip_that_takes_its_time)
+{
+	open_chip(HOST_TPM_FIFO);
+	chip.pauses = 20;
+	CHECK_EQ(tpm_extend(0, digest), 0);
 }
 
 TEST(buffers_elsewhere)
