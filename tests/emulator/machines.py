@@ -146,6 +146,7 @@ WORDS = "follow=all poweroff=last-guest"
 C_FLAGS = ["-std=gnu11", "-ffreestanding", "-fno-stack-protector", "-mgeneral-regs-only", "-fcf-protection=none",
            "-fno-asynchronous-unwind-tables", "-O1", "-Wall", "-Wextra", "-Werror"]
 MIB = 1 << 20
+NAME_WIDTH = 40
 
 
 def command(*words, **more):
@@ -232,13 +233,27 @@ def run(c, bootset, greeting, limit):
     return ", ".join(why) or None
 
 
+def outcome(c, why):
+    return f"FAIL: {why}" if why else "pass: runs a guest" if c.guest else "pass: refuses guests and says why"
+
+
+def check_page():
+    """Whether docs/machines.md names the machines of the table, in its order."""
+    page = pathlib.Path("docs/machines.md").read_text()
+    shown = re.search(rf"<!-- cells: {CPU} -->\n```\n(.*?)```\n", page, re.S)
+    names = [row[:NAME_WIDTH].rstrip() for row in shown[1].splitlines()] if shown else []
+    wanted = [c.name for c in CELLS[CPU]]
+    for name in set(names) ^ set(wanted):
+        print(f"docs/machines.md: {name}: {'missing' if name in wanted else 'not in the table'}")
+    return names == wanted
+
+
 def run_cells(cells, bootset, greeting, limit):
     """Prints a line for each; whether all passed."""
     failed = 0
     for c in cells:
         why = run(c, bootset, greeting, limit)
-        outcome = f"FAIL: {why}" if why else "pass: runs a guest" if c.guest else "pass: refuses guests and says why"
         failed += why is not None
-        print(f"{c.name:<40}{outcome}", flush=True)
+        print(f"{c.name:<{NAME_WIDTH}}{outcome(c, why)}", flush=True)
     print(f"{len(cells) - failed} of {len(cells)} machines passed")
     return not failed

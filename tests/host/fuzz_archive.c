@@ -2,7 +2,7 @@
  * Initrds: whatever a file holds, looking whether it is whole comes to an end, stays inside the file and
  * gives its memory back. An input's first two bytes say how much is cut off at its end.
  *
- * sources: vm/archive.c lib/gzip.c lib/inflate.c lib/crc32.c lib/string.c
+ * sources: vm/archive.c lib/gzip.c lib/inflate.c lib/crc32.c lib/cpio.c lib/string.c
  * sources: build/deps/zlib/infback.c build/deps/zlib/inffast.c build/deps/zlib/inftrees.c
  * flags: -DZ_SOLO -DHAVE_MEMCPY -include string.h -isystem build/deps/zlib
  * runs: 60000

@@ -4,7 +4,7 @@
  * is given as changes to a good one.
  *
  * sources: boot/app/archive.c boot/app/bootset.c boot/app/devpath.c boot/app/image.c boot/app/mode.c
- * sources: boot/app/text.c boot/app/url.c boot/mbi.c boot/memmap.c lib/string.c
+ * sources: boot/app/text.c boot/app/url.c boot/mbi.c boot/memmap.c lib/cpio.c lib/string.c
  * runs: 60000
  * max_len: 4096
  */

@@ -2,7 +2,7 @@
  * vm/archive.h and lib/gzip.h: whole, truncated and damaged initrds. gzip members are made here: stored
  * blocks by hand (RFC 1951, 3.2.4), compressed ones by the gzip program where the machine has it.
  *
- * sources: vm/archive.c lib/gzip.c lib/inflate.c lib/crc32.c lib/string.c
+ * sources: vm/archive.c lib/gzip.c lib/inflate.c lib/crc32.c lib/cpio.c lib/string.c
  * sources: build/deps/zlib/infback.c build/deps/zlib/inffast.c build/deps/zlib/inftrees.c
  * flags: -DZ_SOLO -DHAVE_MEMCPY -include string.h -Wno-implicit-fallthrough -isystem build/deps/zlib
  * timeout: 120

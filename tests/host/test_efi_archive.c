@@ -2,7 +2,7 @@
  * boot/app/archive.h: a boot set in a cpio archive of the newc kind; whole, cut anywhere, and damaged. What is
  * read lies within the archive: each is a block of its exact size.
  *
- * sources: boot/app/archive.c lib/string.c
+ * sources: boot/app/archive.c lib/cpio.c lib/string.c
  */
 #include "boot/app/archive.h"
 
@@ -118,6 +118,8 @@ TEST(damaged_headers_are_refused)
 	put_entry("one", FILE_MODE, 1, "content");
 	put_trailer();
 	out[5] = '2'; /* "070702": with checksums */
+	CHECK_STR(read_all(len, text, sizeof(text)), "it is a cpio archive with checksums");
+	out[5] = '3';
 	CHECK_STR(read_all(len, text, sizeof(text)),
 		  "it is no cpio archive of the newc kind, or damaged");
 	out[5] = '1';
@@ -129,7 +131,7 @@ TEST(damaged_headers_are_refused)
 	memcpy(out + 6 + 11 * 8, "FFFFFFFF", 8);
 	CHECK_STR(read_all(len, text, sizeof(text)), "it is truncated");
 	memcpy(out + 6 + 11 * 8, "00000000", 8);
-	CHECK_STR(read_all(len, text, sizeof(text)), "an entry's name is damaged");
+	CHECK_STR(read_all(len, text, sizeof(text)), "an entry's header is damaged");
 	memcpy(out + 6 + 11 * 8, "00000003", 8); /* without its NUL */
 	CHECK_STR(read_all(len, text, sizeof(text)), "an entry's name is damaged");
 	memcpy(out + 6 + 11 * 8, "00000004", 8);
