@@ -1,0 +1,3 @@
+; See irqs.inc: ipi.
+%define PHASE ipi
+%include "tests/guest/irqs.inc"

@@ -1,0 +1,3 @@
+; See irqs.inc: self_ipi.
+%define PHASE self_ipi
+%include "tests/guest/irqs.inc"

@@ -1,0 +1,3 @@
+; See irqs.inc: timer.
+%define PHASE timer
+%include "tests/guest/irqs.inc"

@@ -1,0 +1,3 @@
+; See irqs.inc: priority.
+%define PHASE priority
+%include "tests/guest/irqs.inc"

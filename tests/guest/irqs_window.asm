@@ -1,0 +1,3 @@
+; See irqs.inc: window.
+%define PHASE window
+%include "tests/guest/irqs.inc"
