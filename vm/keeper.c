@@ -134,6 +134,8 @@ static void set_starting(struct vm *vm)
 		vm->ports[i].requests = 0;
 		vm->ports[i].where = VCPU_OUTSIDE;
 		vm->ports[i].runtime_ns = 0;
+		memset(vm->ports[i].exits, 0, sizeof(vm->ports[i].exits));
+		memset(vm->ports[i].irq_exits, 0, sizeof(vm->ports[i].irq_exits));
 		vm->ports[i].takes_calls = true;
 	}
 	vm_set_state(vm, VM_STARTING);
