@@ -245,6 +245,8 @@ TEST(what_domains_are)
 	CHECK_STR(run("dumpxml db"), "<domain>db</domain>\n\n");
 	run("domstats");
 	CHECK(has("Domain: 'web'\n  state.state=1\n") && has("Domain: 'db'\n  state.state=5\n"));
+	CHECK(has("  cpu.guest.time=") && has("  vcpu.0.exits.hlt=") && has("  vcpu.0.exits.eoi="));
+	CHECK(has("  vcpu.0.exits.sum="));
 	run("domstats db web --balloon");
 	CHECK_STR(fake_output,
 		  "Domain: 'db'\n  balloon.current=0\n  balloon.maximum=65536\n\n"
