@@ -4,5 +4,5 @@
 start:
 	mov	eax, LAPIC
 	mov	dword [rax + 0xf0], 0x1ff
-.loop:	mov	dword [rax + 0x300], 0x40400
+.loop:	mov	dword [rax + 0x300], 0x4400
 	jmp	.loop

@@ -86,7 +86,7 @@ round:
 	mov	r11d, LAPIC
 	gate	2, 0x0e
 	mov	byte [last], NOTHING
-	try	mov dword [r11 + 0x300], 0x40400
+	try	mov dword [r11 + 0x300], 0x4400	; to number 0
 	call	soon
 	cmp	byte [last], 11
 	hold	e
