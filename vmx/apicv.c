@@ -114,7 +114,8 @@ static void sync(struct vcpu *v)
 	}
 	if (unlikely(atomic_load_relaxed(&h->level_waits)))
 		take_level(v);
-	if (!v->lapic->hw)
+	/* While it sleeps IRR is all that counts: it looks once more before it enters. */
+	if (!v->lapic->hw || v->activity != ACTIVITY_RUNS)
 		return;
 	follow_tmr(v);
 	follow_irr(v);
@@ -189,13 +190,10 @@ static void suppress(struct vcpu *v)
 
 static void sleep(struct vcpu *v, bool on)
 {
-	u64 flags = irq_save(); /* so that it listens where it is */
-
 	if (on)
 		suppress(v);
-	else
-		listen(v);
-	irq_restore(flags);
+	else if (v->hvm->posted)
+		posted_resume(desc_of(v)); /* where it is: vmx_apicv_load() has said so */
 }
 
 void vmx_apicv_load(struct vcpu *v)

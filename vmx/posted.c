@@ -33,6 +33,12 @@ void posted_listen(struct pi_desc *d, u8 vector, u32 ndst)
 		;
 }
 
+void posted_resume(struct pi_desc *d)
+{
+	/* Full order: as in posted_listen(). */
+	atomic_fetch_and(&d->control, ~PID_SN);
+}
+
 bool posted_suppress(struct pi_desc *d)
 {
 	/* Full order: pairs with posted_post(). A notification from before may find another thread on the CPU. */

@@ -22,6 +22,8 @@ enum posted_next posted_post(struct pi_desc *d, u8 vector, u32 *ndst);
 
 /* From now on posts are notified by vector at ndst; the vCPU's thread, which is there, takes or enters with them. */
 void posted_listen(struct pi_desc *d, u8 vector, u32 ndst);
+/* The same where it said so before, and has not moved since. */
+void posted_resume(struct pi_desc *d);
 /* From now on posters wake the thread. True: something was posted before that, so it must look by itself. */
 bool posted_suppress(struct pi_desc *d) __must_check;
 

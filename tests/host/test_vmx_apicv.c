@@ -345,6 +345,9 @@ TEST(descriptor)
 	CHECK_EQ(d.pir[0] | d.pir[1] | d.pir[2] | d.pir[3], 0);
 	CHECK(!posted_suppress(&d));
 	CHECK_EQ(posted_post(&d, 0x10, &to), POSTED_WAKE);
+	posted_resume(&d); /* ON and all the rest stay */
+	CHECK_EQ(d.control, 5ull << 32 | 0xf1ull << 16 | 1);
+	CHECK(posted_suppress(&d));
 	/* On another CPU: ON stays. */
 	posted_listen(&d, 0xf1, 7);
 	CHECK_EQ(d.control, 7ull << 32 | 0xf1ull << 16 | 1);
@@ -479,6 +482,11 @@ TEST(posting)
 	apicv->post(&v, 0x53, false);
 	CHECK_EQ(ipis, 1);
 	CHECK_EQ(requests, 1);
+	v.activity = ACTIVITY_HALTED;
+	apicv->sync(&v);
+	CHECK_EQ(highest(LAPIC_IRR), 0x53);
+	CHECK_EQ(fake_vmcs[F_STATUS], 0x52);
+	v.activity = ACTIVITY_RUNS;
 	apicv->sleep(&v, false);
 	apicv->sync(&v);
 	CHECK_EQ(fake_vmcs[F_STATUS], 0x53);

@@ -136,7 +136,7 @@ inline halt()
 	:: else -> block()
 	fi;
 #endif
-	listen()
+	sn = false	/* posted_resume() */
 }
 
 active proctype vcpu()
