@@ -130,11 +130,26 @@ static void features(struct xml_out *o, const struct domain *d)
 	xml_out_fmt(o, "  </features>\n");
 }
 
+static void cpu(struct xml_out *o, const struct domain *d)
+{
+	if (d->cpu == CPU_UNSAID && !d->sockets)
+		return;
+	xml_out_fmt(o, "  <cpu");
+	if (d->cpu != CPU_UNSAID)
+		xml_out_fmt(o, " mode='%s' check='%s'", domain_cpu_names[d->cpu],
+			    d->cpu == CPU_HOST_MODEL ? "partial" : "none");
+	if (!d->sockets) {
+		xml_out_fmt(o, "/>\n");
+		return;
+	}
+	xml_out_fmt(o,
+		    ">\n    <topology sockets='%u' dies='%u' cores='%u' threads='%u'/>\n  </cpu>\n",
+		    d->sockets, d->dies, d->cores, d->threads);
+}
+
 static void cpu_and_clock(struct xml_out *o, const struct domain *d)
 {
-	if (d->cpu != CPU_UNSAID)
-		xml_out_fmt(o, "  <cpu mode='%s' check='%s'/>\n", domain_cpu_names[d->cpu],
-			    d->cpu == CPU_HOST_MODEL ? "partial" : "none");
+	cpu(o, d);
 	xml_out_fmt(o, "  <clock offset='%s'", domain_clock_names[d->clock]);
 	if (d->clock == CLOCK_VARIABLE)
 		xml_out_fmt(o, " adjustment='%lld' basis='utc'", (long long)d->clock_s);

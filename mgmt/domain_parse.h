@@ -17,6 +17,8 @@ struct domain_builder {
 	s32 port;  /* of the serial port being read; -1: not given */
 	u32 ports; /* serial ports that were named, as bits */
 	bool console;
+	u32 vcpus_now, vcpu_line; /* of <vcpu>: its attribute current, 0: absent; where it is */
+	u32 topology_line;
 	u32 pin_vcpu; /* of the vcpupin being read */
 	struct cpuset pin_cpus;
 	u32 pin_max, pin_line; /* the highest vCPU that was pinned, and where */
@@ -48,6 +50,7 @@ extern const struct domain_feature domain_features[5];
 /* Of domain_tune.c: vCPUs and where they run, the CPU, features, the clock. */
 extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_attr domain_cpu_attrs[];
+extern const struct xml_element domain_cpu_elements[];
 extern const struct xml_attr domain_clock_attrs[];
 extern const struct xml_element domain_cputune[];
 extern const struct xml_element domain_feature_elements[];
@@ -55,3 +58,5 @@ int domain_set_vcpus(struct xml *x, const char *text) __must_check;
 int domain_end_clock(struct xml *x) __must_check;
 /* At the document's end: pins are those of vCPUs that there are. */
 int domain_check_pins(struct xml *x) __must_check;
+/* The same: as many vCPUs as the topology has, and all of them from the start. */
+int domain_check_vcpus(struct xml *x) __must_check;

@@ -47,6 +47,17 @@ int domain_set_vcpus(struct xml *x, const char *text)
 	if (str_to_u64(text, &n) || !n || n > VM_MAX_VCPUS)
 		return xml_bad_value(x, text);
 	domain_of(x)->vcpus = (u32)n;
+	domain_builder(x)->vcpu_line = xml_line(x);
+	return 0;
+}
+
+static int set_current(struct xml *x, const char *value)
+{
+	u64 n;
+
+	if (str_to_u64(value, &n) || !n || n > VM_MAX_VCPUS)
+		return xml_bad_value(x, value);
+	domain_builder(x)->vcpus_now = (u32)n;
 	return 0;
 }
 
@@ -63,6 +74,7 @@ static int set_cpuset(struct xml *x, const char *value)
 const struct xml_attr domain_vcpu_attrs[] = {
 	{ "placement", only_static, false },
 	{ "cpuset", set_cpuset, false },
+	{ "current", set_current, false },
 	{ .name = NULL },
 };
 
@@ -174,10 +186,79 @@ static int set_cpu_check(struct xml *x, const char *value)
 }
 
 const struct xml_attr domain_cpu_attrs[] = {
-	{ "mode", set_cpu_mode, true },
+	{ "mode", set_cpu_mode, false },
 	{ "check", set_cpu_check, false },
 	{ .name = NULL },
 };
+
+static int set_count(struct xml *x, const char *value, u32 *count)
+{
+	u64 n;
+
+	if (str_to_u64(value, &n) || !n || n > VM_MAX_VCPUS)
+		return xml_bad_value(x, value);
+	*count = (u32)n;
+	return 0;
+}
+
+static int set_sockets(struct xml *x, const char *value)
+{
+	domain_builder(x)->topology_line = xml_line(x);
+	return set_count(x, value, &domain_of(x)->sockets);
+}
+
+static int set_dies(struct xml *x, const char *value)
+{
+	return set_count(x, value, &domain_of(x)->dies);
+}
+
+static int only_one(struct xml *x, const char *value)
+{
+	return domain_only(x, value, "1");
+}
+
+static int set_cores(struct xml *x, const char *value)
+{
+	return set_count(x, value, &domain_of(x)->cores);
+}
+
+static int set_threads(struct xml *x, const char *value)
+{
+	return set_count(x, value, &domain_of(x)->threads);
+}
+
+static int end_topology(struct xml *x)
+{
+	if (!domain_of(x)->dies)
+		domain_of(x)->dies = 1;
+	return 0;
+}
+
+const struct xml_element domain_cpu_elements[] = {
+	{ .name = "topology",
+	  .attrs = XML_ATTRS({ "sockets", set_sockets, true }, { "dies", set_dies, false },
+			     { "clusters", only_one, false }, { "cores", set_cores, true },
+			     { "threads", set_threads, true }),
+	  .end = end_topology },
+	{ .name = NULL },
+};
+
+int domain_check_vcpus(struct xml *x)
+{
+	const struct domain_builder *b = domain_builder(x);
+	const struct domain *d = b->d;
+	u64 product = (u64)d->sockets * d->dies * d->cores * d->threads;
+
+	if (b->vcpus_now && b->vcpus_now != d->vcpus)
+		return xml_fail_at(x, b->vcpu_line,
+				   "<vcpu> with current='%u' other than its %u is not supported",
+				   b->vcpus_now, d->vcpus);
+	if (b->topology_line && product != d->vcpus)
+		return xml_fail_at(x, b->topology_line,
+				   "<topology> of %llu vCPUs, where <vcpu> says %u",
+				   (unsigned long long)product, d->vcpus);
+	return 0;
+}
 
 /* Features. */
 

@@ -317,6 +317,8 @@ static int end_domain(struct xml *x)
 				   "<currentMemory> other than <memory> is not supported");
 	if (!b->have_uuid)
 		uuid_from_name(b->d->name, b->d->uuid);
+	if (domain_check_vcpus(x))
+		return -EINVAL;
 	return domain_check_pins(x);
 }
 
@@ -382,7 +384,7 @@ static const struct xml_element domain_children[] = {
 	{ .name = "cputune", .children = domain_cputune },
 	{ .name = "os", .flags = XML_REQUIRED, .children = os_children, .end = end_os },
 	{ .name = "features", .children = domain_feature_elements },
-	{ .name = "cpu", .attrs = domain_cpu_attrs },
+	{ .name = "cpu", .attrs = domain_cpu_attrs, .children = domain_cpu_elements },
 	{ .name = "clock", .attrs = domain_clock_attrs, .end = domain_end_clock },
 	{ .name = "on_poweroff", .text = set_on_poweroff },
 	{ .name = "on_reboot", .text = set_on_reboot },

@@ -54,7 +54,7 @@ u32 avic_decide(u32 svm_edx, u32 signature, u32 allowed)
 
 static u64 *physical_entry(const struct vcpu *v)
 {
-	return &v->vm->hvm->avic.physical[v->index];
+	return &v->vm->hvm->avic.physical[v->apic_id];
 }
 
 static u64 entry_of(const struct vcpu *v)
@@ -88,7 +88,7 @@ static void logical_follow(struct vcpu *v, bool on)
 {
 	struct avic_vm *a = &v->vm->hvm->avic;
 	struct hvm_vcpu *s = v->hvm;
-	u32 entry = AVIC_LOGICAL_VALID | v->index, mine = entry, free = 0;
+	u32 entry = AVIC_LOGICAL_VALID | v->apic_id, mine = entry, free = 0;
 	u32 slot = on ? logical_slot(v->lapic) : NO_SLOT;
 	u32 mode = READ_ONCE(*(const u32 *)(v->lapic->page + LAPIC_DFR)) >> 28;
 
@@ -419,6 +419,7 @@ void avic_vcpu_create(struct vcpu *v)
 	c->avic_bar = APIC_GPA;
 	c->avic_page = heap_phys(v->vm->heap, v->lapic->page).v;
 	c->avic_logical = heap_phys(v->vm->heap, a->logical).v;
-	c->avic_physical = heap_phys(v->vm->heap, a->physical).v | (v->vm->vcpu_count - 1);
+	c->avic_physical = heap_phys(v->vm->heap, a->physical).v |
+			   topology_apic_id(&v->vm->topology, v->vm->vcpu_count - 1);
 	refresh(v);
 }

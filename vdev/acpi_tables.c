@@ -179,7 +179,7 @@ static void madt_override(struct acpi_tables *t, u8 irq, u32 gsi, u16 flags)
 	append(t, &e, sizeof(e));
 }
 
-static size_t madt_add(struct acpi_tables *t, u32 vcpus)
+static size_t madt_add(struct acpi_tables *t, const struct vm *vm)
 {
 	size_t at = reserve(t, sizeof(struct acpi_madt), TABLE_ALIGN);
 	struct acpi_madt *m = (struct acpi_madt *)(t->buf + at);
@@ -197,11 +197,11 @@ static size_t madt_add(struct acpi_tables *t, u32 vcpus)
 		return 0;
 	m->lapic_address = MACHINE_LAPIC;
 	m->flags = ACPI_MADT_PCAT_COMPAT;
-	for (u32 i = 0; i < vcpus; i++) {
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		struct acpi_madt_lapic lapic = {
 			.entry = { ACPI_MADT_LAPIC, sizeof(lapic) },
 			.processor_uid = (u8)i,
-			.apic_id = (u8)i,
+			.apic_id = (u8)topology_apic_id(&vm->topology, i),
 			.flags = ACPI_MADT_ENABLED,
 		};
 
@@ -318,7 +318,7 @@ static void tables_build(struct acpi_tables *t, const struct vm *vm, const struc
 	facs = facs_add(t);
 	tables[count++] = fadt_add(t, facs, dsdt_add(t, cfg));
 	if (cfg->apic)
-		tables[count++] = madt_add(t, vm->vcpu_count);
+		tables[count++] = madt_add(t, vm);
 	xsdt = xsdt_add(t, tables, count);
 
 	memcpy(rsdp->signature, ACPI_RSDP_SIGNATURE, sizeof(rsdp->signature));

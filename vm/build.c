@@ -88,6 +88,7 @@ static int vcpu_build(struct vm *vm, u32 index)
 	v->vm = vm;
 	v->port = port;
 	v->index = index;
+	v->apic_id = topology_apic_id(&vm->topology, index);
 	v->tsc_offset = -vm->tsc_base;
 	list_init(&v->vtimers);
 	startup_reset(v);

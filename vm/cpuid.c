@@ -2,7 +2,7 @@
  * The CPUID policy. Each leaf's registers are the machine's, masked by what Plinth handles; a feature
  * that is not in a mask is not shown, and CR4, EFER and XCR0 follow the same masks.
  */
-#include "vm/cpuid.h"
+#include "vm/cpuid_table.h"
 
 #include "arch/cpu.h"
 #include "arch/feature.h"
@@ -13,6 +13,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/lapic_timer.h"
+#include "vm/topology.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -30,7 +31,6 @@
 	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ | BIT(13) /* PGE */ |          \
 	 BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ |    \
 	 BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
-#define L1_EDX_HTT BIT(28)
 
 #define L7_EBX                                                                                     \
 	(BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | BIT(7) /* SMEP */ |       \
@@ -46,6 +46,8 @@
 #define X1_ECX                                                                                     \
 	(BIT(0) /* LAHF64 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ |                           \
 	 BIT(7) /* misalign SSE */ | BIT(8) /* PREFETCHW */)
+#define X1_ECX_CMP_LEGACY BIT(1)
+#define X1_ECX_TOPOEXT    BIT(22)
 #define X1_EDX                                                                                     \
 	(BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ | BIT(25) /* FFXSR */ |   \
 	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* long mode */)
@@ -60,18 +62,22 @@
 #define XCR0_OFFERED   BITS(2, 0) /* x87, SSE, AVX */
 #define XSAVE1_OFFERED (BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV with ECX=1 */)
 
-#define LEAF_TSC        0x15u /* the last basic leaf that is offered */
+#define LEAF_TSC        0x15u /* the last basic leaf that is offered, but for the next */
+#define LEAF_DIES       0x1fu /* where sockets have several dies */
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_EXTENDED   0x80000000u
+#define LEAF_AMD_CACHES 0x8000001du
+#define LEAF_AMD_IDS    0x8000001eu
 
-static struct cpuid_entry *add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed)
+struct cpuid_entry *cpuid_add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed)
 {
 	struct cpuid_entry *e = &t->entries[t->count++];
 	struct cpuid c = cpuid(leaf, subleaf);
 
 	ASSERT(t->count <= CPUID_MAX_ENTRIES); /* the rows below are fixed in number */
 	*e = (struct cpuid_entry){ leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx, indexed, false };
-	e->patched = leaf == 1 || leaf == 0xb || (leaf == 0xd && !subleaf);
+	e->patched = leaf == 1 || leaf == 0xb || leaf == LEAF_DIES || leaf == LEAF_AMD_IDS ||
+		     (leaf == 0xd && !subleaf);
 	return e;
 }
 
@@ -97,9 +103,9 @@ u32 cpuid_xsave_size(u64 xcr0)
 	return size;
 }
 
-static void leaf_features(struct cpuid_table *t, u32 vcpus)
+static void leaf_features(struct cpuid_table *t, const struct topology *topo)
 {
-	struct cpuid_entry *e = add(t, 1, 0, false);
+	struct cpuid_entry *e = cpuid_add(t, 1, 0, false);
 
 	mask(e, ~0u, BITS(15, 8), L1_ECX, L1_EDX);
 	e->ecx |= L1_ECX_ALWAYS;
@@ -107,14 +113,12 @@ static void leaf_features(struct cpuid_table *t, u32 vcpus)
 		e->ecx &= ~(u32)(BIT(26) | BIT(28) | BIT(12) | BIT(29));
 	if (!cpu_has(CPU_PCID))
 		e->ecx &= ~(u32)BIT(17);
-	e->ebx |= vcpus << 16;
-	if (vcpus > 1)
-		e->edx |= (u32)L1_EDX_HTT;
+	cpuid_package(e, topo);
 }
 
 static void leaf_features7(struct cpuid_table *t)
 {
-	struct cpuid_entry *e = add(t, 7, 0, true);
+	struct cpuid_entry *e = cpuid_add(t, 7, 0, true);
 
 	mask(e, 0, L7_EBX, L7_ECX, L7_EDX);
 	e->ebx |= (u32)L7_EBX_TSC_ADJUST;
@@ -126,51 +130,21 @@ static void leaf_features7(struct cpuid_table *t)
 		e->ecx &= ~(u32)BIT(22); /* RDPID */
 }
 
-static void leaf_topology(struct cpuid_table *t, u32 vcpus)
-{
-	u32 shift = 0;
-
-	while ((1u << shift) < vcpus)
-		shift++;
-	for (u32 sub = 0; sub < 2; sub++) {
-		struct cpuid_entry *e = add(t, 0xb, sub, true);
-
-		e->eax = sub ? shift : 0;
-		e->ebx = sub ? vcpus : 1;
-		e->ecx = sub | (sub + 1) << 8; /* level type: 1 SMT, 2 core */
-		e->edx = 0;                    /* the APIC id, patched in */
-	}
-}
-
-/* Deterministic caches: each belongs to its vCPU, packages hold all vCPUs as cores. */
-static void leaf_caches(struct cpuid_table *t, u32 vcpus)
-{
-	for (u32 sub = 0; sub < 4; sub++) {
-		struct cpuid_entry *e = add(t, 4, sub, true);
-
-		if (!(e->eax & BITS(4, 0))) {
-			*e = (struct cpuid_entry){ .leaf = 4, .subleaf = sub, .indexed = true };
-			break;
-		}
-		e->eax = (e->eax & (u32)BITS(13, 0)) | (vcpus - 1) << 26;
-	}
-}
-
 static void leaf_xsave(struct cpuid_table *t)
 {
 	struct cpuid_entry *e;
 
 	if (!cpu_has(CPU_XSAVE))
 		return;
-	e = add(t, 0xd, 0, true);
+	e = cpuid_add(t, 0xd, 0, true);
 	t->xcr0_allowed = e->eax & XCR0_OFFERED;
 	e->eax = (u32)t->xcr0_allowed;
 	e->ecx = cpuid_xsave_size(t->xcr0_allowed);
 	e->edx = 0; /* EBX, the size for the current XCR0, is patched in */
-	e = add(t, 0xd, 1, true);
+	e = cpuid_add(t, 0xd, 1, true);
 	mask(e, XSAVE1_OFFERED, 0, 0, 0);
 	if (t->xcr0_allowed & BIT(2))
-		mask(add(t, 0xd, 2, true), ~0u, ~0u, 0, 0);
+		mask(cpuid_add(t, 0xd, 2, true), ~0u, ~0u, 0, 0);
 }
 
 /*
@@ -180,7 +154,7 @@ static void leaf_xsave(struct cpuid_table *t)
  */
 static void leaf_tsc(struct cpuid_table *t)
 {
-	struct cpuid_entry *e = add(t, LEAF_TSC, 0, false);
+	struct cpuid_entry *e = cpuid_add(t, LEAF_TSC, 0, false);
 	const u64 crystal_khz = VLAPIC_TIMER_HZ / 1000;
 	const u64 numerator_max = 0xffffffff / crystal_khz - 1;
 
@@ -192,7 +166,7 @@ static void leaf_tsc(struct cpuid_table *t)
 
 static void leaves_hypervisor(struct cpuid_table *t)
 {
-	struct cpuid_entry *e = add(t, LEAF_HYPERVISOR, 0, false);
+	struct cpuid_entry *e = cpuid_add(t, LEAF_HYPERVISOR, 0, false);
 
 	e->eax = LEAF_HYPERVISOR;
 	e->ebx = 0x6e696c50; /* "Plin" */
@@ -200,26 +174,42 @@ static void leaves_hypervisor(struct cpuid_table *t)
 	e->edx = 0x20202020; /* "    " */
 }
 
-static void leaves_extended(struct cpuid_table *t)
+/* AMD's ways to tell how vCPUs are arranged, beside leaf 0xb. */
+static void leaves_amd(struct cpuid_table *t, const struct topology *topo, bool topoext)
+{
+	if (!topoext)
+		return;
+	cpuid_caches(t, LEAF_AMD_CACHES, topo);
+	cpuid_amd_ids(t, topo);
+}
+
+static void leaves_extended(struct cpuid_table *t, const struct topology *topo)
 {
 	u32 last = cpuid(LEAF_EXTENDED, 0).eax;
 	bool amd = cpu_vendor() == CPU_VENDOR_AMD;
-	struct cpuid_entry *e = add(t, LEAF_EXTENDED, 0, false);
+	struct cpuid_entry *e = cpuid_add(t, LEAF_EXTENDED, 0, false);
+	bool topoext =
+		amd && last >= LEAF_AMD_IDS && (cpuid(LEAF_EXTENDED + 1, 0).ecx & X1_ECX_TOPOEXT);
 
-	e->eax = MIN(last, LEAF_EXTENDED + 8);
-	e = add(t, LEAF_EXTENDED + 1, 0, false);
-	mask(e, ~0u, 0, X1_ECX, X1_EDX | (amd ? X1_EDX_AMD_SHARED : 0));
+	e->eax = topoext ? LEAF_AMD_IDS : MIN(last, LEAF_EXTENDED + 8);
+	e = cpuid_add(t, LEAF_EXTENDED + 1, 0, false);
+	mask(e, ~0u, 0, X1_ECX | (topoext ? X1_ECX_TOPOEXT : 0),
+	     X1_EDX | (amd ? X1_EDX_AMD_SHARED : 0));
+	if (amd && topology_socket_threads(topo) > 1)
+		e->ecx |= (u32)X1_ECX_CMP_LEGACY;
 	if (!cpu_has(CPU_RDTSCP))
 		e->edx &= ~(u32)BIT(27);
 	for (u32 leaf = LEAF_EXTENDED + 2; leaf <= LEAF_EXTENDED + 6; leaf++)
-		add(t, leaf, 0, false);
-	e = add(t, LEAF_EXTENDED + 7, 0, false);
+		cpuid_add(t, leaf, 0, false);
+	e = cpuid_add(t, LEAF_EXTENDED + 7, 0, false);
 	mask(e, 0, 0, 0, 0);
 	if (cpu_has(CPU_TSC_INVARIANT) || cmdline_is("tsc", "reliable"))
 		e->edx = (u32)X7_EDX_INVARIANT_TSC;
-	e = add(t, LEAF_EXTENDED + 8, 0, false);
+	e = cpuid_add(t, LEAF_EXTENDED + 8, 0, false);
 	mask(e, BITS(15, 0), X8_EBX, 0, 0);
-	e->ecx = 0;
+	if (amd)
+		cpuid_amd_sizes(e, topo);
+	leaves_amd(t, topo, topoext);
 }
 
 static bool table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit)
@@ -284,27 +274,32 @@ static void make_index(struct cpuid_table *t)
 int cpuid_table_create(struct vm *vm)
 {
 	struct cpuid_table *t = heap_alloc(vm->heap, sizeof(*t), 0);
-	u32 last = cpuid(0, 0).eax, vcpus = vm->vcpu_count;
+	const struct topology *topo = &vm->topology;
+	u32 last = cpuid(0, 0).eax;
+	bool dies = cpu_vendor() == CPU_VENDOR_INTEL && last >= 0xb && topo->dies > 1;
 
 	if (!t)
 		return -ENOMEM;
 	vm->cpuid = t;
-	add(t, 0, 0, false)->eax = MIN(last, LEAF_TSC);
-	leaf_features(t, vcpus);
+	cpuid_add(t, 0, 0, false)->eax = dies ? LEAF_DIES : MIN(last, LEAF_TSC);
+	leaf_features(t, topo);
 	if (cpu_vendor() == CPU_VENDOR_INTEL && last >= 4)
-		leaf_caches(t, vcpus);
+		cpuid_caches(t, 4, topo);
 	if (last >= 6)
-		mask(add(t, 6, 0, false), BIT(2) /* ARAT: the APIC timer never stops */, 0, 0, 0);
+		mask(cpuid_add(t, 6, 0, false), BIT(2) /* ARAT: the APIC timer never stops */, 0, 0,
+		     0);
 	if (last >= 7)
 		leaf_features7(t);
 	if (last >= 0xb)
-		leaf_topology(t, vcpus);
+		cpuid_levels(t, 0xb, topo);
 	if (last >= 0xd)
 		leaf_xsave(t);
 	if (last >= LEAF_TSC)
 		leaf_tsc(t);
+	if (dies)
+		cpuid_levels(t, LEAF_DIES, topo);
 	leaves_hypervisor(t);
-	leaves_extended(t);
+	leaves_extended(t, topo);
 	make_index(t);
 	derive_controls(t);
 	return 0;
@@ -335,7 +330,7 @@ static __noinline void patch(struct vcpu *v, const struct cpuid_entry *e)
 
 	switch (e->leaf) {
 	case 1:
-		g[GPR_RBX] |= (u64)v->index << 24;
+		g[GPR_RBX] |= (u64)v->apic_id << 24;
 		vcpu_need(v, RG_CR);
 		if (v->regs.cr4 & CR4_OSXSAVE)
 			g[GPR_RCX] |= L1_ECX_OSXSAVE;
@@ -343,10 +338,14 @@ static __noinline void patch(struct vcpu *v, const struct cpuid_entry *e)
 			g[GPR_RDX] &= ~BIT(9);
 		break;
 	case 0xb:
-		g[GPR_RDX] = v->index;
+	case LEAF_DIES:
+		g[GPR_RDX] = v->apic_id;
 		break;
 	case 0xd:
 		g[GPR_RBX] = cpuid_xsave_size(v->regs.xcr0);
+		break;
+	case LEAF_AMD_IDS:
+		cpuid_amd_patch(v);
 		break;
 	}
 }

@@ -60,6 +60,7 @@ struct domain {
 	bool acpi, apic;
 	u32 features;
 	enum domain_cpu cpu;
+	u32 sockets, dies, cores, threads; /* their product is vcpus; all 0: not said */
 	enum domain_clock clock;
 	s64 clock_s;
 	enum domain_action on_poweroff, on_reboot, on_crash;

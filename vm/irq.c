@@ -101,10 +101,10 @@ static u32 deliver(struct vm *vm, const struct irq_msg *msg, u32 except)
 
 	if (msg->delivery == DELIVER_LOWEST)
 		return deliver_lowest(vm, msg, except);
-	if (!msg->logical && !irq_msg_broadcast(msg)) { /* ids are numbers of vCPUs */
-		if (msg->dest >= end)
+	if (!msg->logical && !irq_msg_broadcast(msg)) {
+		first = msg->dest < TOPOLOGY_IDS ? vm->topology.vcpu_of[msg->dest] : end;
+		if (first >= end)
 			return 0;
-		first = msg->dest;
 		end = first + 1;
 	}
 	for (u32 i = first; i < end; i++) {

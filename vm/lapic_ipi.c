@@ -45,7 +45,7 @@ bool vlapic_match(const struct vlapic *l, const struct irq_msg *msg)
 		return false;
 	if (irq_msg_broadcast(msg))
 		return true;
-	return msg->logical ? match_logical(l, msg->dest) : msg->dest == l->vcpu->index;
+	return msg->logical ? match_logical(l, msg->dest) : msg->dest == l->vcpu->apic_id;
 }
 
 /*

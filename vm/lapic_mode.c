@@ -12,7 +12,7 @@
 
 bool vlapic_fixed(const struct vlapic *l, u32 offset, u32 *value)
 {
-	u32 id = l->vcpu->index;
+	u32 id = l->vcpu->apic_id;
 	bool x2apic = vlapic_x2apic(l);
 
 	switch (offset) {

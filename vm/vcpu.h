@@ -175,7 +175,7 @@ struct vcpu {
 	u32 valid, dirty;      /* enum reg_group masks; owner: the vCPU's thread, as all below */
 	struct vm *vm;
 	struct vcpu_port *port;    /* const */
-	u32 index;                 /* const; also its APIC id */
+	u32 index, apic_id;        /* const */
 	struct hvm_vcpu *hvm;      /* const: the backend's state */
 	struct vlapic *lapic;      /* const */
 	struct xsave_area *xsave;  /* const: vector state while another vCPU has the CPU */

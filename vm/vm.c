@@ -113,6 +113,7 @@ static struct vm *vm_make(const struct domain *cfg)
 	vm->cfg.memory = ALIGN_UP(cfg->memory, GRANULE_SIZE);
 	vm->log.name = vm->cfg.name;
 	vm->vcpu_count = cfg->vcpus;
+	vm->topology = topology_of(cfg);
 	vm->refs = 2; /* the list's and the caller's */
 	spin_init(&vm->lock, RANK_VM_STATE, "vm");
 	list_init(&vm->devices);

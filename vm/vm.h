@@ -20,6 +20,7 @@
 #include "vm/domain.h"
 #include "vm/iobus.h"
 #include "vm/irq.h"
+#include "vm/topology.h"
 
 struct aspace;
 struct heap;
@@ -140,6 +141,7 @@ struct vm {
 	u64 window_end; /* one past the last gpa that may be RAM */
 	u32 extent_count;
 	struct vm_extent extents[VM_MAX_EXTENTS];
+	struct topology topology; /* const */
 	u32 vcpu_count;
 	struct vcpu_port ports[VM_MAX_VCPUS];
 	struct chardev serial[VM_MAX_SERIALS];

@@ -26,4 +26,9 @@ linux() {
 		exit 1
 	fi
 	grep -a 'init reached' "$console"
+	if [[ " $words " == *" plinth.test=smp "* ]] && ! grep -aq '^\[linux\] guest: smp ok' "$console"; then
+		cat "$console"
+		echo "FAIL: $vcpus vCPUs, $*: no token round all CPUs, or one that did not come back"
+		exit 1
+	fi
 }

@@ -237,6 +237,9 @@ struct vm *fake_vm_new(const struct domain *cfg)
 	list_init(&vm->devices);
 	vm->bus = heap_alloc(NULL, sizeof(*vm->bus), 0);
 	vm->vcpu_count = 1;
+	vm->topology = (struct topology){ 1, 1, 1, 1, 0, 0, 0, { 0 } };
+	for (u32 i = 0; i < TOPOLOGY_IDS; i++)
+		vm->topology.vcpu_of[i] = (u8)i;
 	if (cfg)
 		vm->cfg = *cfg;
 	else

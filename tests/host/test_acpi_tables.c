@@ -2,7 +2,7 @@
  * The guest's ACPI tables: found from the root pointer as a guest does, with lengths and checksums, then
  * taken apart and put together again by iasl, which must neither complain nor get other bytes.
  *
- * sources: tests/host/fake_vm.c vdev/acpi_tables.c vdev/aml.c vm/iobus.c vm/state.c vm/vdev.c
+ * sources: tests/host/fake_vm.c vdev/acpi_tables.c vm/topology.c vdev/aml.c vm/iobus.c vm/state.c vm/vdev.c
  * sources: core/chardev.c
  */
 #include <stdio.h>
@@ -39,14 +39,21 @@ static u64 get64(const u8 *p)
 	return get32(p) | (u64)get32(p + 4) << 32;
 }
 
+static void start_as(const struct domain *cfg)
+{
+	struct vm *vm = fake_vm_new(cfg);
+
+	vm->vcpu_count = cfg->vcpus;
+	vm->topology = topology_of(cfg);
+	CHECK_EQ(acpi_tables_create(vm, &vm->cfg), 0);
+	vdev_reset_all(vm);
+}
+
 static void start(u32 vcpus, u32 serials, bool apic)
 {
 	struct domain cfg = { .acpi = true, .apic = apic, .serials = serials, .vcpus = vcpus };
-	struct vm *vm = fake_vm_new(&cfg);
 
-	vm->vcpu_count = vcpus;
-	CHECK_EQ(acpi_tables_create(vm, &vm->cfg), 0);
-	vdev_reset_all(vm);
+	start_as(&cfg);
 }
 
 /* The table at a guest address; its header is checked. */
@@ -137,6 +144,26 @@ TEST(fadt)
 	CHECK(f[116] == 1 && f[117] == 8); /* RESET_REG: I/O, 8 bits */
 	CHECK_EQ(get64(f + 120), 0xcf9);
 	CHECK_EQ(f[128], 6);
+}
+
+/* The ids are those of the vCPUs' local APICs, with gaps where a level is no power of two. */
+TEST(madt_topology)
+{
+	static const u8 ids[] = { 0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13 };
+	struct domain cfg = { .acpi = true, .apic = true, .vcpus = 12 };
+	u32 n = 0;
+
+	cfg.sockets = cfg.threads = 2;
+	cfg.dies = 1;
+	cfg.cores = 3;
+	start_as(&cfg);
+	for (const u8 *m = table("APIC"), *e = m + 44; e < m + get32(m + 4); e += e[1]) {
+		if (e[0])
+			continue;
+		CHECK_EQ(e[2], n); /* its number */
+		CHECK_EQ(e[3], ids[n++]);
+	}
+	CHECK_EQ(n, 12);
 }
 
 TEST(madt)

@@ -2,7 +2,7 @@
  * What a guest sees by CPUID, from machines that claim everything and nothing: each bit of the feature
  * leaves is either on the list below or hidden; CR4, EFER and XCR0 follow what is shown.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_topology.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/feature.h"
@@ -140,7 +140,7 @@ TEST(all_features_are_claimed_amd)
 	start(~0u, CPU_VENDOR_AMD);
 	create();
 	c = ask(0x80000001, 0);
-	CHECK_EQ(c.ecx, SEEN_X1_ECX);
+	CHECK_EQ(c.ecx, SEEN_X1_ECX | BIT(22) /* more of how CPUs are arranged */);
 	CHECK(!(c.ecx & BIT(2))); /* SVM */
 	/* The lower bits are copies of leaf 1's; none shows what leaf 1 hides. */
 	CHECK_EQ(c.edx & 0x0183f3ff & ~SEEN_1_EDX, 0);
@@ -261,6 +261,125 @@ TEST(leaves_of_state)
 	CHECK_EQ(c.edx, 0);
 	CHECK_EQ(ask(0xb, 1).ecx, 0x201);
 	CHECK_EQ(ask(0xb, 2).ebx, 0);
+}
+
+/* --- how vCPUs are arranged ------------------------------------------------------------------------------ */
+
+/* Two sockets of so many dies with 3 cores of 2 threads. */
+static void arrange(u32 dies)
+{
+	struct domain cfg = { .vcpus = 12 * dies, .sockets = 2, .dies = dies, .cores = 3 };
+
+	cfg.threads = 2;
+	fake_vm->topology = topology_of(&cfg);
+	fake_vm->vcpu_count = cfg.vcpus;
+	v->index = 6 * dies +
+		   3; /* in the second socket's first die: the second core's second thread */
+	v->apic_id = topology_apic_id(&fake_vm->topology, v->index);
+}
+
+TEST(apic_ids)
+{
+	struct domain cfg = { .vcpus = 64 };
+	struct topology t = topology_of(&cfg);
+
+	CHECK(t.sockets == 1 && t.cores == 64 && t.threads == 1);
+	CHECK_EQ(topology_apic_id(&t, 63), 63);
+	/* Every arrangement of up to 64: rising, no two alike, and below what xAPICs can be told. */
+	for (u32 s = 1; s <= 64; s++) {
+		for (u32 d = 1; s * d <= 64; d++) {
+			for (u32 c = 1; s * d * c <= 64; c++) {
+				u32 n = 64 / (s * d * c), last = 0;
+
+				cfg = (struct domain){ .vcpus = s * d * c * n, .sockets = s };
+				cfg.dies = d;
+				cfg.cores = c;
+				cfg.threads = n;
+				t = topology_of(&cfg);
+				for (u32 i = 1; i < cfg.vcpus; i++) {
+					u32 id = topology_apic_id(&t, i);
+
+					CHECK(id > last && id < TOPOLOGY_IDS);
+					CHECK_EQ(t.vcpu_of[id], i);
+					last = id;
+				}
+			}
+		}
+	}
+}
+
+/* SDM vol. 2, "CPUID", leaves 1, 4 and 0BH. */
+TEST(arrangement_intel)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	arrange(1);
+	create();
+	CHECK_EQ(v->apic_id, 8 + 3);
+	c = ask(1, 0);
+	CHECK_EQ(c.ebx >> 16, 11 << 8 | 6);
+	CHECK(c.edx & BIT(28));
+	c = ask(0xb, 0);
+	CHECK(c.eax == 1 && c.ebx == 2 && c.ecx == 0x100 && c.edx == 11);
+	c = ask(0xb, 1);
+	CHECK(c.eax == 3 && c.ebx == 6 && c.ecx == 0x201 && c.edx == 11);
+	CHECK_EQ(ask(0xb, 2).ebx, 0);
+	c = ask(4, 0); /* the machine says level 7: the socket's */
+	CHECK_EQ(c.eax >> 26, 3);
+	CHECK_EQ(c.eax >> 14 & 0xfff, 7);
+	CHECK_EQ(ask(0, 0).eax, 0x15);
+	CHECK_EQ(ask(0x1f, 0).ebx, 0);
+}
+
+/* Leaf 1FH: only with it can dies be told. */
+TEST(arrangement_with_dies)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	arrange(2);
+	create();
+	CHECK_EQ(v->apic_id, 16 + 3);
+	CHECK_EQ(ask(0, 0).eax, 0x1f);
+	c = ask(0x1f, 0);
+	CHECK(c.eax == 1 && c.ebx == 2 && c.ecx == 0x100 && c.edx == 19);
+	c = ask(0x1f, 1);
+	CHECK(c.eax == 3 && c.ebx == 6 && c.ecx == 0x201);
+	c = ask(0x1f, 2);
+	CHECK(c.eax == 4 && c.ebx == 12 && c.ecx == 0x502 && c.edx == 19);
+	CHECK_EQ(ask(0x1f, 3).ebx, 0);
+	c = ask(0xb, 1);
+	CHECK(c.eax == 4 && c.ebx == 12 && c.ecx == 0x201);
+}
+
+/* AMD APM vol. 3, appendix E, "Multiple Processor Calculation" and Fn8000_001D, _001E. */
+TEST(arrangement_amd)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_AMD);
+	arrange(2);
+	v->index += 6; /* the second die */
+	v->apic_id = topology_apic_id(&fake_vm->topology, v->index);
+	create();
+	CHECK_EQ(v->apic_id, 16 + 8 + 3);
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x8000001e);
+	CHECK_EQ(ask(0x80000001, 0).ecx & (BIT(22) | BIT(1)), BIT(22) | BIT(1));
+	CHECK_EQ(ask(0x80000008, 0).ecx, 4 << 12 | 11);
+	CHECK_EQ(ask(0x8000001d, 0).eax >> 14, 7);
+	c = ask(0x8000001e, 0);
+	CHECK(c.eax == 27 && c.ebx == (1 << 8 | 5) && c.ecx == (1 << 8 | 3) && !c.edx);
+	CHECK_EQ(ask(0x1f, 0).ebx, 0);
+
+	/* A machine without them. */
+	start(~0u, CPU_VENDOR_AMD);
+	machine_last_extended = 0x8000001a;
+	arrange(1);
+	create();
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000008);
+	CHECK_EQ(ask(0x80000001, 0).ecx & (BIT(22) | BIT(1)), BIT(1));
+	CHECK_EQ(ask(0x8000001e, 0).eax, 0);
 }
 
 /* Leaves that are not offered are all zeroes, wherever they are. */

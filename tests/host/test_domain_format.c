@@ -89,6 +89,7 @@ static void fill_all(void)
 	d.acpi = d.apic = true;
 	d.features = FEATURE_PAE | FEATURE_HAP | FEATURE_PMU | FEATURE_VMPORT | FEATURE_SMM;
 	d.cpu = CPU_HOST_MODEL;
+	d.sockets = d.dies = d.cores = d.threads = 1;
 	d.clock = CLOCK_VARIABLE;
 	d.clock_s = -60;
 	d.on_poweroff = ACTION_PRESERVE;
@@ -132,7 +133,9 @@ TEST(all)
 			"    <vmport state='off'/>\n"
 			"    <smm state='off'/>\n"
 			"  </features>\n"
-			"  <cpu mode='host-model' check='partial'/>\n"
+			"  <cpu mode='host-model' check='partial'>\n"
+			"    <topology sockets='1' dies='1' cores='1' threads='1'/>\n"
+			"  </cpu>\n"
 			"  <clock offset='variable' adjustment='-60' basis='utc'/>\n"
 			"  <on_poweroff>preserve</on_poweroff>\n"
 			"  <on_reboot>restart</on_reboot>\n"
@@ -232,6 +235,21 @@ static void random_tuning(void)
 		d.quota_us = -1;
 }
 
+/* At most 64, arranged or not. */
+static void random_vcpus(void)
+{
+	d.vcpus = 1 + rand_below(VM_MAX_VCPUS);
+	d.sockets = d.dies = d.cores = d.threads = 0;
+	if (rand_below(2))
+		return;
+	d.sockets = 1 + rand_below(4);
+	d.dies = 1 + rand_below(2);
+	d.cores = 1 + rand_below(4);
+	d.threads = 1 + rand_below(2);
+	d.vcpus = d.sockets * d.dies * d.cores * d.threads;
+	random_cpus(&d.vcpupin[d.vcpus - 1]);
+}
+
 static void random_domain(void)
 {
 	fill(&d);
@@ -255,6 +273,7 @@ static void random_domain(void)
 	d.acpi = rand_below(2);
 	d.apic = rand_below(2);
 	d.features = rand_below(32);
+	random_vcpus();
 	d.cpu = (enum domain_cpu)rand_below(3);
 	d.clock = (enum domain_clock)rand_below(4);
 	if (d.clock == CLOCK_VARIABLE)
@@ -289,6 +308,8 @@ static void check_same(void)
 	CHECK_EQ(back.apic, d.apic);
 	CHECK_EQ(back.features, d.features);
 	CHECK_EQ(back.cpu, d.cpu);
+	CHECK(back.sockets == d.sockets && back.dies == d.dies && back.cores == d.cores);
+	CHECK_EQ(back.threads, d.threads);
 	CHECK_EQ(back.clock, d.clock);
 	CHECK_EQ(back.clock_s, d.clock_s);
 	CHECK_EQ(back.on_poweroff, d.on_poweroff);

@@ -75,7 +75,9 @@ static void start(void)
 	fake_vm->vcpu_count = CPUS;
 	CHECK_EQ(vm_irqs_create(fake_vm), 0);
 	for (u32 i = 0; i < CPUS; i++) {
-		vcpus[i] = (struct vcpu){ .vm = fake_vm, .port = &fake_vm->ports[i], .index = i };
+		vcpus[i] = (struct vcpu){
+			.vm = fake_vm, .port = &fake_vm->ports[i], .index = i, .apic_id = i
+		};
 		vcpus[i].apic_base = VLAPIC_BASE | APIC_BASE_ENABLE;
 		list_init(&vcpus[i].vtimers);
 		fake_vm->ports[i].vcpu = &vcpus[i];

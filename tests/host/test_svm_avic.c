@@ -3,7 +3,7 @@
  * Changes in Support of AVIC"), when it is on, posts at every point of a vCPU's way, and the exits it leaves.
  *
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
- * sources: svm/run.c svm/caps.c svm/avic.c tests/host/fake_svm.c
+ * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h
  */
 #include "svm/avic.h"
@@ -40,7 +40,7 @@ static void make(u32 i)
 
 	vm.ports[i].vcpu = c;
 	c->vm = &vm;
-	c->index = i;
+	c->index = c->apic_id = i;
 	c->port = &vm.ports[i];
 	if (i) {
 		c->hvm = &other_hvs[i - 1];
@@ -81,6 +81,7 @@ static void setup_vm(u32 use)
 	apicv = NULL;
 	avic_init();
 	vm.vcpu_count = COUNT;
+	vm.topology = (struct topology){ .dies = 1, .cores = COUNT, .threads = 1 };
 	CHECK_EQ(avic_vm_create(&vm), 0);
 	for (u32 i = 0; i < COUNT; i++)
 		make(i);

@@ -3,7 +3,7 @@
  * by the manual's offsets (AMD APM vol. 2, appendix B). An emulator does not check all of that.
  *
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
- * sources: svm/run.c svm/caps.c svm/avic.c tests/host/fake_svm.c
+ * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h
  */
 #include "lib/errno.h"

@@ -1,0 +1,24 @@
+/*
+ * Private to vm/cpuid*.c: filling the table.
+ */
+#pragma once
+
+#include "vm/cpuid.h"
+
+struct topology;
+
+/* A new entry with what the machine says. Entries come in rising order of leaf and subleaf within each range. */
+struct cpuid_entry *cpuid_add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed);
+
+/* cpuid_topology.c: the leaves that tell how vCPUs are arranged. */
+/* Leaf 1, whose other fields are done. */
+void cpuid_package(struct cpuid_entry *e, const struct topology *topo);
+/* Leaf 4 (Intel) or 0x8000001d (AMD): the machine's caches, and who shares each. */
+void cpuid_caches(struct cpuid_table *t, u32 leaf, const struct topology *topo);
+/* Leaf 0xb, or 0x1f with dies of their own. */
+void cpuid_levels(struct cpuid_table *t, u32 leaf, const struct topology *topo);
+/* AMD's leaf 0x80000008 and 0x8000001e. */
+void cpuid_amd_sizes(struct cpuid_entry *e, const struct topology *topo);
+void cpuid_amd_ids(struct cpuid_table *t, const struct topology *topo);
+/* The parts of 0x8000001e that differ from vCPU to vCPU, into its registers. */
+void cpuid_amd_patch(struct vcpu *v);
