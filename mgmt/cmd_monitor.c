@@ -204,6 +204,8 @@ static void stats_of_exits(const struct call *c, u32 vcpu, const struct vcpu_por
 	for (u32 k = 0; k < IRQ_EXITS; k++)
 		vcpu_stat(c, vcpu, irq_exit_names[k], port->irq_exits[k]);
 	vcpu_stat(c, vcpu, "exits.sum", sum);
+	vcpu_stat(c, vcpu, "kicks.sent", port->kicks);
+	vcpu_stat(c, vcpu, "kicks.saved", port->kicks_saved);
 }
 
 static void stats_of_vcpus(const struct call *c, struct vm *vm)
