@@ -45,10 +45,10 @@ void startup_signal_sipi(struct vcpu *v, u8 vector)
 void startup_reset(struct vcpu *v)
 {
 	vcpu_reset(v);
-	if (is_bsp(v))
-		return;
-	atomic_store_relaxed(&v->port->startup, STARTUP_WAITS); /* nobody sends anything yet */
-	v->activity = ACTIVITY_WAITS_SIPI;
+	/* Nobody sends anything yet. */
+	atomic_store_relaxed(&v->port->startup, is_bsp(v) ? STARTUP_RUNS : STARTUP_WAITS);
+	if (!is_bsp(v))
+		v->activity = ACTIVITY_WAITS_SIPI;
 }
 
 void startup_init(struct vcpu *v)
