@@ -63,6 +63,11 @@ static int cmd_reset(struct call *c)
 	return act(c, domain_reset, "reset domain", "was reset");
 }
 
+static int cmd_inject_nmi(struct call *c)
+{
+	return act(c, domain_inject_nmi, "inject NMI into domain", "got an NMI");
+}
+
 static int cmd_destroy(struct call *c)
 {
 	return act(c, domain_destroy, "destroy domain", "destroyed");
@@ -169,6 +174,11 @@ static const struct command commands[] = {
 	  .text = "As if its power failed. It is not restarted, whatever its document says.",
 	  .args = ARGS(DOMAIN_ARG(OFFER_ACTIVE)),
 	  .run = cmd_destroy },
+	{ .name = "inject-nmi",
+	  .help = "press a domain's NMI button",
+	  .text = "What comes of it is up to the guest: it has programmed its APICs' LINT1.",
+	  .args = ARGS(DOMAIN_ARG(OFFER_ACTIVE)),
+	  .run = cmd_inject_nmi },
 	{ .name = "reboot",
 	  .help = "shut a domain down and start it again",
 	  .text = "Presses its power button. When the guest has switched itself off it starts"

@@ -17,7 +17,9 @@
 #include "mgmt/serial.h"
 #include "mgmt/uuid.h"
 #include "mm/heap.h"
+#include "vm/call.h"
 #include "vm/cputune.h"
+#include "vm/irq.h"
 #include "vm/vm.h"
 
 static u32 count; /* atomic: of domains */
@@ -304,6 +306,17 @@ int domain_reboot(struct vm *vm, char *err, size_t errlen)
 int domain_reset(struct vm *vm, char *err, size_t errlen)
 {
 	return said(vm_reset(vm), vm, err, errlen);
+}
+
+static void press_nmi(struct vcpu *v, void *arg)
+{
+	vm_irq_nmi(arg);
+	(void)v;
+}
+
+int domain_inject_nmi(struct vm *vm, char *err, size_t errlen)
+{
+	return said(vcpu_call(vm, 0, press_nmi, vm), vm, err, errlen);
 }
 
 int domain_destroy(struct vm *vm, char *err, size_t errlen)

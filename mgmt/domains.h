@@ -51,6 +51,8 @@ int domain_shutdown(struct vm *vm, char *err, size_t errlen) __must_check;
 int domain_reboot(struct vm *vm, char *err, size_t errlen) __must_check;
 /* The reset button. -ENODEV: off. */
 int domain_reset(struct vm *vm, char *err, size_t errlen) __must_check;
+/* The NMI button: LINT1 of all its vCPUs. Waits till that is done. */
+int domain_inject_nmi(struct vm *vm, char *err, size_t errlen) __must_check;
 /* Off at once and for good, also one that waits to start again. -ENODEV: off. */
 int domain_destroy(struct vm *vm, char *err, size_t errlen) __must_check;
 /* -ENODEV: off; -EALREADY: (not) paused. */

@@ -156,6 +156,16 @@ void vm_msi(struct vm *vm, u64 address, u32 data)
 		vm_irq_deliver(vm, &msg);
 }
 
+void vm_irq_nmi(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vlapic *l = apic(vm, i);
+
+		if (l)
+			vlapic_lint1(l);
+	}
+}
+
 void vm_extint_register(struct vm *vm, const struct extint_ops *ops, struct vdev *dev)
 {
 	vm->irqs->extint = ops;

@@ -75,6 +75,9 @@ static inline bool irq_message_mode(u8 delivery)
  */
 void vm_msi(struct vm *vm, u64 address, u32 data);
 
+/* Pulses LINT1 of all local APICs, as a PC's NMI button. In the VM's address space. */
+void vm_irq_nmi(struct vm *vm);
+
 /* From a local APIC: a level-triggered vector was acknowledged. */
 void vm_irq_eoi(struct vm *vm, u8 vector);
 

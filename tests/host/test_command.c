@@ -165,6 +165,7 @@ static const struct {
 	{ "start db", "start db; ", "Domain 'db' started\n", "start" },
 	{ "shutdown web", "shutdown web; ", "Domain 'web' is being shutdown\n", "shutdown" },
 	{ "reboot web", "reboot web; ", "Domain 'web' is being rebooted\n", "reboot" },
+	{ "inject-nmi web", "inject_nmi web; ", "Domain 'web' got an NMI\n", "inject NMI into" },
 	{ "reset web", "reset web; ", "Domain 'web' was reset\n", "reset" },
 	{ "destroy web", "destroy web; ", "Domain 'web' destroyed\n", "destroy" },
 	{ "suspend web", "suspend web; ", "Domain 'web' suspended\n", "suspend" },
