@@ -19,10 +19,8 @@
 #include "mm/heap.h"
 #include "svm/decode.h"
 #include "vm/apicv.h"
-#include "vm/lapic.h"
+#include "vm/lapic_page.h"
 #include "vm/vm.h"
-
-#define APIC_GPA 0xfee00000ULL
 
 #define SVM_EDX_AVIC BIT(13)
 /* Without each of these AVIC has nothing to offer, or cannot be without it. */
@@ -65,8 +63,8 @@ static u64 entry_of(const struct vcpu *v)
 /* The entry that LDR and DFR in the page name, or NO_SLOT: none, or several. */
 static u32 logical_slot(const struct vlapic *l)
 {
-	u32 id = READ_ONCE(*(const u32 *)(l->page + LAPIC_LDR)) >> 24;
-	bool flat = READ_ONCE(*(const u32 *)(l->page + LAPIC_DFR)) >> 28 == 0xf;
+	u32 id = vlapic_reg(l, LAPIC_LDR) >> 24;
+	bool flat = vlapic_reg(l, LAPIC_DFR) >> 28 == 0xf;
 	u32 bits = flat ? id : id & 0xf, first = flat ? 0 : id >> 4 << 2;
 
 	if (!bits || (bits & (bits - 1)))
@@ -90,7 +88,7 @@ static void logical_follow(struct vcpu *v, bool on)
 	struct hvm_vcpu *s = v->hvm;
 	u32 entry = AVIC_LOGICAL_VALID | v->apic_id, mine = entry, free = 0;
 	u32 slot = on ? logical_slot(v->lapic) : NO_SLOT;
-	u32 mode = READ_ONCE(*(const u32 *)(v->lapic->page + LAPIC_DFR)) >> 28;
+	u32 mode = vlapic_reg(v->lapic, LAPIC_DFR) >> 28;
 
 	if (s->logical_slot != NO_SLOT && s->logical_slot != slot)
 		(void)atomic_cas(&a->logical[s->logical_slot], &mine, 0u);
@@ -161,11 +159,6 @@ static void sleep(struct vcpu *v, bool on)
 	irq_restore(flags);
 }
 
-static u32 *array_word(const struct vcpu *v, u32 array, u8 vector)
-{
-	return (u32 *)(v->lapic->page + array + (u32)(vector / 32) * 16);
-}
-
 static void notify(struct vcpu *v)
 {
 	u32 where = atomic_load_relaxed(&v->hvm->where);
@@ -180,7 +173,7 @@ static void post(struct vcpu *v, u8 vector, bool level)
 {
 	(void)level; /* TMR makes the EOI exit */
 	/* Full order: pairs with listen() and hush(). */
-	atomic_fetch_or(array_word(v, LAPIC_IRR, vector), 1u << (vector % 32));
+	vlapic_array_set(v->lapic, LAPIC_IRR, vector);
 	notify(v);
 }
 
@@ -188,12 +181,10 @@ static void post(struct vcpu *v, u8 vector, bool level)
 
 bool avic_take_back(struct vcpu *v, u8 vector)
 {
-	u32 bit = 1u << (vector % 32);
-
 	if (!v->hvm->avic)
 		return false;
-	*array_word(v, LAPIC_ISR, vector) &= ~bit;
-	atomic_fetch_or(array_word(v, LAPIC_IRR, vector), bit);
+	*vlapic_array_word(v->lapic, LAPIC_ISR, vector) &= ~(1u << (vector % 32));
+	vlapic_array_set(v->lapic, LAPIC_IRR, vector);
 	return true;
 }
 
@@ -239,7 +230,7 @@ void avic_follow(struct vcpu *v)
 /* Returns when no vCPU can reach it any more. */
 static void page_remove(struct vm *vm)
 {
-	int err = s2_unmap(&vm->s2, GPA(APIC_GPA), PAGE_SIZE);
+	int err = s2_unmap(&vm->s2, GPA(VLAPIC_BASE), PAGE_SIZE);
 
 	ASSERT(!err); /* a leaf of this size need not be split */
 }
@@ -261,7 +252,7 @@ static void decide(struct vm *vm, const struct vcpu *v)
 	/* Nothing is there to be removed, but each vCPU passes hvm_ops.flush before it enters again. */
 	page_remove(vm);
 	/* Without it all accesses exit, as they do without AVIC. */
-	if (on && s2_map(&vm->s2, GPA(APIC_GPA), heap_phys(vm->heap, a->page), PAGE_SIZE,
+	if (on && s2_map(&vm->s2, GPA(VLAPIC_BASE), heap_phys(vm->heap, a->page), PAGE_SIZE,
 			 PTAB_R | PTAB_W))
 		log_warn("domain %s: no memory for AVIC's page", vm->cfg.name);
 }
@@ -283,15 +274,6 @@ static void sync(struct vcpu *v)
 
 /* --- exits ---------------------------------------------------------------------------------------- */
 
-static bool irr_any(const struct vcpu *v)
-{
-	u32 any = 0;
-
-	for (u32 i = 0; i < 8; i++)
-		any |= atomic_load_relaxed((const u32 *)(v->lapic->page + LAPIC_IRR + i * 16));
-	return any;
-}
-
 /* Whom it was for need not be found out: who sleeps has nothing in IRR that it could take, but for this. */
 static void notify_waiting(struct vcpu *self)
 {
@@ -300,7 +282,7 @@ static void notify_waiting(struct vcpu *self)
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *v = vm->ports[i].vcpu;
 
-		if (v && v != self && irr_any(v))
+		if (v && v != self && vlapic_irr_any(v->lapic))
 			notify(v);
 	}
 }
@@ -361,7 +343,7 @@ void avic_access_exit(struct vcpu *v, struct vm_exit *e)
 	}
 	/* Nothing has happened yet: as if the page were not there. */
 	b->control.exit_info1 = write ? NPF_WRITE : 0;
-	b->control.exit_info2 = APIC_GPA + offset;
+	b->control.exit_info2 = VLAPIC_BASE + offset;
 	e->kind = EXIT_S2;
 	svm_npf(b, e);
 }
@@ -416,7 +398,7 @@ void avic_vcpu_create(struct vcpu *v)
 	v->hvm->logical_slot = NO_SLOT;
 	if (!svm_caps.avic)
 		return;
-	c->avic_bar = APIC_GPA;
+	c->avic_bar = VLAPIC_BASE;
 	c->avic_page = heap_phys(v->vm->heap, v->lapic->page).v;
 	c->avic_logical = heap_phys(v->vm->heap, a->logical).v;
 	c->avic_physical = heap_phys(v->vm->heap, a->physical).v |

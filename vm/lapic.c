@@ -102,17 +102,6 @@ void vlapic_isr_changed(struct vlapic *l)
 	WRITE_ONCE(l->in_service, l->hw ? -1 : array_highest(l, LAPIC_ISR));
 }
 
-/* Whether any interrupt is requested. Who requests one later has us look again. */
-static __always_inline bool irr_any(const struct vlapic *l)
-{
-	u32 any = 0;
-
-#pragma GCC unroll 8
-	for (u32 i = 0; i < 8; i++)
-		any |= vlapic_reg(l, LAPIC_IRR + i * 16);
-	return any;
-}
-
 static __noinline void eoi_level(struct vlapic *l, u8 vector)
 {
 	vlapic_lint0_eoi(l, vector);
@@ -156,7 +145,7 @@ static void eoi(struct vlapic *l)
 	}
 	isr_clear(l, (u8)vector);
 	WRITE_ONCE(l->in_service, highest_below(l, LAPIC_ISR, vector / 32));
-	if (irr_any(l))
+	if (vlapic_irr_any(l))
 		l->vcpu->recheck = true;
 	eoi_broadcast(l, (u8)vector);
 }

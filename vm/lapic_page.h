@@ -1,5 +1,5 @@
 /*
- * The virtual local APIC's page and modes, for the files that make it up (vm/lapic*.c). Threads of other
+ * The virtual local APIC's page and modes, for the files that make it up (vm/lapic*.c) and svm/avic.c. Threads of other
  * vCPUs, and of devices, read registers and set bits of IRR, TMR and LVT_LINT0 while the vCPU runs: so all
  * accesses are single and atomic, those that read and write at once are locked, and what the vCPU's
  * own thread alone writes (all else) it may read plainly.
@@ -59,4 +59,15 @@ static inline void vlapic_array_clear(struct vlapic *l, u32 array, u8 vector)
 static inline bool vlapic_array_test(struct vlapic *l, u32 array, u8 vector)
 {
 	return atomic_load_relaxed(vlapic_array_word(l, array, vector)) >> (vector % 32) & 1;
+}
+
+/* Whether any interrupt is requested. Who requests one later has its vCPU look again. */
+static __always_inline bool vlapic_irr_any(const struct vlapic *l)
+{
+	u32 any = 0;
+
+#pragma GCC unroll 8
+	for (u32 i = 0; i < 8; i++)
+		any |= vlapic_reg(l, LAPIC_IRR + i * 16);
+	return any;
 }

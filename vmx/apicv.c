@@ -26,7 +26,6 @@
 #include "vmx/guest.h"
 #include "vmx/posted.h"
 
-#define APIC_GPA         0xfee00000ULL
 #define XAPIC_NDST_SHIFT 8 /* where the host's APIC is in xAPIC mode */
 
 static_assert(VM_MAX_VCPUS * sizeof(struct pi_desc) <= PAGE_SIZE, "struct hvm_vm.posted");
@@ -276,7 +275,7 @@ static int access_page_create(struct vm *vm)
 	hv->access_page = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
 	if (!hv->access_page)
 		return -ENOMEM;
-	return s2_map(&vm->s2, GPA(APIC_GPA), heap_phys(vm->heap, hv->access_page), PAGE_SIZE,
+	return s2_map(&vm->s2, GPA(VLAPIC_BASE), heap_phys(vm->heap, hv->access_page), PAGE_SIZE,
 		      PTAB_R | PTAB_W);
 }
 

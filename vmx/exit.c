@@ -7,6 +7,7 @@
 #include "core/irq.h"
 #include "core/mce.h"
 #include "vm/hvm.h"
+#include "vm/lapic.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/access.h"
@@ -177,7 +178,6 @@ static void decode_s2(struct vcpu *v, struct vm_exit *e)
 /* Exit qualification for APIC accesses. */
 #define APIC_ACCESS_OFFSET BITS(11, 0)
 #define APIC_ACCESS_TYPE   BITS(15, 12)
-#define APIC_GPA           0xfee00000ULL
 
 enum apic_access {
 	APIC_ACCESS_READ = 0,
@@ -192,7 +192,7 @@ void vmx_apic_access_decode(struct vm_exit *e, u64 qualification)
 {
 	enum apic_access type = (qualification & APIC_ACCESS_TYPE) >> 12;
 
-	e->s2.gpa = GPA(APIC_GPA + (qualification & APIC_ACCESS_OFFSET));
+	e->s2.gpa = GPA(VLAPIC_BASE + (qualification & APIC_ACCESS_OFFSET));
 	e->s2.write = type == APIC_ACCESS_WRITE;
 	e->s2.fetch = type == APIC_ACCESS_FETCH;
 	e->s2.table_walk = type == APIC_ACCESS_PHYSICAL;
