@@ -5,11 +5,10 @@
  * sources: vm/pause.c vm/vtimer.c
  * flags: -include tests/host/fake_cpu.h
  */
-#include "core/timer.h"
 #include "lib/errno.h"
+#include "tests/host/fake_time.h"
 #include "tests/host/harness.h"
 #include "vm/call.h"
-#include "vm/hvm.h"
 #include "vm/keeper.h"
 #include "vm/pause.h"
 #include "vm/vcpu.h"
@@ -20,44 +19,14 @@
 
 static struct vm vm;
 static struct vcpu v[2];
-static u64 now;
-static u32 requests, tsc_told, locks;
+static u32 requests, locks;
 static bool calls_fail;
 
 /* --- what they call ---------------------------------------------------------------------------------------- */
 
-u64 clock_ns(void)
-{
-	return now;
-}
-
 u64 fake_rdtsc(void)
 {
 	return now * TSC_PER_NS;
-}
-
-static void tsc_changed(struct vcpu *c)
-{
-	tsc_told++;
-}
-
-static const struct hvm_ops backend = { .tsc_changed = tsc_changed };
-const struct hvm_ops *hvm = &backend;
-
-void timer_arm(struct timer *t, u64 deadline_ns)
-{
-	t->deadline_ns = deadline_ns;
-	t->armed = true;
-}
-
-void timer_cancel(struct timer *t)
-{
-	t->armed = false;
-}
-
-bool timer_armed(const struct timer *t)
-{
-	return t->armed;
 }
 
 void spin_lock(struct spinlock *l)

@@ -5,10 +5,9 @@
  * sources: vm/vtimer.c
  * flags: -include tests/host/fake_cpu.h
  */
-#include "core/timer.h"
 #include "lib/errno.h"
+#include "tests/host/fake_time.h"
 #include "tests/host/harness.h"
-#include "vm/hvm.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
@@ -20,46 +19,15 @@
 
 static struct vm vm;
 static struct vcpu v;
-static u64 now;        /* of the host's clock */
-static u32 tsc_told;   /* tsc_changed() calls */
 static bool lock_held; /* the device's */
 static u32 list_locks; /* holders of the lock of the devices' timers */
 static struct vdev dev;
 
 /* --- what it calls ----------------------------------------------------------------------------------- */
 
-u64 clock_ns(void)
-{
-	return now;
-}
-
 u64 fake_rdtsc(void)
 {
 	return TSC_AT_BOOT + now * TSC_PER_NS;
-}
-
-static void tsc_changed(struct vcpu *c)
-{
-	tsc_told++;
-}
-
-static const struct hvm_ops backend = { .tsc_changed = tsc_changed };
-const struct hvm_ops *hvm = &backend;
-
-void timer_arm(struct timer *t, u64 deadline_ns)
-{
-	t->deadline_ns = deadline_ns;
-	t->armed = true;
-}
-
-void timer_cancel(struct timer *t)
-{
-	t->armed = false;
-}
-
-bool timer_armed(const struct timer *t)
-{
-	return t->armed;
 }
 
 static void (*before_dev_lock)(void); /* what another vCPU does just then */
