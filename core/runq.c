@@ -16,6 +16,34 @@ static u64 weighted(u64 ns, const struct thread *t)
 	return ns * THREAD_WEIGHT_DEFAULT / t->weight;
 }
 
+/* It ran so long, and with it the group in which it is one of those that want a CPU. */
+static void charge(struct thread *t, u64 ns)
+{
+	u64 own = weighted(ns, t), active = 1;
+
+	if (t->group) {
+		atomic_fetch_add(&t->group->vruntime, own);
+		active = atomic_load_relaxed(&t->group->active);
+	}
+	t->vruntime += own * MAX(active, 1);
+}
+
+/*
+ * A thread that comes has had what its group had, else those that sleep in turn would have more together than
+ * one has. The group is not further ahead than such a thread may be: least.
+ */
+static u64 with_group(struct thread_group *group, u64 least)
+{
+	u64 had;
+
+	if (!group)
+		return least;
+	had = atomic_load_relaxed(&group->vruntime);
+	while (had < least && !atomic_cas(&group->vruntime, &had, least))
+		;
+	return MAX(had, least);
+}
+
 static struct thread *first(const struct runq *rq)
 {
 	if (list_empty(&rq->ready))
@@ -63,7 +91,7 @@ void runq_charge(struct runq *rq, u64 now)
 	if (t == rq->idle)
 		return;
 	quota_charge(&t->quota, ns, now);
-	t->vruntime += weighted(MIN(ns, CHARGE_MAX_NS), t);
+	charge(t, MIN(ns, CHARGE_MAX_NS));
 	advance_min(rq);
 }
 
@@ -100,12 +128,13 @@ void runq_place(struct runq *rq, struct thread *t, enum runq_reason why)
 	advance_min(rq);
 	switch (why) {
 	case RUNQ_NEW:
-		t->vruntime = rq->min_vruntime;
+		t->vruntime = with_group(t->group, rq->min_vruntime);
 		break;
 	case RUNQ_WAKE:
 		/* Who is behind, having come from another queue, does not keep it waiting either. */
 		least = MIN(runq_least(rq), rq->min_vruntime);
-		t->vruntime = MAX(t->vruntime, least - RUNQ_WAKE_CREDIT_NS);
+		least = with_group(t->group, least - RUNQ_WAKE_CREDIT_NS);
+		t->vruntime = MAX(t->vruntime, least);
 		break;
 	case RUNQ_MOVED:
 		most = rq->min_vruntime + weighted(RUNQ_LAG_MAX_NS, t);
@@ -123,11 +152,18 @@ void runq_pass(struct runq *rq)
 		rq->current->vruntime = MAX(rq->current->vruntime, t->vruntime);
 }
 
-bool runq_preempts(const struct runq *rq, const struct thread *t)
+u64 runq_left(const struct runq *rq)
 {
-	const struct thread *cur = rq->current;
+	const struct thread *t = first(rq), *cur = rq->current;
+	u64 ran = rq->charged_ns - cur->started_ns;
 
-	return cur == rq->idle || cur->vruntime > t->vruntime + RUNQ_WAKE_LEAD_NS;
+	if (!t)
+		return RUNQ_NONE;
+	if (cur == rq->idle)
+		return 0;
+	if (cur->vruntime <= t->vruntime + RUNQ_WAKE_LEAD_NS)
+		return RUNQ_SLICE_NS;
+	return ran < RUNQ_RUN_MIN_NS ? RUNQ_RUN_MIN_NS - ran : 0;
 }
 
 u64 runq_follow(struct runq *rq, u64 front)

@@ -17,6 +17,8 @@ struct thread;
 /* A waking thread is at most this far ahead of those that run, and gets in after this lead. */
 #define RUNQ_WAKE_CREDIT_NS (RUNQ_SLICE_NS / 2)
 #define RUNQ_WAKE_LEAD_NS   (RUNQ_SLICE_NS / 5)
+/* Whom it takes the CPU from has run so long: wakes without end cost others little. */
+#define RUNQ_RUN_MIN_NS     (RUNQ_SLICE_NS / 20)
 /* A ready thread is at most this far behind: what a thread can lose by one run without a break. */
 #define RUNQ_DEBT_MAX_NS    (100 * RUNQ_SLICE_NS)
 /* A queue takes a waiting thread from another when its own have had more than that one by this. */
@@ -67,8 +69,11 @@ void runq_place(struct runq *rq, struct thread *t, enum runq_reason why);
 /* Sets current's vruntime behind the first ready thread's, so that another one comes next. */
 void runq_pass(struct runq *rq);
 
-/* Whether t, just placed, should have the CPU instead of current (charged until now). */
-bool runq_preempts(const struct runq *rq, const struct thread *t);
+/*
+ * How long current (charged until now) goes on, in ns: 0, till it has run a little, a slice, or
+ * RUNQ_NONE, as nobody waits.
+ */
+u64 runq_left(const struct runq *rq);
 
 /*
  * Queues keep pace: vruntime means the same on all of them. front is how far the foremost queue was

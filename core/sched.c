@@ -72,12 +72,12 @@ static void slice_end(struct timer *timer)
 
 void sched_slice_update(struct runq *rq)
 {
-	u64 left = quota_left(&rq->current->quota);
+	u64 left = MIN(quota_left(&rq->current->quota), runq_left(rq));
 
 	if (rq->current == rq->idle) {
 		if (timer_armed(&rq->slice))
 			timer_cancel(&rq->slice);
-	} else if (rq->ready_count || left != ~0ULL) {
+	} else if (left != RUNQ_NONE) {
 		timer_arm(&rq->slice, clock_ns() + MIN(left, RUNQ_SLICE_NS));
 	}
 	/* Else it may still be armed: then this CPU once looks whether others have too much to do. */
@@ -122,6 +122,13 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next,
 	sched_switched();
 }
 
+/* Of those that have a share together, one more or less wants a CPU. */
+static void group_count(const struct thread *t, u32 change)
+{
+	if (t->group)
+		atomic_fetch_add(&t->group->active, change);
+}
+
 /* It has used up its quota. Its queue is locked. */
 static void park(struct thread *t)
 {
@@ -133,6 +140,7 @@ static void park(struct thread *t)
 static void put_back(struct runq *rq, struct thread *prev)
 {
 	if (quota_exhausted(&prev->quota)) {
+		group_count(prev, -1u);
 		park(prev);
 	} else if (!prev->preempted && !cpuset_test(&prev->cpus, prev->cpu)) {
 		/* When it is off its stack: balance_settle(). */
@@ -193,7 +201,9 @@ static void reschedule(struct runq *rq)
 
 	runq_charge(rq, clock_ns());
 	balance_follow(rq);
-	if (prev != rq->idle && prev->state == THREAD_RUNNING)
+	if (prev->state != THREAD_RUNNING)
+		group_count(prev, -1u);
+	else if (prev != rq->idle)
 		put_back(rq, prev);
 	next = take_next(rq);
 	if (prev != rq->idle)
@@ -273,6 +283,8 @@ void sched_exit(void)
 
 bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 {
+	u64 left;
+
 	runq_charge(rq, clock_ns());
 	balance_follow(rq);
 	runq_place(rq, t, why);
@@ -280,12 +292,13 @@ bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 	runq_add(rq, t);
 	if (rq->current == rq->idle)
 		balance_set_idle(t->cpu, false);
-	if (runq_preempts(rq, t)) {
+	left = runq_left(rq);
+	if (!left) {
 		WRITE_ONCE(rq->current->need_resched, true);
 		return true;
 	}
-	/* It ran alone so far: now its time is limited. */
-	return !timer_armed(&rq->slice);
+	/* Its time is limited now, or more than it was. */
+	return left < RUNQ_SLICE_NS || !timer_armed(&rq->slice);
 }
 
 /*
@@ -324,6 +337,7 @@ static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 		spin_unlock(&rq->lock);
 		return;
 	}
+	group_count(t, 1);
 	if (target != cpu) {
 		balance_depart(t, target);
 		spin_unlock(&rq->lock);
@@ -443,10 +457,14 @@ static void resched_interrupt(void)
 	struct runq *rq = this_cpu(sched_runq);
 	u64 flags = spin_lock_irq(&rq->lock);
 
-	if (rq->current == rq->idle)
+	if (rq->current == rq->idle) {
 		WRITE_ONCE(rq->idle->need_resched, true);
-	else if (!rq->current->need_resched && !timer_armed(&rq->slice))
-		timer_arm(&rq->slice, clock_ns() + RUNQ_SLICE_NS);
+	} else if (!rq->current->need_resched) {
+		if (!timer_armed(&rq->slice))
+			timer_arm(&rq->slice, clock_ns() + RUNQ_SLICE_NS);
+		if (runq_left(rq) < RUNQ_SLICE_NS)
+			sched_slice_update(rq);
+	}
 	spin_unlock_irq(&rq->lock, flags);
 }
 

@@ -44,6 +44,7 @@ struct thread *thread_create(const struct thread_spec *spec)
 	t->data = spec->data;
 	t->fn = spec->fn;
 	t->arg = spec->arg;
+	t->group = spec->group;
 	t->weight = spec->weight ? spec->weight : THREAD_WEIGHT_DEFAULT;
 	t->preemptible = spec->preemptible;
 	t->detached = spec->detached;

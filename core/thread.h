@@ -47,6 +47,15 @@ struct thread_ops {
 	void (*detach)(struct thread *t);
 };
 
+/*
+ * Threads that have one share together: each counts as its weight divided by how many of them want a CPU, and
+ * one that wakes has had what all of them had.
+ */
+struct thread_group {
+	u32 active;   /* those that run or are ready; atomic */
+	u64 vruntime; /* weighted ns of them all; atomic */
+};
+
 /* In the hypervisor's heap: reachable from every address space and from interrupt handlers. */
 struct thread {
 	u64 rsp;                      /* saved stack pointer while not running; 0: has never run */
@@ -56,10 +65,11 @@ struct thread {
 	char name[32];                /* const */
 	u32 cpu;    /* whose run queue it is on or returns to; changes under that queue's lock */
 	u32 weight; /* share: 1024 is the default; lock: run queue of cpu */
-	struct cpuset cpus; /* where it may run; lock: run queue */
-	bool preemptible;   /* const */
-	bool detached;      /* const: nobody joins it */
-	bool bound;         /* cpu holds state of it (see detach): it stays there; written by cpu */
+	struct thread_group *group; /* const; NULL: it is alone */
+	struct cpuset cpus;         /* where it may run; lock: run queue */
+	bool preemptible;           /* const */
+	bool detached;              /* const: nobody joins it */
+	bool bound; /* cpu holds state of it (see detach): it stays there; written by cpu */
 	bool preempted; /* it gave way amid anything and stays on its CPU until it runs again; run queue */
 	bool on_stack; /* it runs, or the switch away from it is under way; written by its CPU */
 	u8 state;      /* enum thread_state; lock: run queue of cpu */
@@ -87,8 +97,9 @@ struct thread_spec {
 	struct aspace *aspace; /* NULL: the hypervisor's */
 	const struct thread_ops *ops;
 	void *data;
-	u32 weight; /* 0: default */
-	s32 cpu;    /* the only one it may run on, see thread_set_cpus(); -1: all */
+	u32 weight;                 /* 0: default */
+	struct thread_group *group; /* whose share it has a part in; longer there than it; or NULL */
+	s32 cpu;                    /* the only one it may run on, see thread_set_cpus(); -1: all */
 	bool preemptible;
 	bool detached; /* nobody joins it: the struct goes as soon as it has ended */
 };

@@ -45,6 +45,7 @@ static struct thread *thread_make(struct vcpu_port *port)
 		.aspace = vm->aspace,
 		.ops = &build_vcpu_thread_ops,
 		.data = port,
+		.group = &vm->threads,
 		.cpu = -1,
 	};
 	char name[32];

@@ -17,10 +17,11 @@
 
 static u64 runtime(struct vm *vm)
 {
-	u64 ns;
+	u64 ns = 0;
 
-	spin_lock(&vm->lock); /* the thread stays */
-	ns = vm->ports[0].thread ? thread_runtime(vm->ports[0].thread) : 0;
+	spin_lock(&vm->lock); /* the threads stay */
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		ns += vm->ports[i].thread ? thread_runtime(vm->ports[i].thread) : 0;
 	spin_unlock(&vm->lock);
 	return ns;
 }
@@ -55,7 +56,8 @@ static int check(const u64 *ran, u32 count, u64 ns)
 	return err;
 }
 
-static int fair(u32 count, u64 ns)
+/* The first VM has that many vCPUs, all others have one. */
+static int fair(u32 count, u32 vcpus, u64 ns)
 {
 	struct vm *vms[GUESTS_MAX];
 	u64 ran[GUESTS_MAX];
@@ -65,12 +67,13 @@ static int fair(u32 count, u64 ns)
 		char name[16];
 
 		snprintf(name, sizeof(name), "busy-%u", i);
-		vms[i] = flat_vm(name, "busy.bin");
+		vms[i] = i || vcpus == 1 ? flat_vm(name, "busy.bin") :
+					   flat_vm_smp(name, "smp_spin.bin", vcpus);
 		SELFTEST_CHECK(vms[i]);
 		SELFTEST_CHECK(!vm_start(vms[i]));
 	}
 	for (u32 i = 0; i < count && !err; i++)
-		err = flat_expect(vms[i], "go\n");
+		err = flat_expect(vms[i], i || vcpus == 1 ? "go\n" : "spinning\n");
 	wait(SETTLE_NS);
 	for (u32 i = 0; i < count; i++)
 		ran[i] = runtime(vms[i]);
@@ -87,13 +90,20 @@ static int fair(u32 count, u64 ns)
 
 static int test_three(void)
 {
-	return fair(3, SHARE_NS);
+	return fair(3, 1, SHARE_NS);
 }
 SELFTEST(fair_three, "fair-three", test_three);
 
 /* Each has less, and waits longer for its turn: a twentieth of that is less, too. */
 static int test_eight(void)
 {
-	return fair(8, 2 * SHARE_NS);
+	return fair(8, 1, 2 * SHARE_NS);
 }
 SELFTEST(fair_eight, "fair-eight", test_eight);
+
+/* Shares are of domains: one with more vCPUs has no more than one with one. */
+static int test_vcpus(void)
+{
+	return fair(2, 3, SHARE_NS);
+}
+SELFTEST(fair_vcpus, "fair-vcpus", test_vcpus);

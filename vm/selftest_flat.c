@@ -78,6 +78,18 @@ int flat_running(struct vm *vm)
 	return -ETIMEDOUT;
 }
 
+u64 flat_stay(const struct vcpu_port *port)
+{
+	u64 stay = 1;
+
+	/* Pairs with vm/run.c. */
+	if (atomic_load_acquire(&port->where) != VCPU_IN_GUEST)
+		return 0;
+	for (u32 k = 0; k < EXIT_KINDS; k++)
+		stay += READ_ONCE(port->exits[k]);
+	return stay;
+}
+
 int flat_expect(struct vm *vm, const char *text)
 {
 	u64 end = clock_ns() + SELFTEST_PATIENCE_NS;

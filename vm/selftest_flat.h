@@ -6,6 +6,7 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
+struct vcpu_port;
 struct vm;
 
 /* A VM that boots image: one vCPU, 32 MiB, one serial port. NULL: no memory. Not started. */
@@ -21,6 +22,12 @@ int flat_running(struct vm *vm) __must_check;
 
 /* Until the guest has written text, 63 characters at most, to its serial port. -ETIMEDOUT. */
 int flat_expect(struct vm *vm, const char *text) __must_check;
+
+/*
+ * Of a vCPU on another CPU: 0 where it is not in guest mode; else a number that changes when it comes back after
+ * an exit.
+ */
+u64 flat_stay(const struct vcpu_port *port);
 
 /* Until it has switched itself off: all that it wrote, 63 characters at most, must be text. */
 int flat_said(struct vm *vm, const char *text) __must_check;

@@ -2,7 +2,7 @@
  * Self-test: guests that try to break out or to bring the host down (tests/guest/hostile_*.asm; docs/containment.md
  * has the table for people). Each ends in the way that its row says. Beside all of them runs a neighbour
  * that sums up its memory: it must find that whole and get its fair share of the time, compared with a
- * quiet run; and when a guest has ended, the host has all memory back. hostile=NAME[,NAME...] runs those rows alone.
+ * quiet run; and when a guest has ended, the host has all memory back. hostile=NAME[,NAME...] runs those rows alone whose names begin so.
  */
 #include "core/clock.h"
 #include "core/cmdline.h"
@@ -25,8 +25,8 @@
 #define STEP_NS          2000000ull
 #define SETTLE_STEPS     100 /* till threads that have ended are freed */
 /*
- * In percent: of two that want the CPU all the time each gets half, less what switching costs. While a guest
- * is made and unmade, the thread that does it wants a part, too.
+ * In percent: of two that want the CPU all the time each gets half, however many vCPUs it has, less what
+ * switching costs. While a guest is made and unmade, the thread that does it wants a part, too.
  */
 #define SHARE_OF_TWO     45
 #define SHARE_OF_THREE   30
@@ -110,6 +110,20 @@ static const struct row rows[] = {
 	{ "deadlines", BOTH(RUNS), NULL },
 	{ "output", BOTH(RUNS), NULL },
 	{ "dear", BOTH(RUNS), NULL },
+	{ "smp_one", BOTH(RUNS), NULL },
+	{ "smp_all", BOTH(RUNS), NULL },
+	{ "smp_starts", BOTH(RUNS), NULL },
+	{ "smp_nmis", BOTH(RUNS), NULL },
+	{ "smp_junk", BOTH(RUNS), NULL },
+	{ "smp_nobody", BOTH(OFF), NULL },
+	{ "smp_level", BOTH(RUNS), NULL },
+	{ "smp_deaf", BOTH(RUNS), NULL },
+	{ "smp_modes", BOTH(RUNS), NULL },
+	{ "smp_wakes", BOTH(RUNS), NULL },
+	{ "smp_timers", BOTH(RUNS), NULL },
+	{ "smp_race", BOTH(RUNS), NULL },
+	{ "smp_triple", BOTH(TRIPLE), NULL },
+	{ "smp_off", BOTH(OFF), NULL },
 };
 
 struct neighbour {
@@ -142,9 +156,9 @@ static void wait_step(void)
 	listen();
 }
 
-static struct vm *guest(const char *name, const char *image, u64 memory)
+static struct vm *guest(const char *name, const char *image, u64 memory, u32 vcpus)
 {
-	struct vm *vm = flat_vm(name, image);
+	struct vm *vm = flat_vm_smp(name, image, vcpus);
 
 	if (vm)
 		vm->cfg.memory = memory;
@@ -156,7 +170,8 @@ static int neighbour_start(void)
 	u64 start, first;
 
 	neighbour = (struct neighbour){ 0 };
-	neighbour.vm = guest("neighbour", "hostile_neighbour.bin", NEIGHBOUR_MEMORY);
+	/* The second vCPU is never started: that it has one costs it nothing. */
+	neighbour.vm = guest("neighbour", "hostile_neighbour.bin", NEIGHBOUR_MEMORY, 2);
 	SELFTEST_CHECK(neighbour.vm && !vm_start(neighbour.vm) && !flat_running(neighbour.vm));
 	for (u32 i = 0; i < SETTLE_STEPS && !neighbour.slices; i++)
 		wait_step();
@@ -348,6 +363,12 @@ static int judge_neighbour(const struct row *r, const struct span *ran, const st
 	return 0;
 }
 
+/* Those of several vCPUs have names that say so. */
+static u32 vcpus_of(const struct row *r)
+{
+	return strncmp(r->name, "smp_", 4) ? 1 : 4;
+}
+
 static int run(const struct row *r)
 {
 	u8 expected = strcmp(hvm->name, "VT-x") ? r->svm : r->vmx;
@@ -361,7 +382,7 @@ static int run(const struct row *r)
 
 	snprintf(image, sizeof(image), "hostile_%s.bin", r->name);
 	span_begin(&whole);
-	vm = guest("hostile", image, GUEST_MEMORY);
+	vm = guest("hostile", image, GUEST_MEMORY, vcpus_of(r));
 	SELFTEST_CHECK(vm);
 	if (watch(vm, expected & RUNS ? WINDOW_NS : SELFTEST_PATIENCE_NS, &ran))
 		return -1;
@@ -382,11 +403,10 @@ static int run(const struct row *r)
 	return err;
 }
 
-/* Whether the command line asks for that row, or for none. */
+/* Whether the command line asks for that row, by a word that its name begins with, or for none. */
 static bool wanted(const char *name)
 {
 	static char words[256];
-	size_t n = strlen(name);
 
 	if (!cmdline_get("hostile", words, sizeof(words)))
 		return true;
@@ -394,7 +414,7 @@ static bool wanted(const char *name)
 		const char *comma = strchr(w, ',');
 		size_t len = comma ? (size_t)(comma - w) : strlen(w);
 
-		if (len == n && !strncmp(w, name, n))
+		if (len && !strncmp(w, name, len))
 			return true;
 		w += comma ? len + 1 : len;
 	}

@@ -11,6 +11,7 @@
 #include "arch/lock.h"
 #include "core/chardev.h"
 #include "core/log.h"
+#include "core/thread.h"
 #include "core/timer.h"
 #include "ept/s2.h"
 #include "lib/addr.h"
@@ -144,6 +145,7 @@ struct vm {
 	struct topology topology; /* const */
 	u32 vcpu_count;
 	struct vcpu_port ports[VM_MAX_VCPUS];
+	struct thread_group threads; /* have the VM's share together */
 	struct chardev serial[VM_MAX_SERIALS];
 	struct log_limit log; /* of lines that the guest causes */
 	u64 start_ns;         /* of this run; keeper */

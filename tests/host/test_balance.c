@@ -119,14 +119,18 @@ void sched_poke(u32 cpu)
 
 void sched_slice_update(struct runq *rq)
 {
+	u64 left = runq_left(rq);
+
 	if (rq->current == rq->idle)
 		rq->slice.armed = false;
-	else if (rq->ready_count)
-		timer_arm(&rq->slice, now + RUNQ_SLICE_NS);
+	else if (left != RUNQ_NONE)
+		timer_arm(&rq->slice, now + MIN(left, RUNQ_SLICE_NS));
 }
 
 bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 {
+	u64 left;
+
 	CHECK(&cpus[t->cpu].rq == rq && !t->on_stack && !t->bound);
 	CHECK(cpuset_test(&t->cpus, t->cpu));
 	runq_charge(rq, now);
@@ -136,11 +140,12 @@ bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 	runq_add(rq, t);
 	if (rq->current == rq->idle)
 		balance_set_idle(t->cpu, false);
-	if (runq_preempts(rq, t)) {
+	left = runq_left(rq);
+	if (!left) {
 		rq->current->need_resched = true;
 		return true;
 	}
-	return !rq->slice.armed;
+	return left < RUNQ_SLICE_NS || !rq->slice.armed;
 }
 
 /* What core/sched.c does. */

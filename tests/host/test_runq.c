@@ -42,6 +42,8 @@ static struct thread *next(void)
 	if (!n)
 		n = &idle;
 	n->state = THREAD_RUNNING;
+	if (n != rq.current)
+		n->started_ns = rq.charged_ns;
 	rq.current = n;
 	return n;
 }
@@ -106,6 +108,56 @@ TEST(shares_follow_weights)
 	CHECK_EQ(t[0].runtime_ns + t[1].runtime_ns + t[2].runtime_ns, 700 * RUNQ_SLICE_NS);
 }
 
+/* Two that have a share together have half of what one has that is alone; one of them alone has all of it. */
+TEST(a_group_has_one_share)
+{
+	struct thread_group group = { .active = 2 };
+
+	setup();
+	t[0].group = t[1].group = &group;
+	for (unsigned i = 0; i < 3; i++)
+		wake(&t[i], true);
+	next();
+	run(400 * RUNQ_SLICE_NS);
+	CHECK(t[0].runtime_ns >= 98 * RUNQ_SLICE_NS && t[0].runtime_ns <= 102 * RUNQ_SLICE_NS);
+	CHECK(t[1].runtime_ns >= 98 * RUNQ_SLICE_NS && t[1].runtime_ns <= 102 * RUNQ_SLICE_NS);
+	CHECK_EQ(t[0].runtime_ns + t[1].runtime_ns + t[2].runtime_ns, 400 * RUNQ_SLICE_NS);
+	while (rq.current != &t[0])
+		run(RUNQ_SLICE_NS);
+	group.active = 1;
+	sleep_current();
+	now += RUNQ_SLICE_NS;
+	next();
+	t[1].runtime_ns = t[2].runtime_ns = 0;
+	run(400 * RUNQ_SLICE_NS);
+	CHECK(t[1].runtime_ns >= 198 * RUNQ_SLICE_NS && t[1].runtime_ns <= 202 * RUNQ_SLICE_NS);
+}
+
+/* Members that take turns to sleep, each for as long as another one runs, have no more than one share either. */
+TEST(a_group_gains_nothing_by_taking_turns)
+{
+	struct thread_group group = { .active = 1 };
+	unsigned turn = 0;
+
+	setup();
+	for (unsigned i = 0; i < 3; i++)
+		t[i].group = &group;
+	wake(&t[3], true);
+	wake(&t[0], true);
+	next();
+	for (unsigned i = 0; i < 400; i++) {
+		now += RUNQ_SLICE_NS;
+		if (rq.current == &t[turn]) {
+			sleep_current();
+			turn = (turn + 1) % 3;
+			wake(&t[turn], t[turn].state == THREAD_NEW);
+		}
+		next();
+	}
+	CHECK(t[3].runtime_ns >= 195 * RUNQ_SLICE_NS);
+	CHECK(t[3].runtime_ns <= 205 * RUNQ_SLICE_NS);
+}
+
 /* A second of sleep is not a second of credit: the others get their turn again soon. */
 TEST(a_sleeper_does_not_starve_others)
 {
@@ -120,7 +172,7 @@ TEST(a_sleeper_does_not_starve_others)
 	before = t[1].runtime_ns;
 	CHECK(before >= 199 * RUNQ_SLICE_NS);
 	wake(&t[0], false);
-	CHECK(runq_preempts(&rq, &t[0]));
+	CHECK_EQ(runq_left(&rq), 0);
 	run(20 * RUNQ_SLICE_NS);
 	CHECK(t[1].runtime_ns - before >= 9 * RUNQ_SLICE_NS);
 	CHECK(t[1].runtime_ns - before <= 11 * RUNQ_SLICE_NS);
@@ -134,7 +186,7 @@ TEST(a_new_thread_has_no_credit_and_no_debt)
 	run(1000 * RUNQ_SLICE_NS);
 	wake(&t[1], true);
 	CHECK_EQ(t[1].vruntime, t[0].vruntime);
-	CHECK(!runq_preempts(&rq, &t[1]));
+	CHECK_EQ(runq_left(&rq), RUNQ_SLICE_NS);
 	run(10 * RUNQ_SLICE_NS);
 	CHECK(t[1].runtime_ns >= 4 * RUNQ_SLICE_NS && t[1].runtime_ns <= 6 * RUNQ_SLICE_NS);
 }
@@ -153,14 +205,36 @@ TEST(a_nap_keeps_its_place)
 	was = t[0].vruntime;
 	wake(&t[0], false);
 	CHECK_EQ(t[0].vruntime, was);
-	CHECK(!runq_preempts(&rq, &t[0]));
+	CHECK_EQ(runq_left(&rq), RUNQ_SLICE_NS);
 }
 
 TEST(idle_gives_way_to_anyone)
 {
 	setup();
+	CHECK_EQ(runq_left(&rq), RUNQ_NONE);
 	wake(&t[0], true);
-	CHECK(runq_preempts(&rq, &t[0]));
+	CHECK_EQ(runq_left(&rq), 0);
+}
+
+/* Whoever is to give way to one that wakes has run a little before: else switches would be most of what it has. */
+TEST(nobody_is_stopped_at_once)
+{
+	setup();
+	wake(&t[0], true);
+	wake(&t[1], true);
+	CHECK(next() == &t[0]);
+	sleep_current();
+	CHECK(rq.current == &t[1]);
+	t[1].vruntime += 10 * RUNQ_SLICE_NS;
+	now += 1000;
+	wake(&t[0], false);
+	CHECK_EQ(runq_left(&rq), RUNQ_RUN_MIN_NS - 1000);
+	now += RUNQ_RUN_MIN_NS - 1001;
+	runq_charge(&rq, now);
+	CHECK_EQ(runq_left(&rq), 1);
+	now++;
+	runq_charge(&rq, now);
+	CHECK_EQ(runq_left(&rq), 0);
 }
 
 /* One endless run (a machine that stood still) costs a bounded time. */
