@@ -14,7 +14,7 @@ void quota_set(struct quota *q, u64 limit_ns, u64 period_ns, u64 now)
 
 void quota_charge(struct quota *q, u64 ns, u64 now)
 {
-	if (!q->limit_ns)
+	if (!quota_limited(q))
 		return;
 	q->used_ns += ns;
 	if (now >= q->start_ns + q->period_ns) {
@@ -32,7 +32,7 @@ void quota_charge(struct quota *q, u64 ns, u64 now)
 
 bool quota_exhausted(const struct quota *q)
 {
-	return q->limit_ns && q->used_ns >= q->limit_ns;
+	return quota_limited(q) && q->used_ns >= q->limit_ns;
 }
 
 u64 quota_end(const struct quota *q)
@@ -42,7 +42,7 @@ u64 quota_end(const struct quota *q)
 
 u64 quota_left(const struct quota *q)
 {
-	if (!q->limit_ns)
+	if (!quota_limited(q))
 		return ~0ULL;
 	return q->used_ns < q->limit_ns ? q->limit_ns - q->used_ns : 0;
 }

@@ -21,6 +21,11 @@ struct quota {
 /* From now on; limit_ns 0, or as long as the period: no limit. */
 void quota_set(struct quota *q, u64 limit_ns, u64 period_ns, u64 now);
 
+static inline bool quota_limited(const struct quota *q)
+{
+	return q->limit_ns;
+}
+
 /* The thread ran for ns until now (0: it did not). Begins a new period when its time has come. */
 void quota_charge(struct quota *q, u64 ns, u64 now);
 

@@ -331,7 +331,8 @@ static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 {
 	u32 cpu = t->cpu, target = runq_movable(t) ? balance_choose(t) : cpu;
 
-	quota_charge(&t->quota, 0, clock_ns());
+	if (quota_limited(&t->quota))
+		quota_charge(&t->quota, 0, clock_ns());
 	if (quota_exhausted(&t->quota)) {
 		park(t);
 		spin_unlock(&rq->lock);

@@ -32,6 +32,7 @@ MSR_SELF_IPI equ 0x83f
 LVT_DEADLINE equ 1 << 18
 ICR_SELF equ 1 << 18			; destination shorthand
 VECTOR equ 0x40
+EOI_VECTOR equ 0x41			; whose handler measures its EOI
 
 start:
 	mov	rsp, STACK_TOP
@@ -164,6 +165,33 @@ op_ipi_icr:
 	xor	edx, edx
 	jmp	ipi
 
+op_eoi:					; of the interrupt that is in service
+	mov	eax, EOI_VECTOR
+	mov	ecx, MSR_SELF_IPI
+	xor	edx, edx
+	call	ipi
+	rdtsc				; as if it had begun when the EOI did
+	sub	eax, [eoi_ticks]
+	mov	r9d, eax
+	ret
+twin_eoi:
+	push	rcx
+	push	rdx
+	rdtsc				; as in the handler
+	mov	r11d, eax
+	mov	ecx, MSR_EOI
+	xor	eax, eax
+	xor	edx, edx
+	rdtsc
+	sub	eax, r11d
+	mov	[nothing_ticks], eax
+	pop	rdx
+	pop	rcx
+	rdtsc
+	sub	eax, [nothing_ticks]
+	mov	r9d, eax
+	ret
+
 op_first_touch:
 	mov	rsi, [next_page]
 	add	qword [next_page], 0x1000
@@ -194,6 +222,25 @@ handler:
 	xor	eax, eax
 	xor	edx, edx
 	wrmsr
+	pop	rdx
+	pop	rcx
+	pop	rax
+	iretq
+
+eoi_handler:
+	push	rax
+	push	rcx
+	push	rdx
+	mov	byte [arrived], 1
+	rdtsc
+	mov	r11d, eax
+	mov	ecx, MSR_EOI
+	xor	eax, eax
+	xor	edx, edx
+	wrmsr
+	rdtsc
+	sub	eax, r11d
+	mov	[eoi_ticks], eax
 	pop	rdx
 	pop	rcx
 	pop	rax
@@ -277,6 +324,13 @@ print:
 set_handler:
 	mov	rdi, IDT + VECTOR * 16
 	mov	rax, handler
+	call	.gate
+	mov	rdi, IDT + EOI_VECTOR * 16
+	mov	rax, eoi_handler
+	call	.gate
+	lidt	[idt_pointer]
+	ret
+.gate:
 	mov	[rdi], ax
 	mov	word [rdi + 2], 0x10	; the loader's code segment
 	mov	word [rdi + 4], 0x8e00	; present, interrupt gate
@@ -284,7 +338,6 @@ set_handler:
 	mov	[rdi + 6], ax
 	mov	dword [rdi + 8], 0
 	mov	dword [rdi + 12], 0
-	lidt	[idt_pointer]
 	ret
 
 apic_on:				; xAPIC mode; its registers at their usual place
@@ -336,6 +389,7 @@ table_xapic_end:
 	dq	name_wrmsr, op_wrmsr, twin_wrmsr, 0
 	dq	name_ipi_icr, op_ipi_icr, nothing, 0
 	dq	name_ipi_self, op_ipi_self, nothing, 0
+	dq	name_eoi, op_eoi, twin_eoi, 0
 	dq	name_hlt_wake, op_hlt_wake, nothing, DELAY
 	dq	name_first_touch, op_first_touch, twin_first_touch, 0
 %endif
@@ -344,9 +398,11 @@ table_end:
 next_page: dq	PAGES
 twin_page: dq	PAGES
 idt_pointer:
-	dw	(VECTOR + 1) * 16 - 1
+	dw	(EOI_VECTOR + 1) * 16 - 1
 	dq	IDT
 name_only: db	"only", 0
+eoi_ticks: dd	0
+nothing_ticks: dd 0
 arrived: db	0
 is_amd:	db	0
 name_mmio_lapic_id: db "mmio-lapic-id", 0
@@ -359,6 +415,7 @@ name_rdmsr: db	"rdmsr", 0
 name_wrmsr: db	"wrmsr", 0
 name_ipi_icr: db "ipi-icr", 0
 name_ipi_self: db "ipi-self", 0
+name_eoi: db	"eoi", 0
 name_hlt_wake: db	"hlt-wake", 0
 name_first_touch: db	"first-touch", 0
 text_cost: db	"cost ", 0
