@@ -55,10 +55,8 @@ static u32 take_signals(struct vcpu *v, u32 req)
 		startup_init(v);
 	if (req & REQ_NMI)
 		v->nmi_pending = true;
-	if (req & (REQ_EVENT | REQ_NMI)) {
+	if (req & (REQ_EVENT | REQ_NMI))
 		v->recheck = true;
-		v->port->irq_exits[IRQ_EXIT_KICK] += v->activity == ACTIVITY_RUNS;
-	}
 	return req & ~(u32)(REQ_INIT | REQ_EVENT | REQ_NMI);
 }
 

@@ -252,6 +252,8 @@ void vcpu_request(struct vm *vm, u32 index, u32 requests)
 	else if (where == VCPU_IN_GUEST)
 		kicked = thread_kick(port->thread);
 	atomic_fetch_add(kicked ? &port->kicks : &port->kicks_saved, 1);
+	if (kicked && requests & (REQ_EVENT | REQ_NMI))
+		atomic_fetch_add(&port->irq_exits[IRQ_EXIT_KICK], 1);
 }
 
 void vm_request(struct vm *vm, u32 index, u32 requests)

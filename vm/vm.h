@@ -57,7 +57,7 @@ enum irq_exit {
 	IRQ_EXIT_SELF_IPI,
 	IRQ_EXIT_IPI,    /* sent to others */
 	IRQ_EXIT_WINDOW, /* it can take now what waited */
-	IRQ_EXIT_KICK, /* others had it leave guest mode, or found it outside, to look for interrupts */
+	IRQ_EXIT_KICK, /* others had it leave guest mode to look for interrupts; atomic: they count */
 	IRQ_EXITS,
 };
 

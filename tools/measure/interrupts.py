@@ -6,10 +6,12 @@ DOMAIN = """\
 <os><type arch='x86_64' machine='q35'>hvm</type><loader type='flat'>{name}.bin</loader></os>
 <features><acpi/><apic/></features><devices><serial type='pty'/></devices></domain>
 """
-# The guests of tests/guest/irqs_NAME.asm, with one vCPU and with two.
+# The guests of tests/guest/irqs_NAME.asm, with one vCPU, and with two on one CPU and on two.
 ALONE = {"self": "self-IPI", "window": "self-IPI while interrupts are off", "tpr": "self-IPI held back by CR8",
          "timer": "TSC deadline"}
+TURNS = {"turn": "IPI to a vCPU that halts, both on one CPU"}
 PAIRS = {"ipi": "IPI to a vCPU that runs", "wake": "IPI to a vCPU that halts"}
+TWO = {**TURNS, **PAIRS}
 # As domstats has them; the host's own interrupts, and what starting and ending takes, are in none of these.
 KINDS = ("eoi", "tpr", "self-ipi", "window", "ipi", "kick")
 COUNT_AT = 8            # where the guests have the number of interrupts
@@ -22,7 +24,7 @@ def make_bootset(directory, guests, count, names):
         image = bytearray((guests / f"irqs_{name}.bin").read_bytes())
         struct.pack_into("<I", image, COUNT_AT, count)
         (directory / f"{name}.bin").write_bytes(image)
-        (directory / f"{name}.xml").write_text(DOMAIN.format(name=name, vcpus=2 if name in PAIRS else 1))
+        (directory / f"{name}.xml").write_text(DOMAIN.format(name=name, vcpus=2 if name in TWO else 1))
     return directory
 
 
@@ -46,7 +48,7 @@ def measure(session, names):
         session.type("start " + name)
         ticks = int(session.expect(rf"\[{name}\] ticks (\d+)\n")[1])
         stats = session.domstats(name)
-        vcpus = 2 if name in PAIRS else 1
+        vcpus = 2 if name in TWO else 1
         found[name] = ([{kind: stats[f"vcpu.{i}.exits.{kind}"] for kind in KINDS} for i in range(vcpus)], ticks)
         session.type("destroy " + name)
         session.expect(rf"domain {name}: destroyed")
