@@ -21,13 +21,13 @@ def load(path):
 
 
 def rules(machine):
-    """Rows: machine, the bare machine's line, the guest's, why. A guest's of "-" is a line that only the other has."""
+    """Rows: machine, or what its name begins with; the bare machine's line, the guest's, why. A guest's of "-" is a line that only the other has."""
     found = []
     for row in LIST.read_text().splitlines():
         if not row or row.startswith("#"):
             continue
         where, bare, guest, _ = (field.strip() for field in row.split("|", 3))
-        if where == machine:
+        if where == machine or machine.startswith(where + "-"):
             found.append((re.compile(bare), None if guest == "-" else re.compile(guest)))
     return found
 

@@ -16,6 +16,8 @@ MSR_EFER	equ 0xc0000080
 MSR_X2APIC	equ 0x800
 OPS_PER_SEED	equ 400
 WITHOUT_CR8	equ 1
+WITHOUT_OFF	equ 2			; it is not switched off, so that it stays in x2APIC mode
+WITHOUT_X2APIC	equ 4
 
 ; registers of the APIC: offset / 16
 R_ID		equ 0x02
@@ -144,6 +146,10 @@ long_mode:
 	mov	esi, text_end
 	call	begin
 	call	end_line
+	mov	dx, COM1 + 5
+.sent:	in	al, dx
+	test	al, 0x40		; all of it
+	jz	.sent
 	mov	rsi, text_shutdown	; Bochs ends
 	mov	ecx, 8
 	mov	dx, 0x8900
@@ -490,11 +496,15 @@ op_mode:
 	call	drain
 	cmp	byte [x2apic], 0
 	jne	.off
+	test	byte [without], WITHOUT_X2APIC
+	jnz	op_window
 	mov	esi, text_to_x2apic
 	call	begin
 	call	to_x2apic
 	jmp	.show
-.off:	mov	esi, text_to_xapic
+.off:	test	byte [without], WITHOUT_OFF
+	jnz	op_window
+	mov	esi, text_to_xapic
 	call	begin
 	mov	ecx, MSR_APIC_BASE
 	rdmsr
