@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/panic.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -73,6 +74,7 @@ static void threads_join(struct vm *vm)
 		if (t)
 			thread_join(t);
 	}
+	ASSERT(!atomic_load_relaxed(&vm->threads.active));
 	timer_cancel(&vm->dev_timer);
 }
 
