@@ -2,7 +2,8 @@
  * Self-test: guests that try to break out or to bring the host down (tests/guest/hostile_*.asm; docs/containment.md
  * has the table for people). Each ends in the way that its row says. Beside all of them runs a neighbour
  * that sums up its memory: it must find that whole and get its fair share of the time, compared with a
- * quiet run; and when a guest has ended, the host has all memory back. hostile=NAME[,NAME...] runs those rows alone whose names begin so.
+ * quiet run; and when a guest has ended, the host has all memory back. hostile=NAME[,NAME...] runs those rows alone
+ * whose names begin so.
  */
 #include "core/clock.h"
 #include "core/cmdline.h"

@@ -14,16 +14,14 @@
 #define ROUNDS     100u
 #define NOT_MAPPED GPA(1ULL << 30)
 
-/* Until the vCPU is in guest mode: on an emulator its CPU may stand still for long. */
-static int wait_entered(const struct vcpu_port *port)
+/* flat_stay() once the vCPU is in guest mode: on an emulator its CPU may stand still for long. 0: it never was. */
+static u64 wait_entered(const struct vcpu_port *port)
 {
-	u64 end = clock_ns() + SELFTEST_PATIENCE_NS;
+	u64 end = clock_ns() + SELFTEST_PATIENCE_NS, stay;
 
-	while (!flat_stay(port)) {
-		SELFTEST_CHECK(clock_ns() < end);
+	while (!(stay = flat_stay(port)) && clock_ns() < end)
 		thread_yield();
-	}
-	return 0;
+	return stay;
 }
 
 /*
@@ -33,15 +31,13 @@ static int wait_entered(const struct vcpu_port *port)
 static int remove_nothing(struct vm *vm, u32 *stale)
 {
 	const struct vcpu_port *port = &vm->ports[0];
-	u64 generation = vm->s2.generation, stay;
+	u64 generation = vm->s2.generation, stay = wait_entered(port);
 
-	if (wait_entered(port))
-		return -1;
-	stay = flat_stay(port);
+	SELFTEST_CHECK(stay);
 	SELFTEST_CHECK(!s2_unmap(&vm->s2, NOT_MAPPED, GRANULE_SIZE));
 	SELFTEST_CHECK(vm->s2.generation == generation + 1);
 	/* Pairs with vm/run.c. */
-	*stale += atomic_load_acquire(&port->s2_generation) != generation + 1 && stay &&
+	*stale += atomic_load_acquire(&port->s2_generation) != generation + 1 &&
 		  flat_stay(port) == stay;
 	return 0;
 }

@@ -9,14 +9,6 @@ start:
 	mov	dword [rax + 0x10], 0
 	mov	dword [rax], 0x18	; ... level-triggered, vector 0x50
 	mov	dword [rax + 0x10], 0x8050
-	mov	al, 0xff		; not by the PIC
-	out	0x21, al
-	out	0xa1, al
-	mov	edx, COM1 + 4
-	mov	al, 8			; OUT2 lets interrupts through
-	out	dx, al
-	mov	edx, COM1 + 1
-	mov	al, 2			; there is room to write, always
-	out	dx, al
+	com1_line_high
 	sti
 .loop:	jmp	.loop

@@ -1,15 +1,7 @@
 ; A level-triggered interrupt for all that nobody takes back, while each rewrites the I/O APIC.
 %include "tests/guest/hostile_smp.inc"
 
-all:	mov	al, 0xff		; not by the PIC
-	out	0x21, al
-	out	0xa1, al
-	mov	edx, COM1 + 4
-	mov	al, 8			; OUT2 lets interrupts through
-	out	dx, al
-	mov	edx, COM1 + 1
-	mov	al, 2			; there is room to write, always
-	out	dx, al
+all:	com1_line_high
 	sti
 	mov	ebx, IOAPIC
 .loop:	mov	dword [rbx], 0x19	; pin 4, COM1: to all ...

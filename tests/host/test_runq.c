@@ -65,6 +65,13 @@ static void sleep_current(void)
 	next();
 }
 
+/* Whether it has run so many slices, give or take two. */
+static bool ran(const struct thread *r, u64 slices)
+{
+	return r->runtime_ns >= (slices - 2) * RUNQ_SLICE_NS &&
+	       r->runtime_ns <= (slices + 2) * RUNQ_SLICE_NS;
+}
+
 TEST(empty_takes_nothing)
 {
 	setup();
@@ -102,9 +109,9 @@ TEST(shares_follow_weights)
 		wake(&t[i], true);
 	next();
 	run(700 * RUNQ_SLICE_NS);
-	CHECK(t[0].runtime_ns >= 98 * RUNQ_SLICE_NS && t[0].runtime_ns <= 102 * RUNQ_SLICE_NS);
-	CHECK(t[1].runtime_ns >= 198 * RUNQ_SLICE_NS && t[1].runtime_ns <= 202 * RUNQ_SLICE_NS);
-	CHECK(t[2].runtime_ns >= 398 * RUNQ_SLICE_NS && t[2].runtime_ns <= 402 * RUNQ_SLICE_NS);
+	CHECK(ran(&t[0], 100));
+	CHECK(ran(&t[1], 200));
+	CHECK(ran(&t[2], 400));
 	CHECK_EQ(t[0].runtime_ns + t[1].runtime_ns + t[2].runtime_ns, 700 * RUNQ_SLICE_NS);
 }
 
@@ -119,8 +126,8 @@ TEST(a_group_has_one_share)
 		wake(&t[i], true);
 	next();
 	run(400 * RUNQ_SLICE_NS);
-	CHECK(t[0].runtime_ns >= 98 * RUNQ_SLICE_NS && t[0].runtime_ns <= 102 * RUNQ_SLICE_NS);
-	CHECK(t[1].runtime_ns >= 98 * RUNQ_SLICE_NS && t[1].runtime_ns <= 102 * RUNQ_SLICE_NS);
+	CHECK(ran(&t[0], 100));
+	CHECK(ran(&t[1], 100));
 	CHECK_EQ(t[0].runtime_ns + t[1].runtime_ns + t[2].runtime_ns, 400 * RUNQ_SLICE_NS);
 	while (rq.current != &t[0])
 		run(RUNQ_SLICE_NS);
@@ -130,7 +137,7 @@ TEST(a_group_has_one_share)
 	next();
 	t[1].runtime_ns = t[2].runtime_ns = 0;
 	run(400 * RUNQ_SLICE_NS);
-	CHECK(t[1].runtime_ns >= 198 * RUNQ_SLICE_NS && t[1].runtime_ns <= 202 * RUNQ_SLICE_NS);
+	CHECK(ran(&t[1], 200));
 }
 
 /* Members that take turns to sleep, each for as long as another one runs, have no more than one share either. */
