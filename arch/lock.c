@@ -21,7 +21,7 @@ static void held_check(const struct spinlock *l)
 {
 	const struct spinlock **held = *this_cpu(lock_held);
 
-	if (l->rank >= RANK_RUNQ && (read_rflags() & RFLAGS_IF))
+	if (l->rank >= RANK_SLEEPERS && (read_rflags() & RFLAGS_IF))
 		panic("lock %s taken with interrupts on", l->name);
 	for (u32 i = 0; i < percpu_locks(); i++)
 		if (held[i] && held[i]->rank >= l->rank)

@@ -1,7 +1,7 @@
 /*
  * Spinlocks with ranks. A CPU takes locks in rising rank only; debug builds (PLINTH_DEBUG) check
  * that and panic with both names. No lock is held across VM entry or a thread switch. Locks from
- * RANK_RUNQ on may be wanted by interrupt handlers: they are taken with interrupts off only.
+ * RANK_SLEEPERS on may be wanted by interrupt handlers: they are taken with interrupts off only.
  */
 #pragma once
 
@@ -20,9 +20,10 @@ enum lock_rank {
 	RANK_CHARDEV,
 	RANK_ASPACE, /* an address space's tables and window */
 	RANK_HEAP,
-	RANK_KMAP,   /* the hypervisor's own page tables */
-	RANK_PAGE,   /* granules and page lists: page tables take pages while they change */
-	RANK_THREAD, /* dead threads and who waits for them */
+	RANK_KMAP,     /* the hypervisor's own page tables */
+	RANK_PAGE,     /* granules and page lists: page tables take pages while they change */
+	RANK_THREAD,   /* dead threads and who waits for them */
+	RANK_SLEEPERS, /* vCPUs that a CPU's wake-up vector is for */
 	RANK_RUNQ,
 	RANK_TIMER,
 	RANK_IRQ,

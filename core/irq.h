@@ -20,6 +20,7 @@
 #define IRQ_VECTOR_MCE       0xec /* behind a machine check */
 #define IRQ_VECTOR_CMCI      0xeb /* corrected machine checks */
 #define IRQ_VECTOR_PROBE     0xea /* core/watchdog.c */
+#define IRQ_VECTOR_WAKE_UP   0xe9 /* something was posted to a vCPU that sleeps here */
 
 struct irq {
 	u8 vector;

@@ -358,6 +358,8 @@ static void write_svr(struct vlapic *l, u32 value)
 		for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16)
 			atomic_fetch_or((u32 *)(l->page + o), (u32)LAPIC_LVT_MASKED);
 	}
+	if (apicv)
+		apicv->refresh(l->vcpu); /* it may take IPIs now, or no more */
 	l->vcpu->recheck = true;
 }
 
@@ -407,12 +409,26 @@ static int write_reg(struct vlapic *l, u32 offset, u32 value)
 	return -EINVAL;
 }
 
+/* An x2APIC's ICR. */
+static void write_icr(struct vlapic *l, u32 low, u32 dest)
+{
+	vlapic_set_reg(l, LAPIC_ICR_HIGH_X2, dest);
+	vlapic_set_reg(l, LAPIC_ICR, low & VLAPIC_ICR_BITS);
+	/* Fixed delivery is 0. */
+	if ((low & (LAPIC_ICR_SHORTHAND | LAPIC_LVT_MODE)) == LAPIC_ICR_SELF)
+		send_self(l, (u8)low);
+	else
+		vlapic_send(l, low, dest);
+}
+
 void vlapic_write_exit(struct vcpu *v, const struct vm_exit *e)
 {
 	struct vlapic *l = v->lapic;
 	u32 offset = e->apic_write.offset & ~0xfu, value = vlapic_reg(l, offset);
 
-	if (offset == LAPIC_ID)
+	if (offset == LAPIC_ICR && vlapic_x2apic(l))
+		write_icr(l, value, vlapic_reg(l, LAPIC_ICR_HIGH_X2));
+	else if (offset == LAPIC_ID)
 		vlapic_show_fixed(l); /* it cannot be changed */
 	else if (offset == LAPIC_SELF_IPI && vlapic_x2apic(l))
 		send_self(l, (u8)value);
@@ -463,7 +479,7 @@ int vlapic_rdmsr(struct vlapic *l, u32 msr, u64 *value)
 		return -EINVAL;
 	*value = read_reg(l, offset);
 	if (offset == LAPIC_ICR)
-		*value |= (u64)vlapic_reg(l, LAPIC_ICR_HIGH) << 32;
+		*value |= (u64)vlapic_reg(l, LAPIC_ICR_HIGH_X2) << 32;
 	return 0;
 }
 
@@ -513,13 +529,7 @@ int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
 		return 0;
 	}
 	if (offset == LAPIC_ICR) {
-		vlapic_set_reg(l, LAPIC_ICR_HIGH, (u32)(value >> 32));
-		vlapic_set_reg(l, LAPIC_ICR, (u32)value & VLAPIC_ICR_BITS);
-		/* Fixed delivery is 0. */
-		if ((value & (LAPIC_ICR_SHORTHAND | LAPIC_LVT_MODE)) == LAPIC_ICR_SELF)
-			send_self(l, (u8)value);
-		else
-			vlapic_send(l, (u32)value, (u32)(value >> 32));
+		write_icr(l, (u32)value, (u32)(value >> 32));
 		return 0;
 	}
 	return write_reg(l, offset, (u32)value);

@@ -12,6 +12,8 @@
 /* The bits that a register can hold in the page; the others, and what is computed, are 0 there. */
 static u32 page_mask(const struct vlapic *l, u32 offset)
 {
+	if (offset % 16 && offset != LAPIC_ICR_HIGH_X2)
+		return 0; /* between registers */
 	switch (offset) {
 	case LAPIC_TPR:
 	case LAPIC_PPR: /* hardware that delivers interrupts itself keeps it */
@@ -29,7 +31,9 @@ static u32 page_mask(const struct vlapic *l, u32 offset)
 	case LAPIC_ICR:
 		return VLAPIC_ICR_BITS;
 	case LAPIC_ICR_HIGH:
-		return vlapic_x2apic(l) ? ~0u : 0xff000000;
+		return vlapic_x2apic(l) ? 0 : 0xff000000;
+	case LAPIC_ICR_HIGH_X2:
+		return vlapic_x2apic(l) ? ~0u : 0;
 	case LAPIC_DFR:
 	case LAPIC_TIMER_INITIAL:
 		return ~0u;
@@ -58,7 +62,7 @@ static bool page_valid(const struct vlapic *l)
 		u32 fixed;
 
 		if (vlapic_fixed(l, o, &fixed) ? vlapic_reg(l, o) != fixed :
-						 vlapic_reg(l, o) & ~(o % 16 ? 0 : page_mask(l, o)))
+						 vlapic_reg(l, o) & ~page_mask(l, o))
 			return false;
 	}
 	for (u32 o = LAPIC_LVT_TIMER; o <= LAPIC_LVT_ERROR; o += 16) {
@@ -66,6 +70,15 @@ static bool page_valid(const struct vlapic *l)
 			return false;
 	}
 	return lint0_valid(vlapic_reg(l, LAPIC_LVT_LINT0));
+}
+
+/* Up to version 2 an x2APIC's ICR had its upper half where an xAPIC has it. */
+static void load_icr(struct vlapic *l, const struct state *s)
+{
+	if (s->version > 2 || !vlapic_x2apic(l))
+		return;
+	vlapic_set_reg(l, LAPIC_ICR_HIGH_X2, vlapic_reg(l, LAPIC_ICR_HIGH));
+	vlapic_set_reg(l, LAPIC_ICR_HIGH, 0);
 }
 
 /* Its line follows with the PIC's state. */
@@ -84,8 +97,10 @@ void vlapic_state(struct vlapic *l, struct state *s)
 
 	if (!s->loading && apicv)
 		apicv->sync(l->vcpu); /* what was posted goes along */
-	state_begin(s, "lapic", l->vcpu->index, 2);
+	state_begin(s, "lapic", l->vcpu->index, 3);
 	state_bytes(s, "page", l->page, PAGE_SIZE);
+	if (s->loading && !s->error)
+		load_icr(l, s);
 	state_u32(s, "esr_pending", &l->esr_pending);
 	state_bool(s, "extint", &extint);
 	vlapic_timer_state(l, s);

@@ -14,6 +14,7 @@
 static const struct row {
 	u32 feature, needs;
 	u32 pin, proc, proc2;
+	u64 proc3;
 } rows[] = {
 	{ .feature = APICV_TPR, .proc = PROC_TPR_SHADOW },
 	{ .feature = APICV_REGISTERS, .needs = APICV_TPR, .proc2 = PROC2_APIC_REGISTERS },
@@ -21,6 +22,11 @@ static const struct row {
 	{ .feature = APICV_X2APIC, .needs = APICV_TPR, .proc2 = PROC2_X2APIC },
 	{ .feature = APICV_DELIVERY, .needs = APICV_TPR, .proc2 = PROC2_VIRTUAL_INTERRUPTS },
 	{ .feature = APICV_POSTED, .needs = APICV_DELIVERY, .pin = PIN_POSTED_INTERRUPTS },
+	/* Both modes, so that an APIC that is on is never one to which the hardware may not post any more. */
+	{ .feature = APICV_IPI,
+	  .needs = APICV_ALL & ~(u32)APICV_IPI,
+	  .proc = PROC_TERTIARY,
+	  .proc3 = PROC3_IPIS },
 };
 
 u32 apic_features(const struct vmx_caps *caps, u32 allowed)
@@ -32,7 +38,8 @@ u32 apic_features(const struct vmx_caps *caps, u32 allowed)
 
 		if ((allowed & r->feature) && (features & r->needs) == r->needs &&
 		    (caps->pin_may & r->pin) == r->pin && (caps->proc_may & r->proc) == r->proc &&
-		    (caps->proc2_may & r->proc2) == r->proc2)
+		    (caps->proc2_may & r->proc2) == r->proc2 &&
+		    (caps->msrs.proc3 & r->proc3) == r->proc3)
 			features |= r->feature;
 	}
 	return features;
@@ -62,6 +69,8 @@ struct apic_controls apic_controls(u32 features, enum apic_mode mode)
 		c.proc2 |= PROC2_VIRTUAL_INTERRUPTS;
 	if (c.posted)
 		c.pin = PIN_POSTED_INTERRUPTS;
+	if (features & APICV_IPI)
+		c.proc3 = PROC3_IPIS;
 	return c;
 }
 
@@ -72,13 +81,13 @@ static u32 x2apic_msr(u32 offset)
 
 /*
  * The registers whose reads come from the page as it is. The timer counts and is not in it; PPR is there where the
- * hardware delivers; an x2APIC's ICR is one register of 64 bits, which the page has as two.
+ * hardware delivers.
  */
 static void pass_reads(u8 *bitmap, bool delivery)
 {
 	static const u16 single[] = {
-		LAPIC_ID,  LAPIC_VERSION,       LAPIC_LDR,          LAPIC_SVR,
-		LAPIC_ESR, LAPIC_TIMER_INITIAL, LAPIC_TIMER_DIVIDE,
+		LAPIC_ID,  LAPIC_VERSION, LAPIC_LDR,           LAPIC_SVR,
+		LAPIC_ESR, LAPIC_ICR,     LAPIC_TIMER_INITIAL, LAPIC_TIMER_DIVIDE,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(single); i++)
@@ -102,4 +111,7 @@ void apic_pass_msrs(u8 *bitmap, u32 features)
 		return;
 	vmx_msr_bitmap_pass(bitmap, x2apic_msr(LAPIC_EOI), false, true);
 	vmx_msr_bitmap_pass(bitmap, x2apic_msr(LAPIC_SELF_IPI), false, true);
+	/* Else it would be a write to the host's own. */
+	if (features & APICV_IPI)
+		vmx_msr_bitmap_pass(bitmap, x2apic_msr(LAPIC_ICR), false, true);
 }

@@ -21,6 +21,7 @@ enum apic_mode {
 struct apic_controls {
 	u32 pin,
 		proc2; /* to be set beside all others; those of APIC_PROC2 that are not here are 0 */
+	u64 proc3;     /* all of them */
 	bool delivery; /* the hardware owns IRR, ISR and PPR */
 	bool posted;
 };

@@ -18,12 +18,13 @@
 #include "mm/page.h"
 #include "vm/apicv.h"
 #include "vm/build.h"
-#include "vm/lapic.h"
+#include "vm/lapic_page.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/access.h"
 #include "vmx/apicmode.h"
 #include "vmx/guest.h"
+#include "vmx/ipiv.h"
 #include "vmx/posted.h"
 
 #define XAPIC_NDST_SHIFT 8 /* where the host's APIC is in xAPIC mode */
@@ -171,41 +172,65 @@ static void on_notification(void)
 
 /* --- where the vCPU is -------------------------------------------------------------------------- */
 
-/* Posts reach the guest without its thread, where it has one that runs. */
+/* Posts reach the guest without its thread, or, asleep, hardware's posts its thread, on this CPU. Interrupts off. */
 static void listen(struct vcpu *v)
 {
-	u32 id = lapic_id();
+	const struct hvm_vcpu *h = v->hvm;
+	bool ipiv;
+	u8 vector;
+	u32 id;
 
-	if (apicv && v->hvm->posted)
-		posted_listen(desc_of(v), IRQ_VECTOR_POSTED,
-			      lapic_uses_x2apic() ? id : id << XAPIC_NDST_SHIFT);
+	if (!h->posted)
+		return;
+	id = lapic_id();
+	ipiv = v->vm->hvm->ipiv;
+	vector = ipiv ? vmx_ipiv_notification(v, h->asleep) : IRQ_VECTOR_POSTED;
+	v->recheck |= posted_listen(desc_of(v), vector,
+				    lapic_uses_x2apic() ? id : id << XAPIC_NDST_SHIFT);
+	if (ipiv)
+		v->recheck |= posted_quietly(desc_of(v));
 }
 
-static void suppress(struct vcpu *v)
-{
-	if (apicv)
-		v->recheck |= posted_suppress(desc_of(v));
-}
-
+/* Hardware that posts finds one that sleeps listening, software one that is away. */
 static void sleep(struct vcpu *v, bool on)
 {
-	if (on)
-		suppress(v);
-	else if (v->hvm->posted)
+	struct hvm_vcpu *h = v->hvm;
+	u64 flags;
+
+	if (v->vm->hvm->ipiv) {
+		flags = irq_save();
+		h->asleep = on;
+		listen(v);
+		irq_restore(flags);
+	} else if (on) {
+		posted_suppress(desc_of(v));
+	} else if (h->posted) {
 		posted_resume(desc_of(v)); /* where it is: vmx_apicv_load() has said so */
+	}
 }
 
 void vmx_apicv_load(struct vcpu *v)
 {
-	listen(v);
+	/* One that sleeps listens where it went to sleep, until it has woken. */
+	if (apicv && !v->hvm->asleep)
+		listen(v);
 }
 
 void vmx_apicv_put(struct vcpu *v)
 {
-	suppress(v);
+	if (apicv && !v->hvm->asleep)
+		posted_suppress(desc_of(v));
 }
 
 /* --- modes -------------------------------------------------------------------------------------- */
+
+/* Hardware that posts looks at nothing but the table: an APIC that is off, or switched off by software, takes no IPI. */
+static bool takes_ipis(const struct vcpu *v)
+{
+	enum apic_mode mode = apic_mode(vmx_caps.apicv, v->apic_base);
+
+	return apic_controls(vmx_caps.apicv, mode).proc3 && vlapic_sw_enabled(v->lapic);
+}
 
 static void refresh(struct vcpu *v)
 {
@@ -214,8 +239,12 @@ static void refresh(struct vcpu *v)
 
 	l->hw = apic_controls(vmx_caps.apicv, mode).delivery;
 	vlapic_isr_changed(l);
-	if (v->hvm)
-		v->hvm->pending |= VMX_APIC;
+	if (!v->hvm)
+		return; /* it is being made */
+	v->hvm->pending |= VMX_APIC;
+	/* At once; and on again when it listens. */
+	if (v->vm->hvm->ipiv && !takes_ipis(v))
+		vmx_ipiv_follow(v, false);
 }
 
 void vmx_apicv_follow(struct vcpu *v)
@@ -240,8 +269,12 @@ void vmx_apicv_follow(struct vcpu *v)
 	/* A notification from before waits for interrupts to be on, and ends the guest's run at once. */
 	if (h->posted)
 		listen(v);
-	else
-		suppress(v);
+	else if (apicv)
+		posted_suppress(desc_of(v));
+	if (hv->ipiv) {
+		vmcs_write(PROC3_CONTROLS, c.proc3);
+		vmx_ipiv_follow(v, takes_ipis(v));
+	}
 	irq_restore(flags);
 }
 
@@ -265,6 +298,8 @@ void vmx_apicv_construct(struct vcpu *v)
 		vmcs_write(POSTED_INTR_VECTOR, IRQ_VECTOR_POSTED);
 		vmcs_write(POSTED_INTR_DESC, virt_to_phys(desc_of(v)).v);
 	}
+	if (hv->ipiv)
+		vmx_ipiv_construct(v);
 	vmx_apicv_follow(v);
 }
 
@@ -282,6 +317,7 @@ static int access_page_create(struct vm *vm)
 int vmx_apicv_vm_create(struct vm *vm)
 {
 	struct hvm_vm *hv = vm->hvm;
+	int err;
 
 	if (vmx_caps.apicv & APICV_X2APIC) {
 		hv->x2apic_bitmap = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
@@ -295,6 +331,11 @@ int vmx_apicv_vm_create(struct vm *vm)
 		if (!hv->posted)
 			return -ENOMEM;
 	}
+	if (vmx_caps.apicv & APICV_IPI) {
+		err = vmx_ipiv_vm_create(vm);
+		if (err)
+			return err;
+	}
 	return vmx_caps.apicv & APICV_XAPIC ? access_page_create(vm) : 0;
 }
 
@@ -305,6 +346,7 @@ void vmx_apicv_vm_destroy(struct vm *vm)
 	/* The second stage goes as a whole, and no vCPU enters any more. */
 	if (hv->access_page)
 		heap_free(vm->heap, hv->access_page);
+	vmx_ipiv_vm_destroy(vm); /* it points to what is posted */
 	if (hv->posted)
 		page_free(hv->posted, 0);
 	if (hv->x2apic_bitmap)
@@ -325,6 +367,8 @@ void vmx_apicv_init(void)
 	vmx_caps.apicv = f;
 	apicv_report("vmx", f);
 	irq_set_fixed(IRQ_VECTOR_POSTED, on_notification);
+	if (f & APICV_IPI)
+		vmx_ipiv_init();
 	if (f & (APICV_XAPIC | APICV_X2APIC))
 		apicv = &ops;
 }

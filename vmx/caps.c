@@ -41,7 +41,7 @@ static const struct control_spec proc_spec = {
 		    PROC_CR8_STORE | PROC_IO | PROC_MSR_BITMAPS | PROC_MONITOR | PROC_SECONDARY,
 	.forbidden = PROC_INTERRUPT_WINDOW | PROC_INVLPG | PROC_RDTSC | PROC_CR3_LOAD |
 		     PROC_CR3_STORE | PROC_TPR_SHADOW | PROC_NMI_WINDOW | PROC_MOV_DR |
-		     PROC_IO_BITMAPS | PROC_MONITOR_TRAP,
+		     PROC_IO_BITMAPS | PROC_MONITOR_TRAP | PROC_TERTIARY,
 };
 
 static const struct control_spec proc2_spec = {

@@ -33,6 +33,7 @@ struct vmx_msrs {
 	u64 pin, proc, proc2, exit, entry; /* the TRUE ones where there are any */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u64 ept_vpid;
+	u64 proc3; /* those that may be set; 0: there are none */
 };
 
 /* The controls of every vCPU before its VM's own policy. */

@@ -71,6 +71,8 @@ static void construct_controls(struct vcpu *v)
 		c->proc |= PROC_TPR_SHADOW;
 		c->proc &= ~(u32)(PROC_CR8_LOAD | PROC_CR8_STORE);
 	}
+	if (vmx_caps.apicv & APICV_IPI)
+		c->proc |= PROC_TERTIARY;
 	vmcs_write(PROC_CONTROLS, c->proc);
 	vmcs_write(EXIT_CONTROLS, c->exit);
 	vmcs_write(ENTRY_CONTROLS, c->entry);

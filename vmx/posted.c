@@ -3,11 +3,16 @@
  */
 #include "vmx/posted.h"
 
+#include "core/irq.h"
 #include "lib/atomic.h"
 #include "lib/compiler.h"
 #include "lib/hw/pid.h"
 
 #define KEPT (PID_ON) /* when the rest is written */
+
+/* In one of these the control word differs where posters are to ask the thread: away, or listening to the wake-up. */
+#define ASKS (PID_SN | (u64)(IRQ_VECTOR_WAKE_UP & ~IRQ_VECTOR_POSTED) << PID_NV_SHIFT)
+static_assert(IRQ_VECTOR_WAKE_UP & ~IRQ_VECTOR_POSTED, "ASKS tells the vectors apart");
 
 enum posted_next posted_post(struct pi_desc *d, u8 vector, u32 *ndst)
 {
@@ -20,17 +25,30 @@ enum posted_next posted_post(struct pi_desc *d, u8 vector, u32 *ndst)
 	if (old & PID_ON)
 		return POSTED_NOTHING;
 	*ndst = (u32)(old >> PID_NDST_SHIFT);
-	return old & PID_SN ? POSTED_WAKE : POSTED_NOTIFY;
+	return old & ASKS ? POSTED_WAKE : POSTED_NOTIFY;
 }
 
-void posted_listen(struct pi_desc *d, u8 vector, u32 ndst)
+bool posted_listen(struct pi_desc *d, u8 notification, u32 ndst)
 {
-	u64 control = (u64)ndst << PID_NDST_SHIFT | (u64)vector << PID_NV_SHIFT;
+	u64 control = (u64)ndst << PID_NDST_SHIFT | (u64)notification << PID_NV_SHIFT;
 	u64 old = atomic_load_relaxed(&d->control);
 
-	/* Full order: pairs with posted_post(). Posters from before have woken the thread, the others notify it. */
+	/* Full order: pairs with posted_post(), and with hardware that posts. */
 	while (!atomic_cas(&d->control, &old, control | (old & KEPT)))
 		;
+	/* Who set ON has notified where the vCPU was. */
+	return old & PID_ON;
+}
+
+bool posted_quietly(struct pi_desc *d)
+{
+	for (u32 i = 0; i < ARRAY_LEN(d->pir); i++) {
+		if (atomic_load_relaxed(&d->pir[i])) {
+			atomic_fetch_or(&d->control, PID_ON);
+			return true;
+		}
+	}
+	return false;
 }
 
 void posted_resume(struct pi_desc *d)
@@ -39,10 +57,10 @@ void posted_resume(struct pi_desc *d)
 	atomic_fetch_and(&d->control, ~PID_SN);
 }
 
-bool posted_suppress(struct pi_desc *d)
+void posted_suppress(struct pi_desc *d)
 {
 	/* Full order: pairs with posted_post(). A notification from before may find another thread on the CPU. */
-	return atomic_fetch_or(&d->control, PID_SN) & PID_ON;
+	atomic_fetch_or(&d->control, PID_SN);
 }
 
 bool posted_take(struct pi_desc *d, u64 requests[4])

@@ -12,6 +12,7 @@ enum vmcs_field {
 	/* 16-bit control, guest, host */
 	VPID = 0x0000,
 	POSTED_INTR_VECTOR = 0x0002,
+	LAST_PID_POINTER = 0x0008,
 	GUEST_ES_SELECTOR = 0x0800, /* the others follow in steps of 2, in the order of enum seg */
 	GUEST_INTR_STATUS = 0x0810,
 	HOST_ES_SELECTOR = 0x0c00,
@@ -34,6 +35,8 @@ enum vmcs_field {
 	EPT_POINTER = 0x201a,
 	EOI_EXIT_BITMAP0 = 0x201c, /* three more in steps of 2 */
 	XSS_EXIT_BITMAP = 0x202c,
+	PROC3_CONTROLS = 0x2034,
+	PID_POINTER_TABLE = 0x2042,
 	GUEST_PHYSICAL_ADDRESS = 0x2400,
 	VMCS_LINK_POINTER = 0x2800,
 	GUEST_DEBUGCTL = 0x2802,
@@ -136,6 +139,7 @@ enum vmcs_field {
 #define PROC_RDTSC            BIT(12)
 #define PROC_CR3_LOAD         BIT(15)
 #define PROC_CR3_STORE        BIT(16)
+#define PROC_TERTIARY         BIT(17)
 #define PROC_CR8_LOAD         BIT(19)
 #define PROC_CR8_STORE        BIT(20)
 #define PROC_TPR_SHADOW       BIT(21)
@@ -163,6 +167,9 @@ enum vmcs_field {
 #define PROC2_PAUSE_LOOP         BIT(10)
 #define PROC2_INVPCID            BIT(12)
 #define PROC2_XSAVES             BIT(20)
+
+/* Tertiary processor-based controls */
+#define PROC3_IPIS BIT(4)
 
 /* VM-exit controls */
 #define EXIT_SAVE_DEBUG    BIT(2)

@@ -59,7 +59,9 @@ static void read_msrs(struct vmx_msrs *m)
 	m->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
 	m->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
 	m->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
-	/* These two exist only with the control above. */
+	if (m->proc >> 32 & PROC_TERTIARY)
+		m->proc3 = rdmsr(MSR_VMX_PROCBASED_CTLS3);
+	/* These two exist only with secondary controls. */
 	if (!(m->proc >> 32 & PROC_SECONDARY))
 		return;
 	m->proc2 = rdmsr(MSR_VMX_PROCBASED_CTLS2);

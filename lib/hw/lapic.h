@@ -23,6 +23,7 @@ enum {
 	LAPIC_ESR = 0x280,
 	LAPIC_LVT_CMCI = 0x2f0,
 	LAPIC_ICR = 0x300,
+	LAPIC_ICR_HIGH_X2 = 0x304, /* an x2APIC's ICR is one register of 64 bits */
 	LAPIC_ICR_HIGH = 0x310,
 	LAPIC_LVT_TIMER = 0x320,
 	LAPIC_LVT_THERMAL = 0x330,

@@ -10,6 +10,7 @@
 #include "lib/hw/lapic.h"
 #include "tests/host/fake_vcpu.h"
 #include "tests/host/harness.h"
+#include "vm/hvm.h"
 #include "vm/irq.h"
 #include "vm/lapic.h"
 #include "vm/startup.h"
@@ -133,8 +134,27 @@ static u32 errors(u32 i)
 	return (u32)value;
 }
 
+/* Hardware has written the registers before it leaves the IPI to software. */
+static bool traps;
+
+static void send_trap(u32 from, u32 dest, u32 low)
+{
+	const struct vm_exit e = { .kind = EXIT_APIC_WRITE, .apic_write = { .offset = LAPIC_ICR } };
+	bool x2 = vcpus[from].apic_base & APIC_BASE_X2APIC;
+	u8 *icr = apic(from)->page + LAPIC_ICR;
+
+	dest = x2 ? dest : dest << 24;
+	memcpy(icr, &low, sizeof(low));
+	memcpy(icr + (x2 ? 4 : 16), &dest, sizeof(dest));
+	vlapic_write_exit(&vcpus[from], &e);
+}
+
 static void send(u32 from, u32 dest, u32 low)
 {
+	if (traps) {
+		send_trap(from, dest, low);
+		return;
+	}
 	if (vcpus[from].apic_base & APIC_BASE_X2APIC) {
 		CHECK_EQ(vlapic_wrmsr(apic(from), MSR_X2APIC_BASE + LAPIC_ICR / 16,
 				      (u64)dest << 32 | low),
@@ -189,9 +209,10 @@ TEST(destinations)
 		{ x2apics, 0xffffffff, LOGICAL, ALL },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct row *r = &rows[i];
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		const struct row *r = &rows[i / 2];
 
+		traps = i % 2;
 		r->mode();
 		send(1, r->dest, r->low | VECTOR);
 		CHECK_EQ(takers(VECTOR), r->who);
@@ -200,6 +221,7 @@ TEST(destinations)
 		/* An IPI to nobody is no error on these processors. */
 		CHECK_EQ(errors(1), 0);
 	}
+	traps = false;
 }
 
 /* Of the models that DFR can name, two are defined. */
@@ -418,6 +440,47 @@ TEST(messages)
 	CHECK_EQ(takers(VECTOR), 1 << 8 | 1 << 0);
 	vm_msi(fake_vm, 0xfee13000, 0x51);
 	CHECK_EQ(takers(VECTOR), 1 << 19);
+}
+
+/* A device may write any data anywhere: nobody gets more than one thing, and no SIPI, and no legal vector is invented. */
+TEST(hostile_messages)
+{
+	u64 seed = 7;
+
+	for (u32 round = 0; round < 20000; round++) {
+		u64 address;
+		u32 data, taken = 0;
+
+		if (round % 2000 == 0)
+			(round % 4000 ? x2apics : clusters)();
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		address = round % 3 ? 0xfee00000 | (seed >> 33 & 0xfffff) : seed ^ seed >> 31;
+		data = (u32)(seed >> 29);
+		forget();
+		vm_msi(fake_vm, address, data);
+		CHECK_EQ(sipis, 0);
+		for (u32 k = 0; k < CPUS; k++) {
+			struct vlapic *l = apic(k);
+			u32 own = 0;
+
+			for (u32 i = 0; i < 8; i++) {
+				u32 *irr = (u32 *)(l->page + LAPIC_IRR + i * 16);
+
+				own += (u32)__builtin_popcount(*irr);
+				CHECK(!(*irr & ~(i == (data & 0xff) / 32 ? 1u << data % 32 : 0)));
+				CHECK(i || !(*irr & 0xffff));
+				*irr = 0;
+			}
+			own += (nmis >> k & 1) + (inits >> k & 1);
+			own += (l->extint & EXTINT_MESSAGE) != 0;
+			l->extint = 0;
+			CHECK(own <= 1);
+			taken += own;
+		}
+		CHECK(address >> 20 == 0xfee || !taken);
+		CHECK(!(address & BIT(4)) || !taken);
+	}
+	start();
 }
 
 /* The PIC's output is on LINT0 of all; LINT1 makes NMIs where it is so programmed. */

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "arch/msr.h"
 #include "lib/errno.h"
 #include "lib/hw/lapic.h"
 #include "tests/host/fake_lapic.h"
@@ -161,6 +162,106 @@ TEST(state_that_cannot_be)
 	CHECK_EQ(load(stream, (size_t)n), 0);
 	CHECK_EQ(fake_deadline(), fake_now + wait);
 	vlapic_reset(l);
+}
+
+/* A message as of the PIC's that the vCPU has not looked at yet. */
+TEST(pending_extint)
+{
+	const struct irq_msg msg = { .delivery = DELIVER_EXTINT };
+	long n;
+
+	start_on();
+	CHECK(vlapic_accept(l, &msg));
+	n = save();
+	vlapic_reset(l);
+	CHECK_EQ(l->extint & EXTINT_MESSAGE, 0);
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(l->extint & EXTINT_MESSAGE, EXTINT_MESSAGE);
+	/* One that is there already, and is not in the stream, is not the loaded vCPU's. */
+	start_on();
+	n = save();
+	CHECK(vlapic_accept(l, &msg));
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(l->extint & EXTINT_MESSAGE, 0);
+}
+
+static u32 at(u32 offset)
+{
+	u32 value;
+
+	memcpy(&value, l->page + offset, sizeof(value));
+	return value;
+}
+
+/* LINT0's level was accepted: nothing comes of the line, which the PIC sets anew, before the EOI; then again. */
+TEST(remote_irr)
+{
+	const u32 lvt = LAPIC_LVT_LEVEL | 0x61;
+	long n;
+
+	start_on();
+	wr(LAPIC_LVT_LINT0, lvt);
+	vlapic_lint0(l, true);
+	CHECK_EQ(take(), 0x61);
+	n = save();
+	vlapic_lint0(l, false);
+	start_on();
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), lvt | (u32)LAPIC_LVT_REMOTE_IRR);
+	vlapic_lint0(l, true);
+	CHECK_EQ(at(LAPIC_IRR + 0x30), 0);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(take(), 0x61);
+	vlapic_lint0(l, false);
+	wr(LAPIC_EOI, 0);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), lvt);
+	CHECK_EQ(take(), -1);
+	/* Where there is none in the stream, one from before is gone. */
+	n = save();
+	vlapic_lint0(l, true);
+	CHECK_EQ(take(), 0x61);
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(rd(LAPIC_LVT_LINT0), lvt);
+	/* An edge has none. */
+	CHECK_EQ(load_with(LAPIC_LVT_LINT0, LAPIC_LVT_REMOTE_IRR | 0x61), -EINVAL);
+	CHECK_EQ(load_with(LAPIC_LVT_LINT0, LAPIC_LVT_REMOTE_IRR | LAPIC_LVT_LEVEL | 0x461),
+		 -EINVAL);
+	CHECK_EQ(load_with(LAPIC_LVT_LINT0, LAPIC_LVT_REMOTE_IRR | LAPIC_LVT_LEVEL | 0x61), 0);
+}
+
+/* An x2APIC's ICR has 64 bits at 300H; streams up to version 2 have the upper half at 310H. */
+TEST(x2apic_icr)
+{
+	u64 icr = 7ull << 32 | 0x4042, value;
+	u32 version = 2;
+	long n;
+
+	start_on();
+	CHECK_EQ(vlapic_set_base(l, VLAPIC_BASE | APIC_BASE_ENABLE | APIC_BASE_X2APIC), 0);
+	CHECK_EQ(vlapic_wrmsr(l, MSR_X2APIC_BASE + LAPIC_ICR / 16, icr), 0);
+	n = save();
+	CHECK_EQ(vlapic_wrmsr(l, MSR_X2APIC_BASE + LAPIC_ICR / 16, 0x41), 0);
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(vlapic_rdmsr(l, MSR_X2APIC_BASE + LAPIC_ICR / 16, &value), 0);
+	CHECK_EQ(value, icr);
+	/* At 310H there is nothing any more. */
+	memcpy(field("page") + LAPIC_ICR_HIGH, &version, sizeof(version));
+	CHECK_EQ(load(stream, (size_t)n), -EINVAL);
+	memset(field("page") + 0x304, 0, 4);
+	memcpy(field("lapic"), &version, sizeof(version));
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(vlapic_rdmsr(l, MSR_X2APIC_BASE + LAPIC_ICR / 16, &value), 0);
+	CHECK_EQ(value, 2ull << 32 | 0x4042);
+	CHECK_EQ(at(LAPIC_ICR_HIGH), 0);
+	/* An xAPIC's stays where it is. */
+	start_on();
+	wr(LAPIC_ICR_HIGH, 0x05000000);
+	n = save();
+	memcpy(field("lapic"), &version, sizeof(version));
+	CHECK_EQ(load(stream, (size_t)n), 0);
+	CHECK_EQ(rd(LAPIC_ICR_HIGH), 0x05000000);
+	memset(field("page") + 0x304, 1, 4);
+	CHECK_EQ(load(stream, (size_t)n), -EINVAL);
 }
 
 /* A hostile stream does nothing that a guest could not. */

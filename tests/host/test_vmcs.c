@@ -173,6 +173,9 @@ TEST(machines_that_are_refused)
 	m.proc |= 0x8000; /* CR3-load exiting is forced on */
 	CHECK(why_of(&m));
 	m = good;
+	m.proc |= 0x20000; /* tertiary controls are */
+	CHECK(why_of(&m));
+	m = good;
 	m.pin &= ~(0x20ull << 32);
 	CHECK(why_of(&m));
 	m = good;

@@ -3,188 +3,15 @@
  * APIC, the descriptor between posters and the vCPU, and the fields that follow the APIC's page. Bits and encodings
  * are the SDM's, as numbers (vol. 3, "VM-Execution Control Fields", "APIC Virtualization and Virtual Interrupts").
  *
- * sources: vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/msrmap.c vm/apicv.c
- * flags: -include tests/host/fake_vmcs.h
+ * sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/msrmap.c vm/apicv.c arch/lock.c
+ * flags: -include tests/host/fake_vmcs.h -include tests/host/fake_percpu.h
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "arch/lapic.h"
-#include "core/cmdline.h"
-#include "core/irq.h"
-#include "core/log.h"
-#include "core/thread.h"
-#include "ept/s2.h"
-#include "lib/hw/lapic.h"
 #include "lib/hw/pid.h"
-#include "mm/heap.h"
-#include "mm/page.h"
-#include "tests/host/harness.h"
-#include "vm/apicv.h"
+#include "tests/host/fake_vmx_apicv.h"
 #include "vm/build.h"
-#include "vm/lapic.h"
-#include "vm/msr.h"
-#include "vm/vcpu.h"
-#include "vm/vm.h"
-#include "vmx/apicmode.h"
-#include "vmx/apicv.h"
-#include "vmx/guest.h"
 #include "vmx/posted.h"
-#include "vmx/vmcs.h"
-
-#define F_VECTOR     0x0002
-#define F_STATUS     0x0810
-#define F_BITMAP     0x2004
-#define F_VAPIC      0x2012
-#define F_ACCESS     0x2014
-#define F_DESC       0x2016
-#define F_EOI_EXIT   0x201c
-#define F_PIN        0x4000
-#define F_PROC2      0x401e
-#define VAPIC_ON     0xfee00800ull
-#define VAPIC_X2     0xfee00c00ull
-#define VAPIC_OFF    0xfee00000ull
-#define PASSED(b, n) (!((b)[(n) / 8] >> (n) % 8 & 1))
-#define WRITES       2048
-
-u64 fake_vmcs[FAKE_VMCS_FIELDS];
-struct vmx_caps vmx_caps;
-const struct thread_ops build_vcpu_thread_ops;
-const struct msr_pass msr_pass_list[] = { { 0x10, true, false } };
-const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
-
-static struct vm vm;
-static struct vcpu v;
-static struct hvm_vcpu h;
-static struct vlapic lapic;
-static u8 page[4096] __aligned(4096);
-static u32 ipis, ipi_to, warnings, requests, here;
-static bool x2apic_host;
-static char word[64];
-static void (*notified)(void);
-static struct thread thread;
-static struct thread *current;
-static u64 mapped_gpa;
-
-bool cmdline_get(const char *key, char *buf, size_t size)
-{
-	CHECK_STR(key, "apicv");
-	strncpy(buf, word, size - 1);
-	return word[0];
-}
-
-void log_printf(enum log_level level, const char *fmt, ...)
-{
-	warnings += level == LOG_WARN;
-}
-
-void *heap_alloc(struct heap *heap, size_t size, size_t align)
-{
-	return memset(aligned_alloc(4096, 4096), 0, 4096);
-}
-
-void heap_free(struct heap *heap, void *p)
-{
-	free(p);
-}
-
-paddr_t heap_phys(const struct heap *heap, const void *p)
-{
-	return PADDR((u64)p);
-}
-
-void *page_alloc(u32 order)
-{
-	return heap_alloc(NULL, 4096, 4096);
-}
-
-void page_free(void *p, u32 order)
-{
-	free(p);
-}
-
-paddr_t virt_to_phys(const void *p)
-{
-	return PADDR((u64)p);
-}
-
-int s2_map(struct s2 *s2, gpa_t gpa, paddr_t pa, u64 len, u32 prot)
-{
-	CHECK_EQ(len, 4096);
-	CHECK_EQ(pa.v, (u64)vm.hvm->access_page);
-	CHECK_EQ(prot, PTAB_R | PTAB_W);
-	mapped_gpa = gpa.v;
-	return 0;
-}
-
-u32 lapic_id(void)
-{
-	return here;
-}
-
-bool lapic_uses_x2apic(void)
-{
-	return x2apic_host;
-}
-
-void lapic_ipi_apic(u32 apic_id, u8 vector)
-{
-	CHECK_EQ(vector, 0xf1);
-	ipis++;
-	ipi_to = apic_id;
-}
-
-void irq_set_fixed(u8 vector, void (*fn)(void))
-{
-	CHECK_EQ(vector, 0xf1);
-	notified = fn;
-}
-
-struct thread *thread_current(void)
-{
-	return current;
-}
-
-void vcpu_request(struct vm *m, u32 index, u32 req)
-{
-	CHECK_EQ(index, 1);
-	CHECK_EQ(req, REQ_EVENT);
-	requests++;
-}
-
-static int highest(u32 array)
-{
-	for (int i = 255; i >= 0; i--) {
-		if (page[array + i / 32 * 16 + i % 32 / 8] >> i % 8 & 1)
-			return i;
-	}
-	return -1;
-}
-
-int vlapic_requested(const struct vlapic *l)
-{
-	return highest(LAPIC_IRR);
-}
-
-int vlapic_in_service(const struct vlapic *l)
-{
-	return highest(LAPIC_ISR);
-}
-
-static u32 isr_changes;
-void vlapic_isr_changed(struct vlapic *l)
-{
-	isr_changes++;
-}
-
-/* All that a Xeon Scalable has. */
-static struct vmx_caps full(void)
-{
-	return (struct vmx_caps){ .pin_may = 0xff,
-				  .proc_may = 0xfff9fffe,
-				  .proc2_may = 0x1ffcff | 0x300,
-				  .base = { .pin = 0x3f, .proc2 = 0xe2 } };
-}
 
 static u32 used(const char *words)
 {
@@ -194,8 +21,6 @@ static u32 used(const char *words)
 }
 
 /* --- what is used ------------------------------------------------------------------------------------ */
-
-enum { TPR = 1, REGISTERS = 2, XAPIC = 4, X2APIC = 8, DELIVERY = 16, POSTED = 32, IPI = 64 };
 
 TEST(words)
 {
@@ -303,12 +128,13 @@ TEST(x2apic_msrs)
 		reads += PASSED(b, msr);
 		writes += PASSED(b + WRITES, msr);
 	}
-	/* ID, version, TPR, PPR, LDR, SVR, 24 of ISR, TMR and IRR, ESR, 6 of the LVT, initial count, divide */
-	CHECK_EQ(reads, 6 + 24 + 1 + 6 + 2);
+	/* ID, version, TPR, PPR, LDR, SVR, 24 of ISR, TMR and IRR, ESR, ICR, 6 of the LVT, initial count, divide */
+	CHECK_EQ(reads, 6 + 24 + 2 + 6 + 2);
 	CHECK_EQ(writes, 3);
 	CHECK(PASSED(b + WRITES, 0x808) && PASSED(b + WRITES, 0x80b) && PASSED(b + WRITES, 0x83f));
 	CHECK(!PASSED(b, 0x839)); /* it counts */
-	CHECK(!PASSED(b, 0x830) && !PASSED(b, 0x80b) && !PASSED(b, 0x83f) && !PASSED(b, 0x80e));
+	CHECK(PASSED(b, 0x830) && !PASSED(b + WRITES, 0x830) && !PASSED(b, 0x80b) &&
+	      !PASSED(b, 0x83f) && !PASSED(b, 0x80e));
 	CHECK(!PASSED(b, 0x6e0) && !PASSED(b + WRITES, 0x6e0));
 	/* By software: no EOI, no interrupt to itself, and PPR is not in the page. */
 	bitmap_of(b, 63 - DELIVERY - POSTED);
@@ -328,7 +154,7 @@ TEST(descriptor)
 	u64 got[4];
 	u32 to = 0;
 
-	posted_listen(&d, 0xf1, 5);
+	CHECK(!posted_listen(&d, 0xf1, 5));
 	CHECK_EQ(d.control, 5ull << 32 | 0xf1ull << 16);
 	CHECK(!posted_take(&d, got));
 	CHECK_EQ(posted_post(&d, 0x41, &to), POSTED_NOTIFY);
@@ -337,65 +163,44 @@ TEST(descriptor)
 	CHECK_EQ(posted_post(&d, 0xff, &to), POSTED_NOTHING);
 	CHECK_EQ(d.pir[1], 2);
 	CHECK_EQ(d.pir[3], 1ull << 63);
-	CHECK(posted_suppress(&d)); /* it has to look */
+	posted_suppress(&d);
 	CHECK_EQ(d.control & 3, 3);
+	CHECK(posted_listen(&d, 0xf1, 5)); /* it has to look */
+	CHECK_EQ(d.control & 3, 1);
 	CHECK(posted_take(&d, got));
 	CHECK_EQ(got[1], 2);
 	CHECK_EQ(got[3], 1ull << 63);
 	CHECK_EQ(d.pir[0] | d.pir[1] | d.pir[2] | d.pir[3], 0);
-	CHECK(!posted_suppress(&d));
+	posted_suppress(&d);
 	CHECK_EQ(posted_post(&d, 0x10, &to), POSTED_WAKE);
 	posted_resume(&d); /* ON and all the rest stay */
 	CHECK_EQ(d.control, 5ull << 32 | 0xf1ull << 16 | 1);
-	CHECK(posted_suppress(&d));
+	posted_suppress(&d);
 	/* On another CPU: ON stays. */
-	posted_listen(&d, 0xf1, 7);
+	CHECK(posted_listen(&d, 0xf1, 7));
 	CHECK_EQ(d.control, 7ull << 32 | 0xf1ull << 16 | 1);
 	CHECK(posted_take(&d, got));
 	CHECK_EQ(got[0], 1 << 16);
 	CHECK_EQ(posted_post(&d, 0x20, &to), POSTED_NOTIFY);
 	CHECK_EQ(to, 7);
+	CHECK(posted_take(&d, got));
+	/* One that sleeps: software asks its thread, hardware sends the wake-up vector. */
+	CHECK(!posted_listen(&d, 0xe9, 7));
+	CHECK_EQ(d.control, 7ull << 32 | 0xe9ull << 16);
+	CHECK_EQ(posted_post(&d, 0x21, &to), POSTED_WAKE);
+	CHECK(posted_take(&d, got));
+	/* Hardware that finds SN sets no ON. */
+	posted_suppress(&d);
+	CHECK(!posted_quietly(&d));
+	d.pir[3] = 1ull << 63;
+	CHECK(!posted_listen(&d, 0xf1, 7));
+	CHECK(posted_quietly(&d));
+	CHECK_EQ(d.control, 7ull << 32 | 0xf1ull << 16 | 1);
+	CHECK(posted_take(&d, got));
+	CHECK_EQ(got[3], 1ull << 63);
 }
 
 /* --- a vCPU ------------------------------------------------------------------------------------------ */
-
-static void finish(void)
-{
-	if (!vm.hvm)
-		return;
-	vmx_apicv_vm_destroy(&vm);
-	heap_free(NULL, vm.hvm);
-	vm.hvm = NULL;
-}
-
-static void start(const char *words, u64 apic_base)
-{
-	finish();
-	memset(fake_vmcs, 0x5a, sizeof(fake_vmcs));
-	memset(page, 0, sizeof(page));
-	memset(&v, 0, sizeof(v));
-	memset(&h, 0, sizeof(h));
-	apicv = NULL;
-	strcpy(word, words);
-	vmx_caps = full();
-	vmx_apicv_init();
-	vm.hvm = heap_alloc(NULL, sizeof(*vm.hvm), 0);
-	vm.hvm->msr_bitmap = page; /* anything */
-	CHECK_EQ(vmx_apicv_vm_create(&vm), 0);
-	lapic = (struct vlapic){ .page = page, .vcpu = &v };
-	v = (struct vcpu){ .vm = &vm, .index = 1, .lapic = &lapic, .hvm = &h, .port = &vm.ports[1] };
-	v.apic_base = apic_base;
-	h.controls.proc2 = 0xe2;
-	here = 3;
-	x2apic_host = true;
-	current = NULL;
-	ipis = requests = warnings = 0;
-	vm.ports[1].requests = 0;
-	if (apicv)
-		apicv->refresh(&v);
-	vmx_apicv_construct(&v);
-	vmx_apicv_load(&v);
-}
 
 TEST(off)
 {
@@ -429,15 +234,6 @@ TEST(construct)
 	CHECK(!apicv && !lapic.hw);
 	CHECK(h.tpr == page + 0x80);
 	finish();
-}
-
-static void set_mode(u64 base)
-{
-	v.apic_base = base;
-	apicv->refresh(&v);
-	CHECK(h.pending & VMX_APIC);
-	h.pending = 0;
-	vmx_apicv_follow(&v);
 }
 
 TEST(transitions)
@@ -493,10 +289,11 @@ TEST(posting)
 	/* On its way out something was posted: it looks when it comes back. */
 	apicv->post(&v, 0x54, false);
 	vmx_apicv_put(&v);
-	CHECK(v.recheck);
-	here = 9;
+	host_id = 9;
 	x2apic_host = false;
+	v.recheck = false;
 	vmx_apicv_load(&v);
+	CHECK(v.recheck);
 	apicv->sync(&v);
 	apicv->post(&v, 0x55, false);
 	CHECK_EQ(ipi_to, 9);
@@ -516,14 +313,16 @@ TEST(posting)
 /* The notification came while no guest ran: the thread that is there looks. */
 TEST(notified_on_the_host)
 {
+	struct thread thread;
+
 	start("", VAPIC_X2);
-	notified();
+	handlers[0xf1]();
 	thread = (struct thread){ .data = &vm.ports[1] };
 	current = &thread;
-	notified();
+	handlers[0xf1]();
 	CHECK_EQ(vm.ports[1].requests, 0); /* not a vCPU's */
 	thread.ops = &build_vcpu_thread_ops;
-	notified();
+	handlers[0xf1]();
 	CHECK_EQ(vm.ports[1].requests, REQ_EVENT);
 	finish();
 }

@@ -166,6 +166,14 @@ TEST(optional_controls)
 	hv.vpid = 0;
 	vmx_construct(&v);
 	CHECK(!(hv.controls.proc2 & 1u << 5));
+	/* Tertiary ones where there is a use for them. */
+	CHECK(!(fake_vmcs[F_PROC] & 1u << 17));
+	vmx_caps.apicv = APICV_ALL & ~(u32)APICV_IPI;
+	vmx_construct(&v);
+	CHECK(!(fake_vmcs[F_PROC] & 1u << 17));
+	vmx_caps.apicv = APICV_ALL;
+	vmx_construct(&v);
+	CHECK(fake_vmcs[F_PROC] & 1u << 17);
 }
 
 /* The host's state comes back at exits, its SSP by entry.asm; the guest's is empty. */

@@ -1,21 +1,24 @@
 /*
- * Posted interrupts: vmx/posted.c, vmx/apicv.c and vm/run.c as far as a vCPU's thread and those who post to it must
+ * Posted interrupts: vmx/posted.c, vmx/apicv.c, vmx/ipiv.c and vm/run.c as far as a vCPU's thread and those who post to it must
  * agree. Checked with spin by tests/tools/models.test; docs/apicv.md explains the states.
  *
  * Each step below is one atomic operation of the code, or one of the hardware. Two posters post a vector each, again
- * and again; the vCPU's thread enters and leaves guest mode, halts, is preempted and moved between two CPUs as often
- * as its budgets allow, at any point. Then:
+ * and again, both by software, or, where there is IPI virtualization, one of them by hardware; the vCPU's thread enters
+ * and leaves guest mode, halts, is preempted and moved between two CPUs as often as its budgets allow, at any point. Then:
  *   nothing is lost      a poster waits until its vector was handled: it would wait for ever, an invalid end state
  *   nothing is spurious  a handler runs only for what was posted, once: assertions
  *   no needless look     where the vCPU is in the guest, a post takes no exit: an assertion
  *
  * Words that break it, one at a time, each a mistake that the code could have:
  *   LOOK_THEN_SUPPRESS  a halting vCPU looks for work before posters are told to wake it
- *   FORGET_AT_SWITCH    what was posted before it left its CPU is not looked at
+ *   FORGET_ON           a notification to where it was before is not made good
+ *   FORGET_QUIET        what hardware posted while SN was set is not looked at
  *   FORGET_NOTIFIED     a notification that comes while the guest does not run is dropped
  *   ON_FIRST            ON is set before the request
  *   TAKE_FIRST          the requests are taken before ON is cleared
  *   STALE_CPU           a moved vCPU does not say where it is
+ *   NOT_LISTED          a vCPU that sleeps is not among those that the wake-up vector is for
+ *   SLEEPS_AWAY         one that sleeps says that it is away when it leaves its CPU, where hardware posts
  */
 #define POSTERS 2
 #ifndef POSTS
@@ -26,11 +29,16 @@
 #define MOVES   1	/* preemptions, each onto any CPU */
 #define NOWHERE 2
 
+/* There is IPI virtualization: the second poster is hardware. Any of the two, from the start. */
+bool ipiv, chosen;
+
 /* The descriptor. */
 bool pir[POSTERS];
 bool on;
 bool sn = true;
+bool waking;		/* NV is the wake-up vector, not the notification's */
 byte ndst;
+byte list = NOWHERE;	/* among whose sleepers it is */
 
 /* The page, and what the guest saw. */
 bool irr[POSTERS];
@@ -41,10 +49,10 @@ bool request;		/* REQ_EVENT */
 bool recheck;
 bool blocked, wake_pending;
 byte cpu = NOWHERE;	/* where it runs */
-bool irqs_off, in_guest, halted;
+bool irqs_off, in_guest, halted, asleep;
 
-/* Interrupts on their way to a CPU: the notification, and the one that ends a guest's run. */
-bool notification[2], resched[2];
+/* Interrupts on their way to a CPU: the notification, the wake-up, and the one that ends a guest's run. */
+bool notification[2], wake_up[2], resched[2];
 
 byte exits, halts, moves;
 
@@ -74,20 +82,48 @@ inline sync()
 /* posted_suppress(), posted_listen() */
 inline suppress()
 {
-#ifdef FORGET_AT_SWITCH
-	sn = true;
-#else
-	d_step { recheck = recheck || on; sn = true; }
+	sn = true
+}
+
+/* listen(): w is whether its thread is to be woken. */
+inline listen(w)
+{
+#ifndef NOT_LISTED
+	list = (w -> cpu : NOWHERE);
+#endif
+	d_step {
+#ifndef FORGET_ON
+		recheck = recheck || on;
+#endif
+		sn = false;
+		waking = w;
+#ifndef STALE_CPU
+		ndst = cpu;
+#endif
+	}
+#ifndef FORGET_QUIET
+	if
+	:: ipiv && (pir[0] || pir[1]) -> on = true; recheck = true
+	:: else
+	fi
 #endif
 }
 
-inline listen()
+/* sleep() */
+inline fall_asleep()
 {
-#ifdef STALE_CPU
-	sn = false;
-#else
-	d_step { sn = false; ndst = cpu; }
-#endif
+	if
+	:: ipiv -> asleep = true; listen(true)
+	:: else -> suppress()
+	fi
+}
+
+inline wake_up_again()
+{
+	if
+	:: ipiv -> asleep = false; listen(false)
+	:: else -> sn = false
+	fi
 }
 
 /* The thread is on no CPU, and comes onto one. */
@@ -97,12 +133,22 @@ inline come()
 	:: cpu = 0
 	:: cpu = 1
 	fi;
-	listen();
+	if
+	:: asleep		/* it wakes, and listens then */
+	:: else -> listen(false)
+	fi
 }
 
 inline leave()
 {
+#ifdef SLEEPS_AWAY
 	suppress();
+#else
+	if
+	:: asleep
+	:: else -> suppress()
+	fi;
+#endif
 	cpu = NOWHERE;
 }
 
@@ -126,21 +172,26 @@ inline halt()
 	sync();
 	if
 	:: irr[0] || irr[1] -> halted = false; recheck = true
-	:: else -> suppress(); block()
+	:: else -> fall_asleep(); block()
 	fi;
 #else
-	suppress();
+	fall_asleep();
 	sync();
 	if
 	:: irr[0] || irr[1] -> halted = false; recheck = true
 	:: else -> block()
 	fi;
 #endif
-	sn = false	/* posted_resume() */
+	wake_up_again()
 }
 
 active proctype vcpu()
 {
+	if
+	:: ipiv = true
+	:: ipiv = false
+	fi;
+	chosen = true;
 	come();
 end:
 	do
@@ -163,12 +214,24 @@ end:
 		/* Hardware: no exit. */
 		notification[cpu] = false;
 		take()
+	:: in_guest && wake_up[cpu] -> in_guest = false
 	:: in_guest && resched[cpu] -> d_step { resched[cpu] = false; in_guest = false }
 	:: in_guest && irr[0] -> d_step { irr[0] = false; handled[0]++; assert(handled[0] <= posted[0]) }
 	:: in_guest && irr[1] -> d_step { irr[1] = false; handled[1]++; assert(handled[1] <= posted[1]) }
 	:: in_guest && exits < EXITS -> d_step { exits++; in_guest = false }
 	:: in_guest && !irr[0] && !irr[1] && halts < HALTS -> d_step { halts++; in_guest = false; halted = true }
 	od
+}
+
+/* vcpu_request() and thread_wake(), in one step: what is between them is looked at with the posters. */
+inline ask()
+{
+	request = true;
+	if
+	:: blocked -> blocked = false
+	:: !blocked && cpu != NOWHERE -> wake_pending = true; resched[cpu] = true
+	:: else -> wake_pending = true
+	fi
 }
 
 /* What a CPU does with interrupts while no guest runs there, or another's: on_notification(). */
@@ -187,32 +250,43 @@ end:
 		fi
 #endif
 	   }
+	:: atomic { wake_up[me] && !(cpu == me && (in_guest || irqs_off)) ->
+		wake_up[me] = false;
+		if
+		:: list == me && on -> ask()
+		:: else
+		fi
+	   }
 	:: atomic { resched[me] && !(cpu == me && (in_guest || irqs_off)) -> resched[me] = false }
 	od
 }
 
-/* posted_post(), and what follows it. */
+#define HARDWARE (ipiv && me == 1)
+
+/* posted_post(), and what follows it; or what hardware does. */
 active [POSTERS] proctype poster()
 {
 	byte me = _pid - 3, to;
-	bool was_on, was_sn, was_in_guest;
+	bool was_on, was_asleep;
 
+	chosen;
 	do
 	:: posted[me] < POSTS ->
 		posted[me]++;
 #ifndef ON_FIRST
 		pir[me] = true;
 #endif
-		d_step { was_on = on; was_sn = sn; to = ndst; on = true };
+		if
+		:: !HARDWARE -> d_step { was_on = on; was_asleep = sn || waking; to = ndst; on = true; assert(!(was_asleep && in_guest)) }
+		:: HARDWARE -> d_step { was_on = on || sn; was_asleep = waking; to = ndst; on = on || !sn; assert(!(was_asleep && in_guest)) }
+		fi;
 #ifdef ON_FIRST
 		pir[me] = true;
 #endif
 		if
 		:: was_on
-		:: !was_on && was_sn ->
-			/* vcpu_request() */
+		:: !was_on && was_asleep && !HARDWARE ->
 			request = true;
-			/* thread_wake() */
 			atomic {
 				if
 				:: blocked -> blocked = false
@@ -220,8 +294,10 @@ active [POSTERS] proctype poster()
 				:: else -> wake_pending = true
 				fi
 			}
-		:: !was_on && !was_sn -> notification[to] = true
+		:: !was_on && was_asleep && HARDWARE -> wake_up[to] = true
+		:: !was_on && !was_asleep -> notification[to] = true
 		fi;
+		d_step { was_on = false; was_asleep = false; to = 0 };	/* fewer states */
 		handled[me] == posted[me]	/* for ever, if it was lost */
 	:: else -> break
 	od
