@@ -151,7 +151,7 @@ EFI_FLAGS := -std=gnu11 -g -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone 
 	     -fno-stack-protector -fno-strict-aliasing -fcf-protection=none \
 	     -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi \
 	     -isystem /usr/include/efi/x86_64 $(WARN) -I.
-EFI_SOURCES := $(sort $(wildcard boot/app/*.c)) lib/string.c lib/fmt.c lib/cpio.c
+EFI_SOURCES := $(sort $(wildcard boot/app/*.c)) lib/string.c lib/fmt.c lib/cpio.c lib/elf.c
 EFI_OBJECTS := $(EFI_SOURCES:%.c=$(OBJ)/efi/%.o)
 
 $(OBJ)/efi/flags: FORCE

@@ -7,12 +7,12 @@
 #include "arch/cpu.h"
 #include "arch/msr.h"
 #include "core/bootfs.h"
+#include "lib/elf.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/gzip.h"
 #include "lib/hw/linux_boot.h"
 #include "vm/gmem.h"
-#include "vm/loader_elf.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -152,7 +152,7 @@ static const char *what_else(const struct bootfs_file *f)
 {
 	if (gzip_is(f->data, f->size))
 		return "is compressed with gzip: unpack it first";
-	if (elf_is(f))
+	if (elf_is(f->data, f->size))
 		return "is an ELF file with neither a multiboot header nor a PVH entry";
 	return "is neither a bzImage nor a multiboot kernel nor an ELF file with a PVH entry";
 }

@@ -94,26 +94,27 @@ static int place_flat(struct vm *vm, struct image *img)
 static int place_elf(struct vm *vm, struct image *img)
 {
 	const struct bootfs_file *f = img->file;
-	struct elf_image e;
+	struct elf_kernel k;
 	const char *why;
 	int err;
 
-	if (!elf_is(f))
+	if (!elf_is(f->data, f->size))
 		return loader_fail(
 			vm, -EINVAL,
 			"kernel '%s' has a multiboot header without addresses and is no ELF file",
 			f->path);
-	if (elf_open(&e, f, &why))
+	why = elf_kernel_open(&k, f);
+	if (why)
 		return loader_fail(vm, -EINVAL, "kernel '%s' cannot be loaded: %s", f->path, why);
-	err = elf_place(vm, &e);
+	err = elf_kernel_place(vm, &k);
 	if (err)
 		return err;
-	if (!elf_covers(&e, e.entry_pa))
+	if (!elf_kernel_covers(&k, k.entry_pa))
 		return loader_fail(vm, -EINVAL,
 				   "kernel '%s' has its entry outside of itself: %#llx", f->path,
-				   (unsigned long long)e.entry);
-	img->entry = e.entry_pa;
-	img->end = e.end;
+				   (unsigned long long)k.elf.entry);
+	img->entry = k.entry_pa;
+	img->end = k.end;
 	return 0;
 }
 

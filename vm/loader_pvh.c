@@ -13,11 +13,10 @@
 
 bool loader_is_pvh(const struct bootfs_file *f)
 {
-	struct elf_image e;
-	const char *why;
+	struct elf_kernel k;
 	u64 entry;
 
-	return elf_is(f) && !elf_open(&e, f, &why) && !elf_pvh_entry(&e, &entry);
+	return !elf_kernel_open(&k, f) && !elf_kernel_pvh_entry(&k, &entry);
 }
 
 static u64 put_memmap(struct boot_area *a, u32 *count)
@@ -65,21 +64,20 @@ static int put_info(struct boot_area *a, u64 kernel_end, u64 *info)
 int loader_pvh(struct vm *vm, struct vcpu *v, const struct bootfs_file *f)
 {
 	struct boot_area area = { .vm = vm, .next = GUEST_BOOT_AREA };
-	struct elf_image e;
-	const char *why;
+	struct elf_kernel k;
 	u64 entry, info;
 	int err;
 
-	if (elf_open(&e, f, &why) || elf_pvh_entry(&e, &entry))
+	if (elf_kernel_open(&k, f) || elf_kernel_pvh_entry(&k, &entry))
 		return loader_fail(vm, -EINVAL, "kernel '%s' is no PVH kernel", f->path);
-	err = elf_place(vm, &e);
+	err = elf_kernel_place(vm, &k);
 	if (err)
 		return err;
-	if (!elf_covers(&e, entry))
+	if (!elf_kernel_covers(&k, entry))
 		return loader_fail(vm, -EINVAL,
 				   "kernel '%s' has its entry outside of itself: %#llx", f->path,
 				   (unsigned long long)entry);
-	err = put_info(&area, e.end, &info);
+	err = put_info(&area, k.end, &info);
 	if (err)
 		return err;
 	v->regs.gpr[GPR_RBX] = info;

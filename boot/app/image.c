@@ -4,59 +4,31 @@
  */
 #include "boot/app/image.h"
 
+#include "lib/elf.h"
 #include "lib/hw/elf.h"
 #include "lib/hw/multiboot2.h"
 #include "lib/string.h"
 
-#define SEGMENTS_MAX 16u
-
-static void read_header(const void *file, struct elf64_header *h)
-{
-	memcpy(h, file, sizeof(*h));
-}
-
-static void read_segment(const void *file, const struct elf64_header *h, u32 i,
-			 struct elf64_segment *s)
-{
-	memcpy(s, (const u8 *)file + h->phoff + i * sizeof(*s), sizeof(*s));
-}
-
-static const char *check_header(const struct elf64_header *h, size_t size)
-{
-	if (memcmp(h->ident.magic, ELF_MAGIC, sizeof(h->ident.magic)))
-		return "it is no ELF file";
-	if (h->ident.class != ELF_CLASS64 || h->ident.data != ELF_DATA_LSB ||
-	    h->type != ELF_TYPE_EXEC || h->machine != ELF_MACHINE_X86_64)
-		return "it is no executable for x86-64";
-	if (h->phentsize != sizeof(struct elf64_segment) || !h->phnum || h->phnum > SEGMENTS_MAX)
-		return "its program headers cannot be";
-	if (h->phoff > size || size - h->phoff < h->phnum * sizeof(struct elf64_segment))
-		return "it is truncated";
-	return NULL;
-}
-
 /* Where the loaded segments begin and end; all within the file and without overflow. */
-static const char *check_segments(const void *file, const struct elf64_header *h, size_t size,
-				  u64 *begin, u64 *end)
+static const char *check_segments(const struct elf_file *f, u64 *begin, u64 *end)
 {
 	*begin = ~0ULL;
 	*end = 0;
-	for (u32 i = 0; i < h->phnum; i++) {
-		struct elf64_segment s;
+	for (u32 i = 0; i < f->phnum; i++) {
+		struct elf_segment s = elf_segment_at(f, i);
+		const char *wrong;
 
-		read_segment(file, h, i, &s);
 		if (s.type != ELF_LOAD)
 			continue;
-		if (s.offset > size || s.filesz > size - s.offset)
-			return "it is truncated";
-		if (s.memsz < s.filesz || s.paddr > ~0ULL - s.memsz)
-			return "a segment's size cannot be";
+		wrong = elf_segment_error(f, &s);
+		if (wrong)
+			return wrong;
+		if (s.paddr > ~0ULL - s.memsz)
+			return "a segment's place cannot be";
 		*begin = MIN(*begin, s.paddr);
 		*end = MAX(*end, s.paddr + s.memsz);
 	}
-	if (*begin >= *end)
-		return "it has no segments";
-	return NULL;
+	return *begin < *end ? NULL : "it has no segments";
 }
 
 static const char *read_tags(const u8 *tags, u32 left, const struct image *image, u64 *entry)
@@ -114,18 +86,17 @@ static const char *find_entry(const u8 *file, size_t size, struct image *image)
 
 const char *image_check(const void *file, size_t size, struct image *out)
 {
-	struct elf64_header h;
-	const char *wrong;
+	struct elf_file f;
+	const char *wrong = elf_open(&f, file, size);
 	u64 end;
 
-	if (size < sizeof(h))
-		return "it is truncated";
-	read_header(file, &h);
-	wrong = check_header(&h, size);
+	if (!wrong && !f.wide)
+		wrong = "it is no executable for x86-64";
 	if (!wrong)
-		wrong = check_segments(file, &h, size, &out->base, &end);
+		wrong = check_segments(&f, &out->base, &end);
 	if (wrong)
 		return wrong;
+	out->elf = f;
 	out->size = end - out->base;
 	if (out->base % IMAGE_ALIGN)
 		return "it is not linked for a 2 MiB boundary";
@@ -134,18 +105,14 @@ const char *image_check(const void *file, size_t size, struct image *out)
 	return find_entry(file, size, out);
 }
 
-void image_place(const void *file, const struct image *image, void *dst)
+void image_place(const struct image *image, void *dst)
 {
-	struct elf64_header h;
-
-	read_header(file, &h);
 	memset(dst, 0, image->size);
-	for (u32 i = 0; i < h.phnum; i++) {
-		struct elf64_segment s;
+	for (u32 i = 0; i < image->elf.phnum; i++) {
+		struct elf_segment s = elf_segment_at(&image->elf, i);
 
-		read_segment(file, &h, i, &s);
 		if (s.type == ELF_LOAD)
-			memcpy((u8 *)dst + (s.paddr - image->base), (const u8 *)file + s.offset,
+			memcpy((u8 *)dst + (s.paddr - image->base), image->elf.data + s.offset,
 			       s.filesz);
 	}
 }

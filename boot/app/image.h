@@ -4,12 +4,14 @@
 #pragma once
 
 #include "lib/compiler.h"
+#include "lib/elf.h"
 #include "lib/types.h"
 
 #define IMAGE_ALIGN    (2 * MIB)
 #define IMAGE_SIZE_MAX (8 * MIB) /* linker.ld */
 
 struct image {
+	struct elf_file elf;
 	u64 base;  /* physical address that it is linked for */
 	u64 size;  /* from there, bss included */
 	u64 entry; /* distance of the 64-bit UEFI entry from the base */
@@ -22,5 +24,5 @@ struct image {
  */
 const char *image_check(const void *file, size_t size, struct image *out) __must_check;
 
-/* Writes the image that image_check() has passed to the image->size bytes at dst. */
-void image_place(const void *file, const struct image *image, void *dst);
+/* Writes the image that image_check() has passed, out of the file, to the image->size bytes at dst. */
+void image_place(const struct image *image, void *dst);

@@ -31,7 +31,7 @@ static EFI_STATUS load_image(struct image *image, u8 **place)
 	*place = pages_alloc(image->size, IMAGE_ALIGN, EfiLoaderCode);
 	if (!*place)
 		return fail(EFI_OUT_OF_RESOURCES, "no memory below 4 GiB for the image");
-	image_place(embed_image, image, *place);
+	image_place(image, *place);
 	return EFI_SUCCESS;
 }
 

@@ -4,7 +4,7 @@
  * is given as changes to a good one.
  *
  * sources: boot/app/archive.c boot/app/bootset.c boot/app/devpath.c boot/app/image.c boot/app/mode.c
- * sources: boot/app/text.c boot/app/url.c boot/mbi.c boot/memmap.c lib/cpio.c lib/string.c
+ * sources: boot/app/text.c boot/app/url.c boot/mbi.c boot/memmap.c lib/cpio.c lib/elf.c lib/string.c
  * runs: 60000
  * max_len: 4096
  */
@@ -124,7 +124,7 @@ static void fuzz_image(const u8 *data, size_t size)
 	if (!image_check(copy, n, &image)) {
 		CHECK(image.size && image.size <= IMAGE_SIZE_MAX && image.entry < image.size);
 		dst = malloc(image.size);
-		image_place(copy, &image, dst);
+		image_place(&image, dst);
 		free(dst);
 	}
 	free(copy);

@@ -3,7 +3,7 @@
  * written lies in the guest's memory, and the guest is entered at a place that the kernel was put at.
  *
  * sources: vm/loader.c vm/loader_linux.c vm/loader_multiboot.c vm/loader_pvh.c vm/loader_elf.c
- * sources: vm/loader_modules.c lib/crc32.c tests/host/fake_loader.c
+ * sources: vm/loader_modules.c lib/crc32.c lib/elf.c tests/host/fake_loader.c
  * timeout: 300
  * runs: 20000
  * max_len: 8192

@@ -3,7 +3,7 @@
  * go and what the guest is told; headers that lie about size, place, alignment and version.
  *
  * sources: vm/loader.c vm/loader_linux.c vm/loader_multiboot.c vm/loader_pvh.c vm/loader_elf.c
- * sources: vm/loader_modules.c lib/crc32.c core/bootfs.c tests/host/fake_loader.c
+ * sources: vm/loader_modules.c lib/crc32.c lib/elf.c core/bootfs.c tests/host/fake_loader.c
  */
 #include "vm/loader.h"
 

@@ -3,7 +3,7 @@
  * kernel and modules go, the machine state, the information; headers and ELF files that lie.
  *
  * sources: vm/loader.c vm/loader_linux.c vm/loader_multiboot.c vm/loader_pvh.c vm/loader_elf.c
- * sources: vm/loader_modules.c lib/crc32.c core/bootfs.c tests/host/fake_loader.c
+ * sources: vm/loader_modules.c lib/crc32.c lib/elf.c core/bootfs.c tests/host/fake_loader.c
  */
 #include <stdio.h>
 #include <stdlib.h>

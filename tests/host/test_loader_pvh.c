@@ -3,7 +3,7 @@
  * hvm/start_info and elfnote): the entry that a note names, the machine state, the start info.
  *
  * sources: vm/loader.c vm/loader_linux.c vm/loader_multiboot.c vm/loader_pvh.c vm/loader_elf.c
- * sources: vm/loader_modules.c lib/crc32.c core/bootfs.c tests/host/fake_loader.c
+ * sources: vm/loader_modules.c lib/crc32.c lib/elf.c core/bootfs.c tests/host/fake_loader.c
  */
 #include <stdlib.h>
 #include <string.h>
