@@ -133,6 +133,15 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+/* Its lower half: for short times. */
+static inline u32 rdtsc_low(void)
+{
+	u32 lo;
+
+	__asm__ volatile("rdtsc" : "=a"(lo) : : "edx");
+	return lo;
+}
+
 /* Where CPUID says that they are there; false: nothing came this time. */
 static inline bool cpu_rdrand(u64 *v)
 {

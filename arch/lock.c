@@ -76,13 +76,6 @@ void spin_init(struct spinlock *l, enum lock_rank rank, const char *name)
 	*l = (struct spinlock){ .rank = (u8)rank, .name = name };
 }
 
-void spin_wait(const struct spinlock *l, u32 ticket)
-{
-	/* Pairs with the release in spin_unlock(). */
-	while (atomic_load_acquire(&l->serving) != ticket)
-		cpu_relax();
-}
-
 void spin_lock(struct spinlock *l)
 {
 	u32 ticket;
@@ -90,7 +83,9 @@ void spin_lock(struct spinlock *l)
 	held_check(l);
 	held_push(l);
 	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-	spin_wait(l, ticket);
+	/* Pairs with the release in spin_unlock(). */
+	while (atomic_load_acquire(&l->serving) != ticket)
+		cpu_relax();
 }
 
 void spin_unlock(struct spinlock *l)

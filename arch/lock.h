@@ -45,20 +45,11 @@ struct spinlock {
 		.rank = (r), .name = (n)                                                           \
 	}
 
-/* Saves every register that it uses, so that it costs its callers none. */
-#ifdef PLINTH_HOST_TEST
-#define SPIN_WAIT_SAVES
-#else
-#define SPIN_WAIT_SAVES __attribute__((no_caller_saved_registers))
-#endif
-
 void spin_init(struct spinlock *l, enum lock_rank rank, const char *name);
 
 /* For data that no interrupt handler touches. Preemption stays off while held. */
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
-/* The end of spin_lock(): waits for the ticket's turn. */
-SPIN_WAIT_SAVES void spin_wait(const struct spinlock *l, u32 ticket);
 
 #if defined(PLINTH_DEBUG) || defined(PLINTH_HOST_TEST)
 #define spin_lock_inline   spin_lock
@@ -71,9 +62,17 @@ static __always_inline void spin_lock_inline(struct spinlock *l)
 
 	percpu_locks_add(1);
 	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-	/* Pairs with the release in spin_unlock(). */
-	if (unlikely(__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket))
-		spin_wait(l, ticket);
+	/*
+	 * Waiting is out of the way, and no call, so that callers need no registers that calls preserve. x86 loads
+	 * are acquires: pairs with the release in spin_unlock().
+	 */
+	__asm__ volatile("cmpl %1, %0\n\tjne 1f\n2:\n\t"
+			 ".pushsection .text.spin_wait, \"ax\", @progbits\n"
+			 "1:\tpause\n\tcmpl %1, %0\n\tjne 1b\n\tjmp 2b\n\t"
+			 ".popsection"
+			 :
+			 : "m"(l->serving), "r"(ticket)
+			 : "memory", "cc");
 }
 
 static __always_inline void spin_unlock_inline(struct spinlock *l)

@@ -34,5 +34,8 @@ static inline struct vm *call_domain(const struct call *c)
 u64 domain_exits(const struct vm *vm);
 u64 domain_cpu_time(struct vm *vm);
 
-/* A command in a file of its own. */
+/* Commands in files of their own, and their arguments. */
+int cmd_domstats(struct call *c);
+int cmd_stat(struct call *c);
 int cmd_top(struct call *c);
+extern const struct arg_spec cmd_domstats_args[], cmd_stat_args[];

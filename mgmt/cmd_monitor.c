@@ -7,28 +7,21 @@
 #include "mgmt/cmd.h"
 #include "mgmt/domain_format.h"
 #include "mgmt/domains.h"
-#include "mgmt/manager.h"
-#include "mgmt/serial.h"
 #include "mgmt/table.h"
 #include "mgmt/uuid.h"
 #include "mm/heap.h"
-#include "vm/hvm.h"
-#include "vm/report.h"
+#include "vm/exitstat.h"
 #include "vm/vm.h"
-#include "vm/vtimer.h"
 
 enum { LIST_INACTIVE, LIST_ALL, LIST_NAME, LIST_UUID };
 enum { STATE_DOMAIN, STATE_REASON };
-enum { STATS_DOMAIN, STATS_STATE, STATS_CPU, STATS_BALLOON, STATS_VCPU, STATS_SERIAL };
 
 u64 domain_exits(const struct vm *vm)
 {
 	u64 n = 0;
 
-	for (u32 cpu = 0; cpu < vm->vcpu_count; cpu++) {
-		for (u32 i = 0; i < ARRAY_LEN(vm->ports[cpu].exits); i++)
-			n += vm->ports[cpu].exits[i];
-	}
+	for (u32 cpu = 0; cpu < vm->vcpu_count; cpu++)
+		n += exit_stats_total(vm->ports[cpu].stats);
 	return n;
 }
 
@@ -165,138 +158,6 @@ static int cmd_dumpxml(struct call *c)
 	return len >= 0 ? 0 : say_error(c->session, "no memory for the document");
 }
 
-/* libvirt's numbers for a domain's states. */
-static u32 state_number(const struct vm *vm)
-{
-	enum { RUNNING = 1, PAUSED = 3, SHUTOFF = 5, CRASHED = 6 };
-
-	if (vm->state == VM_PAUSED)
-		return PAUSED;
-	if (vm->state == VM_CRASHED)
-		return CRASHED;
-	return domain_active(vm) ? RUNNING : SHUTOFF;
-}
-
-static void stat(const struct call *c, const char *name, u64 value)
-{
-	say(c->session, "  %s=%llu\n", name, (unsigned long long)value);
-}
-
-static void vcpu_stat(const struct call *c, u32 vcpu, const char *name, u64 value)
-{
-	say(c->session, "  vcpu.%u.%s=%llu\n", vcpu, name, (unsigned long long)value);
-}
-
-/* By enum irq_exit. */
-static const char *const irq_exit_names[IRQ_EXITS] = {
-	"exits.eoi", "exits.tpr", "exits.self-ipi", "exits.ipi", "exits.window", "exits.kick",
-};
-
-static void stats_of_exits(const struct call *c, u32 vcpu, const struct vcpu_port *port)
-{
-	u64 sum = 0;
-
-	for (u32 kind = 0; kind < EXIT_KINDS; kind++) {
-		sum += port->exits[kind];
-		if (report_stat_name(kind))
-			vcpu_stat(c, vcpu, report_stat_name(kind), port->exits[kind]);
-	}
-	for (u32 k = 0; k < IRQ_EXITS; k++)
-		vcpu_stat(c, vcpu, irq_exit_names[k], port->irq_exits[k]);
-	vcpu_stat(c, vcpu, "exits.sum", sum);
-	vcpu_stat(c, vcpu, "kicks.sent", port->kicks);
-	vcpu_stat(c, vcpu, "kicks.saved", port->kicks_saved);
-}
-
-static void stats_of_vcpus(const struct call *c, struct vm *vm)
-{
-	stat(c, "vcpu.current", vm->vcpu_count);
-	stat(c, "vcpu.maximum", vm->vcpu_count);
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		vcpu_stat(c, i, "state", domain_active(vm));
-		vcpu_stat(c, i, "time", vm_cpu_time(vm, i));
-		stats_of_exits(c, i, &vm->ports[i]);
-	}
-}
-
-struct serial_look {
-	const struct vm *vm;
-	u32 port;
-	bool found;
-	struct serial_counts counts;
-};
-
-/* On the manager's thread. */
-static void look_at_serial(void *arg)
-{
-	struct serial_look *l = arg;
-	const struct serial *s = serial_find(l->vm, l->port);
-
-	l->found = s;
-	if (s)
-		serial_counts(s, &l->counts);
-}
-
-static void serial_stat(const struct call *c, u32 port, const char *name, u64 value)
-{
-	say(c->session, "  serial.%u.%s=%llu\n", port, name, (unsigned long long)value);
-}
-
-static void stats_of_serials(const struct call *c, const struct vm *vm)
-{
-	stat(c, "serial.count", vm->cfg.serials);
-	for (u32 i = 0; i < vm->cfg.serials; i++) {
-		struct serial_look l = { .vm = vm, .port = i };
-
-		manager_run(look_at_serial, &l);
-		if (!l.found)
-			continue;
-		serial_stat(c, i, "out.bytes", l.counts.from_guest);
-		serial_stat(c, i, "out.held", l.counts.held);
-		serial_stat(c, i, "out.held.longest", l.counts.longest_ns);
-		serial_stat(c, i, "in.bytes", l.counts.to_guest);
-		serial_stat(c, i, "in.ignored", l.counts.ignored);
-	}
-}
-
-static int stats_of(struct vm *vm, void *ctx)
-{
-	const struct call *c = ctx;
-	bool all = true;
-
-	for (u32 i = STATS_STATE; i <= STATS_SERIAL; i++)
-		all &= !call_flag(c, i);
-	say(c->session, "Domain: '%s'\n", vm->cfg.name);
-	if (all || call_flag(c, STATS_STATE))
-		stat(c, "state.state", state_number(vm));
-	if (all || call_flag(c, STATS_CPU)) {
-		stat(c, "cpu.time", domain_cpu_time(vm));
-		/* The guest's clock: it stands still while the domain is paused. */
-		stat(c, "cpu.guest.time", domain_active(vm) ? vm_time_ns(vm) : 0);
-	}
-	if (all || call_flag(c, STATS_BALLOON)) {
-		stat(c, "balloon.current", domain_active(vm) ? vm->cfg.memory / KIB : 0);
-		stat(c, "balloon.maximum", vm->cfg.memory / KIB);
-	}
-	if (all || call_flag(c, STATS_VCPU))
-		stats_of_vcpus(c, vm);
-	if (all || call_flag(c, STATS_SERIAL))
-		stats_of_serials(c, vm);
-	say(c->session, "\n");
-	return 0;
-}
-
-static int cmd_domstats(struct call *c)
-{
-	const struct arg_value *v;
-
-	if (!call_value(c, STATS_DOMAIN, 0))
-		return domains_each(stats_of, c);
-	for (u32 i = 0; (v = call_value(c, STATS_DOMAIN, i)); i++)
-		(void)stats_of(v->vm, c);
-	return 0;
-}
-
 static const struct command commands[] = {
 	{ .name = "dominfo",
 	  .help = "say what a domain is and does",
@@ -312,14 +173,7 @@ static const struct command commands[] = {
 	  .help = "print figures of domains for other programs",
 	  .text = "Of all domains if none is named, and all figures if none is asked for. The"
 		  " names are libvirt's; times are in ns, memory in KiB.",
-	  .args = ARGS({ .name = "domain",
-			 .type = ARG_DOMAIN,
-			 .how = ARG_MANY,
-			 .help = "domain name, id or uuid" },
-		       FLAG_ARG("state", "the state by its number"),
-		       FLAG_ARG("cpu-total", "the time that all vCPUs ran"),
-		       FLAG_ARG("balloon", "memory"), FLAG_ARG("vcpu", "each vCPU"),
-		       FLAG_ARG("serial", "each serial port")),
+	  .args = cmd_domstats_args,
 	  .run = cmd_domstats },
 	{ .name = "dumpxml",
 	  .help = "print a domain's configuration as XML",
@@ -333,6 +187,13 @@ static const struct command commands[] = {
 		       FLAG_ARG("name", "print names alone"),
 		       FLAG_ARG("uuid", "print UUIDs alone")),
 	  .run = cmd_list },
+	{ .name = "stat",
+	  .help = "show what a domain's exits cost",
+	  .text = "How often each vCPU left guest mode since the domain was started, by what for,"
+		  " and how many cycles of the host's TSC passed each time until the guest went on:"
+		  " so many times so long. docs/seeing.md has what is counted when.",
+	  .args = cmd_stat_args,
+	  .run = cmd_stat },
 	{ .name = "top",
 	  .help = "show what domains do, again and again",
 	  .text = "Drawn anew each second: for each domain the CPU time that it took in that "

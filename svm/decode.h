@@ -17,25 +17,19 @@ static __always_inline void svm_port(const struct vmcb_control *c, u64 rip, stru
 	e->port.port = (u16)(c->exit_info1 >> IOIO_PORT_SHIFT);
 }
 
-/* Size and direction of plain IN and OUT, by the low bits of EXITINFO1; others have size 0. */
-struct svm_port_kind {
-	u8 size;
-	bool write;
-};
+/* Plain IN and OUT, by the low bits of EXITINFO1; others have size 0. */
 #define IOIO_KIND (IOIO_IN | IOIO_STRING | IOIO_REP | IOIO_SIZE)
-extern const struct svm_port_kind svm_port_kinds[IOIO_SIZE + BIT(IOIO_SIZE_SHIFT)];
+extern const struct exit_port svm_port_kinds[IOIO_SIZE + BIT(IOIO_SIZE_SHIFT)];
 
 /* False: INS, OUTS or a prefix for them. */
 static __always_inline bool svm_plain_port(const struct vmcb_control *c, u64 rip, struct vm_exit *e)
 {
-	struct svm_port_kind k = svm_port_kinds[c->exit_info1 & IOIO_KIND];
+	const struct exit_port *k = &svm_port_kinds[c->exit_info1 & IOIO_KIND];
 
-	if (unlikely(!k.size))
+	if (unlikely(!k->size))
 		return false;
+	e->port = *k;
 	svm_port(c, rip, e);
-	e->port.size = k.size;
-	e->port.write = k.write;
-	e->port.string = e->port.rep = false;
 	return true;
 }
 

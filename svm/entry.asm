@@ -20,6 +20,7 @@ GPR_R12 equ 12 * 8
 GPR_R13 equ 13 * 8
 GPR_R14 equ 14 * 8
 GPR_R15 equ 15 * 8
+VCPU_EXIT_TSC equ 62 * 8 ; struct vcpu.exit_tsc; svm/run.c checks it
 
 section .text
 
@@ -76,9 +77,11 @@ svm_enter:
 	mov [rax + GPR_R14], r14
 	mov [rax + GPR_R15], r15
 	mov rdi, rax			; v
+	rdtsc				; when the exit was; EDX and EAX are the host's from here on
+	mov [rdi + VCPU_EXIT_TSC], eax
 	pop rsi				; e
 	xor ecx, ecx			; no guest value steers what the host speculates;
-	xor edx, edx			; the others are set or popped
+					; the others are set or popped
 	xor r8d, r8d
 	xor r9d, r9d
 	xor r10d, r10d

@@ -60,10 +60,13 @@ static void exit_port(struct vcpu *v, struct vm_exit *e)
 }
 
 /* By IOIO_KIND. */
-const struct svm_port_kind svm_port_kinds[] = {
-	[1 << IOIO_SIZE_SHIFT] = { 1, true }, [1 << IOIO_SIZE_SHIFT | IOIO_IN] = { 1, false },
-	[2 << IOIO_SIZE_SHIFT] = { 2, true }, [2 << IOIO_SIZE_SHIFT | IOIO_IN] = { 2, false },
-	[4 << IOIO_SIZE_SHIFT] = { 4, true }, [4 << IOIO_SIZE_SHIFT | IOIO_IN] = { 4, false },
+const struct exit_port svm_port_kinds[] = {
+	[1 << IOIO_SIZE_SHIFT] = { .size = 1, .write = true },
+	[1 << IOIO_SIZE_SHIFT | IOIO_IN] = { .size = 1 },
+	[2 << IOIO_SIZE_SHIFT] = { .size = 2, .write = true },
+	[2 << IOIO_SIZE_SHIFT | IOIO_IN] = { .size = 2 },
+	[4 << IOIO_SIZE_SHIFT] = { .size = 4, .write = true },
+	[4 << IOIO_SIZE_SHIFT | IOIO_IN] = { .size = 4 },
 };
 
 /*

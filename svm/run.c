@@ -12,6 +12,8 @@
 #include "vm/lapic.h"
 #include "vm/vcpu.h"
 
+static_assert(offsetof(struct vcpu, exit_tsc) == 62 * 8, "entry.asm");
+
 #define LAPIC_STRIDE 0x10 /* between the eight registers of IRR */
 
 static u32 apic_reg(const struct vlapic *l, u32 offset)
@@ -162,7 +164,7 @@ void svm_exited(struct vcpu *v, struct vm_exit *e)
 	regs_from_vmcb(v, b, s->nmi_shadow);
 	b->control.clean = svm_caps.clean;
 	if (unlikely(b->control.v_tpr != s->tpr) ||
-	    unlikely(b->control.exit_int_info & EVENT_VALID) || unlikely(s->after) ||
+	    unlikely((b->control.exit_int_info & EVENT_VALID) | s->after) ||
 	    !svm_decode_short(s, b, e))
 		svm_long_exit(v, e);
 }

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vm/cpuid.h"
+#include "vm/exitstat.h"
 #include "vm/hvm.h"
 #include "vm/keeper.h"
 #include "vm/lapic.h"
@@ -27,17 +28,22 @@ static void switch_out(struct thread *t, struct thread *next)
 	struct vcpu_port *port = t->data;
 
 	(void)next;
-	if (port->vcpu)
+	if (port->vcpu) {
 		hvm->put(port->vcpu);
+		port->away_tsc = rdtsc();
+	}
 }
 
 static void switch_in(struct thread *t)
 {
 	struct vcpu_port *port = t->data;
 
-	if (port->vcpu) {
-		lazy_load(port->vcpu);
-		hvm->load(port->vcpu);
+	struct vcpu *v = port->vcpu;
+
+	if (v) {
+		lazy_load(v);
+		hvm->load(v);
+		v->exit_tsc = exit_tsc_after(v->exit_tsc, port->away_tsc, rdtsc());
 	}
 }
 

@@ -285,17 +285,20 @@ static __noinline void port_string(struct vcpu *v, const struct vm_exit *e)
 		stop(v, err, &f);
 }
 
-/* IN or OUT. */
-static __always_inline void port_access(struct vcpu *v, const struct vm_exit *e)
+/* IN or OUT: before the access, and after it. */
+static __always_inline void port_begin(struct vcpu *v, const struct vm_exit *e)
+{
+	v->io.value = v->regs.gpr[GPR_RAX];
+	v->io.size = e->port.size;
+	v->io.write = e->port.write;
+}
+
+static __always_inline void port_end(struct vcpu *v)
 {
 	/* By size: what IN leaves of RAX. */
 	static const u64 kept[5] = { [1] = ~0xffULL, [2] = ~0xffffULL };
 	u64 *rax = &v->regs.gpr[GPR_RAX];
 
-	v->io.value = *rax;
-	v->io.size = e->port.size;
-	v->io.write = e->port.write;
-	vcpu_io(v, IO_PORT, e->port.port);
 	if (!v->io.write)
 		*rax = (*rax & kept[v->io.size]) | v->io.value;
 }
@@ -306,16 +309,23 @@ static __noinline void port_other(struct vcpu *v, const struct vm_exit *e)
 		port_string(v, e);
 		return;
 	}
-	port_access(v, e);
+	port_begin(v, e);
+	vcpu_io(v, IO_PORT, e->port.port);
+	port_end(v);
 	vcpu_skip(v, e);
 }
 
 void emul_port(struct vcpu *v, const struct vm_exit *e)
 {
-	if (unlikely(e->port.string) || unlikely(!vcpu_skips_at_once(v, e->insn_len))) {
+	const struct io_range *r = v->io_last[IO_PORT];
+
+	if (unlikely(e->port.string) || unlikely(!vcpu_skips_at_once(v, e->insn_len)) ||
+	    unlikely(!r) || unlikely(!io_range_holds(r, e->port.port, e->port.size))) {
 		port_other(v, e);
 		return;
 	}
 	vcpu_skip_at_once(v, e->insn_len);
-	port_access(v, e);
+	port_begin(v, e);
+	io_range_access(r, e->port.port, &v->io);
+	port_end(v);
 }

@@ -38,6 +38,17 @@ enum exit_kind {
 	EXIT_KINDS,
 };
 
+/* An access to ports. Eight bytes, so that one move fills in all of it. */
+struct exit_port {
+	u16 port;
+	u8 size;
+	bool write;
+	bool string; /* INS or OUTS */
+	bool rep;
+	u8 addr_size; /* 2, 4, 8: of string forms; 0: decode */
+	u8 seg;       /* enum seg of OUTS' source */
+};
+
 struct vm_exit {
 	u8 kind;     /* enum exit_kind */
 	u8 insn_len; /* 0: unknown, decode it; else RG_RIP, RG_RFLAGS and RG_SHADOW have been read */
@@ -45,15 +56,7 @@ struct vm_exit {
 		struct {
 			bool write;
 		} msr; /* index, value in the registers */
-		struct {
-			u16 port;
-			u8 size;
-			bool write;
-			bool string; /* INS or OUTS */
-			bool rep;
-			u8 addr_size; /* 2, 4, 8: of string forms; 0: decode */
-			u8 seg;       /* enum seg of OUTS' source */
-		} port;
+		struct exit_port port;
 		struct {
 			gpa_t gpa; /* RG_RIP, RG_RFLAGS and RG_SHADOW have been read */
 			bool write, fetch;

@@ -11,12 +11,10 @@
 /* By size in bytes (1, 2, 4 or 8): all ones. */
 extern const u64 iobus_ones[9];
 
-/* A range is as long as the device decodes: what reaches beyond its end is nobody's. */
+/* A range is as long as the device decodes: what reaches beyond its end is nobody's. addr is below 2^52. */
 static __always_inline bool io_range_holds(const struct io_range *r, u64 addr, u64 size)
 {
-	u64 offset = addr - r->base;
-
-	return offset < r->len && size <= r->len - offset;
+	return addr >= r->base && addr + size <= r->end;
 }
 
 /* r holds all of it. */

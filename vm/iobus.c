@@ -60,6 +60,7 @@ int iobus_claim(struct iobus *bus, enum io_space space, u64 base, u64 len, struc
 	ranges[at] = (struct io_range){
 		.base = base,
 		.len = len,
+		.end = base + len,
 		.dev = dev,
 		.handler = handler,
 		.bank = bank,

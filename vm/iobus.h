@@ -27,6 +27,7 @@ typedef int (*io_handler)(struct vdev *dev, u32 bank, struct io_access *a);
 
 struct io_range {
 	u64 base, len;
+	u64 end; /* one past its last address */
 	struct vdev *dev;
 	io_handler handler;
 	u32 bank; /* which of the device's ranges, handed to the handler */

@@ -17,6 +17,7 @@
 #include "vm/build.h"
 #include "vm/call.h"
 #include "vm/cputune.h"
+#include "vm/exitstat.h"
 #include "vm/hvm.h"
 #include "vm/memory.h"
 #include "vm/report.h"
@@ -137,7 +138,7 @@ static void set_starting(struct vm *vm)
 		vm->ports[i].requests = 0;
 		vm->ports[i].where = VCPU_OUTSIDE;
 		vm->ports[i].runtime_ns = 0;
-		memset(vm->ports[i].exits, 0, sizeof(vm->ports[i].exits));
+		memset(vm->ports[i].stats, 0, sizeof(*vm->ports[i].stats));
 		memset(vm->ports[i].irq_exits, 0, sizeof(vm->ports[i].irq_exits));
 		vm->ports[i].takes_calls = true;
 	}

@@ -9,6 +9,3 @@ struct vm;
 
 /* Debug lines: exits by kind, memory beside RAM. By the keeper, before the VM gives its memory back. */
 void report_vm(const struct vm *vm);
-
-/* The name of the figure "exits of this kind" (enum exit_kind); NULL: it is not shown by itself. */
-const char *report_stat_name(u32 kind);

@@ -11,6 +11,7 @@
 #include "vm/apicv.h"
 #include "vm/call.h"
 #include "vm/exit.h"
+#include "vm/exitstat.h"
 #include "vm/hvm.h"
 #include "vm/pause.h"
 #include "vm/startup.h"
@@ -30,6 +31,23 @@ static void chardev_input(struct vm *vm)
 		dev->ops->input(dev);
 		spin_unlock(&dev->lock);
 	}
+}
+
+/*
+ * Brings translations up to date with the second stage before an entry. Who has changed it raises REQ_FLUSH
+ * behind that.
+ */
+static void flush_if_stale(struct vcpu *v)
+{
+	/* Acquire pairs with the release in s2_unmap(): the tables are changed before we see it. */
+	u64 generation = atomic_load_acquire(&v->vm->s2.generation);
+
+	if (generation == v->s2_generation)
+		return;
+	hvm->flush(v);
+	v->s2_generation = generation;
+	/* Release: nothing old is in use any more. Pairs with entered() in vm/build.c. */
+	atomic_store_release(&v->port->s2_generation, generation);
 }
 
 static u32 take_requests(struct vcpu *v)
@@ -92,6 +110,8 @@ static bool serve_requests(struct vcpu *v)
 		return true;
 	}
 	req = take_signals(v, req);
+	if (req & REQ_FLUSH)
+		flush_if_stale(v);
 	if (req & REQ_TIMER)
 		vtimer_run(v);
 	if (req & REQ_DEV_TIMER)
@@ -101,20 +121,6 @@ static bool serve_requests(struct vcpu *v)
 	if (req & REQ_CALL)
 		vcpu_call_serve(v);
 	return false;
-}
-
-/* Brings translations up to date with the second stage before an entry. Interrupts off. */
-static void flush_if_stale(struct vcpu *v)
-{
-	/* Acquire pairs with the release in s2_unmap(): the tables are changed before we see it. */
-	u64 generation = atomic_load_acquire(&v->vm->s2.generation);
-
-	if (unlikely(generation != v->s2_generation)) {
-		hvm->flush(v);
-		v->s2_generation = generation;
-		/* Release: nothing old is in use any more. Pairs with entered() in vm/build.c. */
-		atomic_store_release(&v->port->s2_generation, generation);
-	}
 }
 
 /* It does not run: goes on if there is what it waits for, or sleeps. */
@@ -155,31 +161,34 @@ void vcpu_run(struct vcpu *v)
 	struct vcpu_port *port = v->port;
 	const struct thread *self = port->thread;
 	void (*enter)(struct vcpu * v, struct vm_exit * e) = hvm->run;
-	struct vm_exit e;
+	struct exit_stats *stats = port->stats;
+	struct vm_exit e = { .kind = EXIT_ROW_START };
 
+	v->exit_tsc = rdtsc_low();
+	flush_if_stale(v);
 	for (;;) {
 		irq_disable();
 		/*
-		 * Full order: before the requests and the second stage's generation are looked at. Pairs with
-		 * vcpu_request() and build_kick_all(), which change those before they read this.
+		 * Full order: before the requests are looked at. Pairs with vcpu_request(), which changes those
+		 * before it reads this.
 		 */
 		atomic_xchg(&port->where, VCPU_IN_GUEST);
 		if (unlikely(atomic_load_relaxed(&port->requests) | v->activity |
 			     READ_ONCE(self->need_resched))) {
 			atomic_store_relaxed(&port->where, VCPU_OUTSIDE);
 			irq_enable();
-			if (attend(v))
-				return;
-			continue;
+			if (!attend(v))
+				continue;
+			exit_count(v, stats, e.kind);
+			return;
 		}
 		if (unlikely(v->recheck))
 			vcpu_inject(v);
-		flush_if_stale(v);
+		exit_count(v, stats, e.kind);
 		enter(v, &e);
 		/* Release: it has left guest mode. Pairs with entered() in vm/build.c. */
 		atomic_store_release(&port->where, VCPU_OUTSIDE);
 		irq_enable();
-		port->exits[e.kind]++;
 		exit_handlers[e.kind](v, &e);
 	}
 }

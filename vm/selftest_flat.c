@@ -1,6 +1,7 @@
 /*
  * Help for self-tests with bare guests.
  */
+#include "vm/exitstat.h"
 #include "vm/selftest_flat.h"
 
 #include "core/clock.h"
@@ -45,9 +46,11 @@ static bool ended(const struct vm *vm)
 static void log_exits(const struct vm *vm)
 {
 	for (u32 k = 0; k < EXIT_KINDS; k++) {
-		if (vm->ports[0].exits[k])
-			log_info("%s: exits of kind %u: %llu", vm->cfg.name, k,
-				 (unsigned long long)vm->ports[0].exits[k]);
+		u64 n = exit_stats_count(vm->ports[0].stats, k);
+
+		if (n)
+			log_info("%s: exits: %s: %llu", vm->cfg.name, exit_kind_name(k),
+				 (unsigned long long)n);
 	}
 }
 
@@ -80,14 +83,10 @@ int flat_running(struct vm *vm)
 
 u64 flat_stay(const struct vcpu_port *port)
 {
-	u64 stay = 1;
-
 	/* Pairs with vm/run.c. */
 	if (atomic_load_acquire(&port->where) != VCPU_IN_GUEST)
 		return 0;
-	for (u32 k = 0; k < EXIT_KINDS; k++)
-		stay += READ_ONCE(port->exits[k]);
-	return stay;
+	return 1 + exit_stats_total(port->stats);
 }
 
 int flat_expect(struct vm *vm, const char *text)

@@ -15,6 +15,7 @@
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "vm/exitstat.h"
 #include "vm/cputune.h"
 #include "vm/gmem.h"
 #include "vm/hvm.h"
@@ -157,11 +158,11 @@ static int kick_all(void)
 	const struct vcpu_port *port = &pi.vm->ports[0];
 
 	for (u32 round = 0; round < KICKS; round++) {
-		u64 exits = atomic_load_relaxed(&port->exits[EXIT_NONE]);
+		u64 exits = exit_stats_count(port->stats, EXIT_NONE);
 		u64 until = clock_ns() + SELFTEST_PATIENCE_NS;
 
 		lapic_ipi(pi.cpu, IRQ_VECTOR_RESCHED);
-		while (atomic_load_relaxed(&port->exits[EXIT_NONE]) == exits) {
+		while (exit_stats_count(port->stats, EXIT_NONE) == exits) {
 			if (clock_ns() > until)
 				return selftest_fail("interrupt %u did not end the guest's run",
 						     round);
@@ -246,10 +247,8 @@ static void report(const char *name)
 {
 	const struct vcpu_port *port = &pi.vm->ports[0];
 	const u64 *n = port->irq_exits;
-	u64 exits = 0, count = 0;
+	u64 exits = exit_stats_total(port->stats), count = 0;
 
-	for (u32 i = 0; i < EXIT_KINDS; i++)
-		exits += port->exits[i];
 	for (u32 i = 0; i < 256; i++)
 		count += pi.end.handled[i];
 	log_info("selftest posted-%s: %llu sent, %llu handled; exits: %llu EOI, %llu TPR, %llu self-IPI, "

@@ -172,7 +172,8 @@ struct move_seen {
 
 struct vcpu {
 	struct vcpu_regs regs; /* first: at offset 0 */
-	u32 valid, dirty;      /* enum reg_group masks; owner: the vCPU's thread, as all below */
+	u32 exit_tsc; /* next: the entry code knows. The host's TSC at the last exit: vm/exitstat.h */
+	u32 valid, dirty; /* enum reg_group masks; owner: the vCPU's thread, as all below */
 	struct vm *vm;
 	struct vcpu_port *port;    /* const */
 	u32 index, apic_id;        /* const */

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vm/call.h"
+#include "vm/exitstat.h"
 #include "vm/keeper.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
@@ -103,6 +104,30 @@ static void dev_timer_fired(struct timer *t)
 	vcpu_request(container_of(t, struct vm, dev_timer), 0, REQ_DEV_TIMER);
 }
 
+/* Gives the VM the memory that its ports have beside it; false: there is none, or not all. */
+static bool ports_make(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu_port *port = &vm->ports[i];
+
+		port->vm = vm;
+		port->index = i;
+		list_init(&port->calls);
+		timer_init(&port->timer, port_timer_fired);
+		port->stats = kalloc(sizeof(*port->stats));
+		if (!port->stats)
+			return false;
+	}
+	return true;
+}
+
+static void vm_free(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		kfree(vm->ports[i].stats);
+	kfree(vm);
+}
+
 static struct vm *vm_make(const struct domain *cfg)
 {
 	struct vm *vm = kalloc(sizeof(*vm));
@@ -126,11 +151,9 @@ static struct vm *vm_make(const struct domain *cfg)
 		snprintf(name, sizeof(name), "%.20s:%u", cfg->name, i);
 		chardev_init(&vm->serial[i], name);
 	}
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		vm->ports[i].vm = vm;
-		vm->ports[i].index = i;
-		list_init(&vm->ports[i].calls);
-		timer_init(&vm->ports[i].timer, port_timer_fired);
+	if (!ports_make(vm)) {
+		vm_free(vm);
+		return NULL;
 	}
 	return vm;
 }
@@ -152,7 +175,7 @@ int vm_create(const struct domain *cfg, struct vm **out)
 	}
 	spin_unlock(&vm_list_lock);
 	if (twin) {
-		kfree(vm);
+		vm_free(vm);
 		return -EEXIST;
 	}
 	*out = vm;
@@ -197,7 +220,7 @@ void vm_put(struct vm *vm)
 
 		ASSERT(!port->thread && list_empty(&port->calls) && !timer_armed(&port->timer));
 	}
-	kfree(vm);
+	vm_free(vm);
 }
 
 struct vm *vm_next(struct vm *prev)

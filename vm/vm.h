@@ -24,6 +24,7 @@
 #include "vm/topology.h"
 
 struct aspace;
+struct exit_stats;
 struct heap;
 struct hvm_vm;
 struct thread;
@@ -82,8 +83,9 @@ struct vcpu_port {
 	bool takes_calls;   /* lock: the VM's */
 	struct vcpu *vcpu;  /* an address in the VM's heap: for its own thread only */
 	u64 s2_generation;  /* atomic: the second stage's at the last entry */
-	u64 exits[32];      /* by enum exit_kind; written by the vCPU's thread, read by anyone */
-	u64 irq_exits[IRQ_EXITS]; /* by enum irq_exit; the same */
+	struct exit_stats *stats; /* const; counts since the start: vm/exitstat.h */
+	u64 irq_exits[IRQ_EXITS]; /* by enum irq_exit; written by its thread, read by anyone */
+	u64 away_tsc;             /* the host's TSC when its thread last lost its CPU; its own */
 	u64 kicks, kicks_saved; /* atomic: requests that took an interrupt, and that needed none */
 };
 

@@ -21,6 +21,7 @@ REGS_R13 equ 13 * 8
 REGS_R14 equ 14 * 8
 REGS_R15 equ 15 * 8
 REGS_CR2 equ 19 * 8			; struct vcpu_regs.cr2
+VCPU_EXIT_TSC equ 62 * 8		; struct vcpu.exit_tsc
 HVM_LAUNCHED equ 0			; struct hvm_vcpu.launched
 HVM_HOST_RSP equ 8			; struct hvm_vcpu.host_rsp
 HVM_HOST_SSP equ 16			; struct hvm_vcpu.host_ssp
@@ -121,6 +122,8 @@ vmx_exit_label:
 	mov	[rdi + REGS_R15], r15
 	mov	rax, cr2		; a fault of ours or another guest would overwrite it
 	mov	[rdi + REGS_CR2], rax
+	rdtsc				; when the exit was
+	mov	[rdi + VCPU_EXIT_TSC], eax
 	pop	rdi			; v
 	mov	eax, EXIT_REASON
 	vmread	rdx, rax		; cannot fail right behind an exit

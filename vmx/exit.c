@@ -114,12 +114,10 @@ static __noinline void decode_string_io(struct vm_exit *e, u64 q)
 static void decode_io(struct vcpu *v, struct vm_exit *e)
 {
 	/* Size and direction of plain IN and OUT; others have size 0. */
-	static const struct {
-		u8 size;
-		bool write;
-	} kinds[IO_KIND + 1] = {
-		[0] = { 1, true },          [1] = { 2, true },          [3] = { 4, true },
-		[IO_IN | 0] = { 1, false }, [IO_IN | 1] = { 2, false }, [IO_IN | 3] = { 4, false },
+	static const struct exit_port kinds[IO_KIND + 1] = {
+		[0] = { 0, 1, true },          [1] = { 0, 2, true },
+		[3] = { 0, 4, true },          [IO_IN | 0] = { 0, 1, false },
+		[IO_IN | 1] = { 0, 2, false }, [IO_IN | 3] = { 0, 4, false },
 	};
 	u64 q = vmcs_read(EXIT_QUALIFICATION);
 	u32 kind = q & IO_KIND;
@@ -129,10 +127,8 @@ static void decode_io(struct vcpu *v, struct vm_exit *e)
 		decode_string_io(e, q);
 		return;
 	}
+	e->port = kinds[kind];
 	e->port.port = (u16)(q >> 16);
-	e->port.size = kinds[kind].size;
-	e->port.write = kinds[kind].write;
-	e->port.string = e->port.rep = false;
 }
 
 static void decode_rdmsr(struct vcpu *v, struct vm_exit *e)

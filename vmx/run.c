@@ -17,6 +17,7 @@
 static_assert(offsetof(struct vcpu, regs) == 0 && offsetof(struct vcpu_regs, gpr) == 0,
 	      "entry.asm");
 static_assert(offsetof(struct vcpu_regs, cr2) == 19 * 8, "entry.asm");
+static_assert(offsetof(struct vcpu, exit_tsc) == 62 * 8, "entry.asm");
 static_assert(offsetof(struct hvm_vcpu, launched) == 0, "entry.asm");
 static_assert(offsetof(struct hvm_vcpu, host_rsp) == 8, "entry.asm");
 static_assert(offsetof(struct hvm_vcpu, host_ssp) == 16, "entry.asm");

@@ -23,6 +23,7 @@ bool fake_window_load64(const void *p, u64 *value);
 #define rdmsr(msr)              fake_rdmsr(msr)
 #define wrmsr(msr, value)       fake_wrmsr(msr, value)
 #define rdtsc()                 fake_rdtsc()
+#define rdtsc_low()             ((u32)fake_rdtsc())
 #define invlpg(va)              fake_invlpg(va)
 #define cpu_rdrand              fake_rdrand
 #define cpu_rdseed              fake_rdseed

@@ -22,9 +22,9 @@
 #include "mgmt/serial.h"
 #include "mgmt/session.h"
 #include "mgmt/uuid.h"
+#include "vm/exitstat.h"
 #include "vm/hvm.h"
 #include "vm/memory.h"
-#include "vm/report.h"
 #include "vm/vm.h"
 #include "vm/vtimer.h"
 
@@ -74,10 +74,16 @@ static void attach(void *ctx, struct vm *vm, u32 port)
 static const struct session_ops ops = { .write = output, .key = key, .attach = attach };
 const struct session fake_session = { .ops = &ops };
 
+static void forget(struct vm *vm)
+{
+	free(vm->ports[0].stats);
+	free(vm);
+}
+
 void fake_domains_clear(void)
 {
 	for (u32 i = 0; i < count; i++)
-		free(vms[i]);
+		forget(vms[i]);
 	count = 0;
 	output_len = 0;
 	fake_output[0] = fake_did[0] = '\0';
@@ -95,6 +101,7 @@ struct vm *fake_domain(const char *name, bool is_active)
 	vm->number = count++;
 	vm->id = count;
 	vm->vcpu_count = 1;
+	vm->ports[0].stats = calloc(1, sizeof(*vm->ports[0].stats));
 	vm->state = is_active ? VM_RUNNING : VM_STOPPED;
 	vm->cfg.vcpus = 1;
 	vm->cfg.serials = 1;
@@ -207,11 +214,6 @@ void vm_put(struct vm *vm)
 u64 vm_time_ns(const struct vm *vm)
 {
 	return vm->start_ns; /* its clock stands */
-}
-
-const char *report_stat_name(u32 kind)
-{
-	return kind == EXIT_HLT ? "exits.hlt" : NULL;
 }
 
 u64 vm_cpu_time(struct vm *vm, u32 index)

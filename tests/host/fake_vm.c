@@ -13,6 +13,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "tests/host/harness.h"
+#include "vm/exitstat.h"
 #include "vm/gmem.h"
 #include "vm/state.h"
 #include "vm/vdev.h"
@@ -237,6 +238,7 @@ struct vm *fake_vm_new(const struct domain *cfg)
 	list_init(&vm->devices);
 	vm->bus = heap_alloc(NULL, sizeof(*vm->bus), 0);
 	vm->vcpu_count = 1;
+	vm->ports[0].stats = heap_alloc(NULL, sizeof(*vm->ports[0].stats), 0);
 	vm->topology = (struct topology){ 1, 1, 1, 1, 0, 0, 0, { 0 } };
 	for (u32 i = 0; i < TOPOLOGY_IDS; i++)
 		vm->topology.vcpu_of[i] = (u8)i;

@@ -2,6 +2,7 @@
  * mgmt/command.h: how typed lines become calls, the table itself, and what each command asks of the
  * domains. Forms and errors are virsh's (its manual page).
  *
+ * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c vm/exitstat.c
  * sources: tests/host/fake_domains.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c mgmt/cmd_monitor.c
  * sources: mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c mgmt/table.c mgmt/words.c
  * sources: mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
@@ -15,6 +16,7 @@
 #include "tests/host/fake_domains.h"
 #include "tests/host/harness.h"
 #include "tests/host/rand.h"
+#include "vm/exitstat.h"
 #include "vm/vm.h"
 
 static int result;
@@ -252,6 +254,33 @@ TEST(what_domains_are)
 	CHECK_STR(fake_output,
 		  "Domain: 'db'\n  balloon.current=0\n  balloon.maximum=65536\n\n"
 		  "Domain: 'web'\n  balloon.current=65536\n  balloon.maximum=65536\n\n");
+}
+
+TEST(exits)
+{
+	struct vm *vm;
+	struct exit_stats *stats;
+
+	fake_domains_clear();
+	vm = fake_domain("web", true);
+	stats = vm->ports[0].stats;
+	stats->hist[EXIT_CPUID][0] = 1;
+	stats->hist[EXIT_CPUID][7] = 12;
+	stats->hist[EXIT_HLT][31] = 3;
+	stats->hist[EXIT_ROW_START][5] = 1; /* no exit */
+	result = command_run(&fake_session, (char[]){ "stat web" });
+	CHECK_STR(fake_output,
+		  "vCPU 0: 16 exits; cycles until the guest went on, and how often\n"
+		  "  HLT: 3\n"
+		  "    2147483648 and more                 3  ####################################\n"
+		  "  CPUID: 13\n"
+		  "             0 to          1            1  ###\n"
+		  "           128 to        255           12  ####################################\n\n");
+	fake_output[0] = '\0';
+	run("stat web --vcpu 1");
+	CHECK(result && has("error: domain 'web' has no vCPU 1"));
+	run("domstats web --vcpu");
+	CHECK(has("  vcpu.0.exits.hlt="));
 }
 
 TEST(serial_ports_figures)

@@ -2,7 +2,7 @@
  * The run loop with a backend that follows a script: requests are served before the guest runs, a vCPU never
  * enters with old second-stage translations, sleeps while there is nothing to do, and ends when told.
  *
- * sources: tests/host/fake_vm.c vm/run.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c vm/run.c vm/exitstat.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  */
 #include <stdlib.h>
 
@@ -12,6 +12,7 @@
 #include "vm/apicv.h"
 #include "vm/call.h"
 #include "vm/exit.h"
+#include "vm/exitstat.h"
 #include "vm/hvm.h"
 #include "vm/pause.h"
 #include "vm/run.h"
@@ -207,7 +208,7 @@ TEST(stop)
 	CHECK_EQ(cancels, 1);
 	run((struct setup){ .at_entry = stop_at_5 });
 	CHECK_EQ(entries, 5);
-	CHECK_EQ(vm->ports[0].exits[EXIT_NONE], 5);
+	CHECK_EQ(exit_stats_count(vm->ports[0].stats, EXIT_NONE), 5);
 }
 
 static void unmap_now_and_then(void)
@@ -295,7 +296,7 @@ TEST(halt)
 	CHECK_EQ(blocks, 3);
 	CHECK_EQ(timers, 1);
 	CHECK_EQ(injects, 1); /* what ended the halt is looked at */
-	CHECK_EQ(vm->ports[0].exits[EXIT_HLT], 1);
+	CHECK_EQ(exit_stats_count(vm->ports[0].stats, EXIT_HLT), 1);
 }
 
 static void stop_now(void)
