@@ -136,9 +136,31 @@ static void park(struct thread *t)
 	timer_arm(&t->park, quota_end(&t->quota));
 }
 
+static u64 wait_of(const struct thread *t, u64 now)
+{
+	return t->waits_since_ns && now > t->waits_since_ns ? now - t->waits_since_ns : 0;
+}
+
+/* How long the sleep is or was that t is in, or has been woken from without having run since. */
+static u64 sleep_of(const struct thread *t, u64 now)
+{
+	u64 end = t->waits_since_ns ? t->waits_since_ns : now;
+
+	return t->sleeps_since_ns && end > t->sleeps_since_ns ? end - t->sleeps_since_ns : 0;
+}
+
+static void wait_ends(struct thread *t, u64 now)
+{
+	t->slept_ns += sleep_of(t, now);
+	t->sleeps_since_ns = 0;
+	t->waited_ns += wait_of(t, now);
+	t->waits_since_ns = 0;
+}
+
 /* prev could go on. It does so here when its turn comes, or elsewhere, or later. */
 static void put_back(struct runq *rq, struct thread *prev)
 {
+	prev->waits_since_ns = rq->charged_ns;
 	if (quota_exhausted(&prev->quota)) {
 		group_count(prev, -1u);
 		park(prev);
@@ -201,10 +223,12 @@ static void reschedule(struct runq *rq)
 
 	runq_charge(rq, clock_ns());
 	balance_follow(rq);
-	if (prev->state != THREAD_RUNNING)
+	if (prev->state != THREAD_RUNNING) {
+		prev->sleeps_since_ns = rq->charged_ns;
 		group_count(prev, -1u);
-	else if (prev != rq->idle)
+	} else if (prev != rq->idle) {
 		put_back(rq, prev);
+	}
 	next = take_next(rq);
 	if (prev != rq->idle)
 		WRITE_ONCE(prev->need_resched,
@@ -213,6 +237,7 @@ static void reschedule(struct runq *rq)
 	next->on_stack = true;
 	if (next != prev)
 		next->started_ns = rq->charged_ns;
+	wait_ends(next, rq->charged_ns);
 	atomic_store_relaxed(&rq->current, next);
 	sched_slice_update(rq);
 	detach = prev->bound && may_leave(prev);
@@ -288,6 +313,8 @@ bool sched_make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 	runq_charge(rq, clock_ns());
 	balance_follow(rq);
 	runq_place(rq, t, why);
+	if (!t->waits_since_ns)
+		t->waits_since_ns = rq->charged_ns;
 	t->state = THREAD_READY;
 	runq_add(rq, t);
 	if (rq->current == rq->idle)
@@ -334,6 +361,8 @@ static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 	if (quota_limited(&t->quota))
 		quota_charge(&t->quota, 0, clock_ns());
 	if (quota_exhausted(&t->quota)) {
+		if (!t->waits_since_ns)
+			t->waits_since_ns = clock_ns();
 		park(t);
 		spin_unlock(&rq->lock);
 		return;
@@ -419,6 +448,21 @@ u64 thread_runtime(struct thread *t)
 	ns = t->runtime_ns;
 	spin_unlock_irq(&rq->lock, flags);
 	return ns;
+}
+
+void thread_times(struct thread *t, struct thread_times *out)
+{
+	u64 flags = irq_save(), now;
+	struct runq *rq = sched_lock(t);
+
+	now = clock_ns();
+	runq_charge(rq, now);
+	*out = (struct thread_times){
+		.run = t->runtime_ns,
+		.waited = t->waited_ns + wait_of(t, now),
+		.slept = t->slept_ns + sleep_of(t, now),
+	};
+	spin_unlock_irq(&rq->lock, flags);
 }
 
 void thread_set_weight(struct thread *t, u32 weight)

@@ -78,6 +78,10 @@ struct thread {
 	u64 vruntime;      /* weighted ns; lock: run queue */
 	u64 started_ns;    /* when it was last put on the CPU */
 	u64 runtime_ns;    /* total up to the last switch or tick; lock: run queue */
+	u64 waited_ns; /* total that it was ready or parked, up to when it last came to run; the same */
+	u64 waits_since_ns;  /* 0: it does not; the same */
+	u64 slept_ns;        /* total that it slept, up to when it last came to run; the same */
+	u64 sleeps_since_ns; /* 0: it has run since; the same */
 	struct list rq_node; /* lock: run queue; when dead: the reaper's */
 	struct timer sleep;  /* thread_block_until() */
 	struct quota quota;  /* lock: run queue */
@@ -159,6 +163,15 @@ void thread_join(struct thread *t);
 
 /* Total time that t has run, in ns, up to now. Any context. */
 u64 thread_runtime(struct thread *t);
+
+/*
+ * Where t's time went from thread_start() until now, in ns: each moment is in one of them. waited: ready to run, or
+ * out of its quota, while others ran.
+ */
+struct thread_times {
+	u64 run, waited, slept;
+};
+void thread_times(struct thread *t, struct thread_times *out);
 
 /* The thread's share of CPU time against others'; 0: the default, 1024. */
 void thread_set_weight(struct thread *t, u32 weight);

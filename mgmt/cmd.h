@@ -29,10 +29,12 @@ static inline struct vm *call_domain(const struct call *c)
 }
 
 /*
- * How often all vCPUs left guest mode, and how long they ran, in ns, since the domain was started.
+ * How often all vCPUs left guest mode, and how long they ran, in ns, since the domain was started; and how
+ * long they would have run, but waited for a CPU.
  */
 u64 domain_exits(const struct vm *vm);
 u64 domain_cpu_time(struct vm *vm);
+u64 domain_cpu_times(struct vm *vm, u64 *waited);
 
 /* Commands in files of their own, and their arguments. */
 int cmd_domstats(struct call *c);

@@ -63,13 +63,35 @@ static void stats_of_exits(const struct call *c, u32 vcpu, const struct vcpu_por
 	vcpu_stat(c, vcpu, "kicks.saved", port->kicks_saved);
 }
 
+/* What libvirt and KVM have names for goes by these. */
+static void stats_of_times(const struct call *c, struct vm *vm, u32 vcpu)
+{
+	struct vcpu_times t;
+
+	vm_cpu_times(vm, vcpu, &t);
+	vcpu_stat(c, vcpu, "time", t.run);
+	vcpu_stat(c, vcpu, "wait", t.waited);
+	vcpu_stat(c, vcpu, "delay", t.waited);
+	say(c->session, "  vcpu.%u.halted=%s\n", vcpu, t.halts ? "yes" : "no");
+	vcpu_stat(c, vcpu, "halt_wait_ns.sum", t.halted);
+	vcpu_stat(c, vcpu, "other_wait_ns.sum", t.other);
+}
+
+static void stats_of_interrupts(const struct call *c, u32 vcpu, const struct vcpu_port *port)
+{
+	vcpu_stat(c, vcpu, "irq_injections.sum", port->injected);
+	vcpu_stat(c, vcpu, "nmi_injections.sum", port->nmis);
+	vcpu_stat(c, vcpu, "irq_posts.sum", port->posted);
+}
+
 static void stats_of_vcpus(const struct call *c, struct vm *vm)
 {
 	stat(c, "vcpu.current", vm->vcpu_count);
 	stat(c, "vcpu.maximum", vm->vcpu_count);
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		vcpu_stat(c, i, "state", domain_active(vm));
-		vcpu_stat(c, i, "time", vm_cpu_time(vm, i));
+		stats_of_times(c, vm, i);
+		stats_of_interrupts(c, i, &vm->ports[i]);
 		stats_of_exits(c, i, &vm->ports[i]);
 	}
 }

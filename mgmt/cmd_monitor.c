@@ -25,13 +25,26 @@ u64 domain_exits(const struct vm *vm)
 	return n;
 }
 
-u64 domain_cpu_time(struct vm *vm)
+u64 domain_cpu_times(struct vm *vm, u64 *waited)
 {
 	u64 ns = 0;
 
-	for (u32 cpu = 0; cpu < vm->vcpu_count; cpu++)
-		ns += vm_cpu_time(vm, cpu);
+	*waited = 0;
+	for (u32 cpu = 0; cpu < vm->vcpu_count; cpu++) {
+		struct vcpu_times t;
+
+		vm_cpu_times(vm, cpu, &t);
+		ns += t.run;
+		*waited += t.waited;
+	}
 	return ns;
+}
+
+u64 domain_cpu_time(struct vm *vm)
+{
+	u64 waited;
+
+	return domain_cpu_times(vm, &waited);
 }
 
 struct list_state {
@@ -197,8 +210,8 @@ static const struct command commands[] = {
 	{ .name = "top",
 	  .help = "show what domains do, again and again",
 	  .text = "Drawn anew each second: for each domain the CPU time that it took in that "
-		  "second (100 % is one CPU), how often it left guest mode, its memory, and "
-		  "all its CPU time. q or Ctrl-C leaves.",
+		  "second (100 % is one CPU), how long it waited for a CPU while others ran, how often "
+		  "it left guest mode, its memory, and all its CPU time. q or Ctrl-C leaves.",
 	  .run = cmd_top },
 	{ .name = NULL },
 };

@@ -28,12 +28,13 @@
 struct seen {
 	bool used;
 	bool now; /* it is still there */
-	u64 number, cpu_ns, exits;
+	u64 number, cpu_ns, waited_ns, exits;
 };
 
 /* A domain on the screen. */
 struct row {
-	u64 load; /* permille of one CPU */
+	u64 load;   /* permille of one CPU */
+	u64 stolen; /* the same, that it would have run */
 	bool active;
 	char text[ROW_SIZE];
 };
@@ -72,9 +73,11 @@ static void format_row(struct row *r, const struct vm *vm, u64 exits_per_s, u64 
 
 	if (r->active)
 		snprintf(id, sizeof(id), "%u", vm->id);
-	snprintf(r->text, sizeof(r->text), " %-4s %-24.24s %-9s %4llu.%llu %10llu %8llu %8llu.%llu",
-		 id, vm->cfg.name, vm_state_name(vm->state), (unsigned long long)(r->load / 10),
-		 (unsigned long long)(r->load % 10), (unsigned long long)exits_per_s,
+	snprintf(r->text, sizeof(r->text),
+		 " %-4s %-18.18s %-9s %4llu.%llu %4llu.%llu %9llu %7llu %8llu.%llu", id,
+		 vm->cfg.name, vm_state_name(vm->state), (unsigned long long)(r->load / 10),
+		 (unsigned long long)(r->load % 10), (unsigned long long)(r->stolen / 10),
+		 (unsigned long long)(r->stolen % 10), (unsigned long long)exits_per_s,
 		 (unsigned long long)(r->active ? vm->cfg.memory / MIB : 0),
 		 (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
 }
@@ -103,7 +106,7 @@ static int look_at(struct vm *vm, void *ctx)
 {
 	struct top *t = ctx;
 	struct seen *s = find_seen(t, vm);
-	u64 cpu_ns = domain_cpu_time(vm), exits = domain_exits(vm);
+	u64 waited_ns, cpu_ns = domain_cpu_times(vm, &waited_ns), exits = domain_exits(vm);
 	struct row r = { .active = domain_active(vm) };
 	u64 rate = 0;
 
@@ -113,10 +116,11 @@ static int look_at(struct vm *vm, void *ctx)
 		u64 us = MAX(t->passed_ns / NS_PER_US, 1u);
 
 		r.load = since(cpu_ns, s->cpu_ns) / us; /* ns in a us: permille */
+		r.stolen = since(waited_ns, s->waited_ns) / us;
 		rate = since(exits, s->exits) * US_PER_S / us;
 	}
 	if (s)
-		*s = (struct seen){ true, true, vm->number, cpu_ns, exits };
+		*s = (struct seen){ true, true, vm->number, cpu_ns, waited_ns, exits };
 	format_row(&r, vm, rate, cpu_ns);
 	add_row(t, &r);
 	return 0;
@@ -148,8 +152,8 @@ static void draw(const struct top *t)
 	say(s, "Memory: %llu MiB, %llu MiB of guests, %llu MiB free" ROW_END ROW_END,
 	    (unsigned long long)(m.total / MIB), (unsigned long long)(m.vms / MIB),
 	    (unsigned long long)(m.free / MIB));
-	say(s, " %-4s %-24s %-9s %6s %10s %8s %10s" ROW_END, "Id", "Name", "State", "CPU %",
-	    "Exits/s", "MiB", "CPU time");
+	say(s, " %-4s %-18s %-9s %6s %6s %9s %7s %10s" ROW_END, "Id", "Name", "State", "CPU %",
+	    "Wait %", "Exits/s", "MiB", "CPU time");
 	for (u32 i = 0; i < t->count; i++)
 		say(s, "%s" ROW_END, t->rows[i].text);
 	if (t->total > t->count)

@@ -82,6 +82,7 @@ static bool inject_nmi(struct vcpu *v)
 		return false;
 	}
 	v->nmi_pending = false;
+	v->port->nmis++;
 	hvm->inject(v, &nmi);
 	return true;
 }
@@ -118,6 +119,7 @@ static void inject_intr(struct vcpu *v, int vector)
 	}
 	if (vector < 0)
 		return; /* none after all */
+	v->port->injected++;
 	v->intr = (struct vm_event){ .kind = EVENT_INTR, .vector = (u8)vector };
 	hvm->inject(v, &v->intr);
 }

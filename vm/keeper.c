@@ -68,7 +68,7 @@ static void threads_join(struct vm *vm)
 		t = port->thread;
 		port->thread = NULL;
 		if (t)
-			port->runtime_ns = thread_runtime(t);
+			thread_times(t, &port->times);
 		spin_unlock(&vm->lock);
 		timer_cancel(&port->timer);
 		vcpu_call_cancel(port);
@@ -137,7 +137,9 @@ static void set_starting(struct vm *vm)
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		vm->ports[i].requests = 0;
 		vm->ports[i].where = VCPU_OUTSIDE;
-		vm->ports[i].runtime_ns = 0;
+		vm->ports[i].times = (struct thread_times){ 0 };
+		vm->ports[i].halted_ns = vm->ports[i].halt_from = 0;
+		vm->ports[i].injected = vm->ports[i].nmis = vm->ports[i].posted = 0;
 		memset(vm->ports[i].stats, 0, sizeof(*vm->ports[i].stats));
 		memset(vm->ports[i].irq_exits, 0, sizeof(vm->ports[i].irq_exits));
 		vm->ports[i].takes_calls = true;

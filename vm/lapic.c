@@ -185,6 +185,7 @@ static __always_inline void request(struct vlapic *l, u8 vector, bool level)
 	else
 		vlapic_array_clear(l, LAPIC_TMR, vector);
 	if (unlikely(apicv) && thread_current() != v->port->thread) {
+		atomic_fetch_add(&v->port->posted, 1);
 		apicv->post(v, vector, level);
 		return;
 	}

@@ -66,6 +66,28 @@ static void sleep(struct vcpu_port *port)
 	atomic_store_relaxed(&port->where, VCPU_OUTSIDE);
 }
 
+/* Both change at once for vm_cpu_times(): the releases pair with its acquires. */
+static void set_halt(struct vcpu_port *port, u64 halted, u64 from)
+{
+	u32 seq = port->halt_seq;
+
+	atomic_store_relaxed(&port->halt_seq, seq + 1);
+	atomic_store_release(&port->halt_from, from);
+	atomic_store_release(&port->halted_ns, halted);
+	atomic_store_release(&port->halt_seq, seq + 2);
+}
+
+/* The same in HLT: counted. */
+static void halt_sleep(struct vcpu_port *port)
+{
+	const struct thread *self = port->thread;
+	u64 before = self->slept_ns;
+
+	set_halt(port, port->halted_ns, before + 1);
+	sleep(port);
+	set_halt(port, port->halted_ns + self->slept_ns - before, 0);
+}
+
 /* What others have sent becomes the vCPU's own state. Returns what is left to be served. */
 static u32 take_signals(struct vcpu *v, u32 req)
 {
@@ -138,7 +160,7 @@ static void idle(struct vcpu *v)
 		v->activity = ACTIVITY_RUNS;
 		v->recheck = true;
 	} else {
-		sleep(v->port);
+		halt_sleep(v->port);
 	}
 	if (apicv)
 		apicv->sleep(v, false);

@@ -287,15 +287,41 @@ void vm_request(struct vm *vm, u32 index, u32 requests)
 	spin_unlock(&vm->lock);
 }
 
-u64 vm_cpu_time(struct vm *vm, u32 index)
+void vm_cpu_times(struct vm *vm, u32 index, struct vcpu_times *out)
 {
 	struct vcpu_port *port = &vm->ports[index];
-	u64 ns;
+	struct thread_times t;
+	u64 halted, from;
+	u32 seq;
 
 	spin_lock(&vm->lock);
-	ns = port->thread ? thread_runtime(port->thread) : port->runtime_ns;
+	/* Again where a HLT began or ended meanwhile. The acquires and the lock in between pair with halt_sleep(). */
+	do {
+		seq = atomic_load_acquire(&port->halt_seq);
+		from = atomic_load_relaxed(&port->halt_from);
+		halted = atomic_load_acquire(&port->halted_ns);
+		t = port->times;
+		if (port->thread)
+			thread_times(port->thread, &t);
+	} while ((seq & 1) || atomic_load_relaxed(&port->halt_seq) != seq);
 	spin_unlock(&vm->lock);
-	return ns;
+	if (from)
+		halted += t.slept - (from - 1);
+	*out = (struct vcpu_times){
+		.run = t.run,
+		.waited = t.waited,
+		.halted = halted,
+		.other = t.slept - halted,
+		.halts = from,
+	};
+}
+
+u64 vm_cpu_time(struct vm *vm, u32 index)
+{
+	struct vcpu_times t;
+
+	vm_cpu_times(vm, index, &t);
+	return t.run;
 }
 
 void vm_request_all(struct vm *vm, u32 requests)

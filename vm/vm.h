@@ -77,14 +77,20 @@ struct vcpu_port {
 	u32 where;     /* atomic, enum vcpu_where; written by its thread */
 	u32 startup;   /* atomic: what a SIPI finds; vm/startup.c */
 	struct thread *thread; /* NULL while the VM is off; lock: the VM's, but for its own threads */
-	u64 runtime_ns;     /* of the thread that was the last, once it has ended; lock: the VM's */
-	struct timer timer; /* wakes the vCPU for its earliest vtimer */
-	struct list calls;  /* what REQ_CALL asks for: vm/call.c; lock: the VM's */
-	bool takes_calls;   /* lock: the VM's */
-	struct vcpu *vcpu;  /* an address in the VM's heap: for its own thread only */
-	u64 s2_generation;  /* atomic: the second stage's at the last entry */
+	struct thread_times
+		times; /* of the thread that was the last, once it has ended; lock: the VM's */
+	u64 halted_ns; /* of what it slept: in HLT, up to the last one's end; its thread's */
+	u64 halt_from; /* its slept_ns before the HLT in which it is, plus 1; 0: in none; its thread's */
+	u32 halt_seq;             /* atomic: odd while its thread changes both */
+	struct timer timer;       /* wakes the vCPU for its earliest vtimer */
+	struct list calls;        /* what REQ_CALL asks for: vm/call.c; lock: the VM's */
+	bool takes_calls;         /* lock: the VM's */
+	struct vcpu *vcpu;        /* an address in the VM's heap: for its own thread only */
+	u64 s2_generation;        /* atomic: the second stage's at the last entry */
 	struct exit_stats *stats; /* const; counts since the start: vm/exitstat.h */
 	u64 irq_exits[IRQ_EXITS]; /* by enum irq_exit; written by its thread, read by anyone */
+	u64 injected, nmis;       /* interrupts that software injected; NMIs; the same */
+	u64 posted;               /* atomic: interrupts that were left to the hardware */
 	u64 away_tsc;             /* the host's TSC when its thread last lost its CPU; its own */
 	u64 kicks, kicks_saved; /* atomic: requests that took an interrupt, and that needed none */
 };
@@ -238,6 +244,13 @@ void vm_request(struct vm *vm, u32 index, u32 requests);
 
 /* ns that the vCPU's thread has run since the VM's last start, also after its end. index < vcpu_count. */
 u64 vm_cpu_time(struct vm *vm, u32 index);
+
+/* The same for all of its time. halted: what it slept in HLT; other: paused, waiting for a SIPI, being made. */
+struct vcpu_times {
+	u64 run, waited, halted, other;
+	bool halts; /* it is in HLT now */
+};
+void vm_cpu_times(struct vm *vm, u32 index, struct vcpu_times *out);
 
 /* True while the VM starts, runs, is paused or waits to start again. */
 bool vm_active(const struct vm *vm);

@@ -249,7 +249,9 @@ TEST(what_domains_are)
 	run("domstats");
 	CHECK(has("Domain: 'web'\n  state.state=1\n") && has("Domain: 'db'\n  state.state=5\n"));
 	CHECK(has("  cpu.guest.time=") && has("  vcpu.0.exits.hlt=") && has("  vcpu.0.exits.eoi="));
-	CHECK(has("  vcpu.0.exits.sum="));
+	CHECK(has("  vcpu.0.exits.sum=") && has("  vcpu.0.irq_injections.sum="));
+	CHECK(has("  vcpu.0.halted=yes\n  vcpu.0.halt_wait_ns.sum=30\n"
+		  "  vcpu.0.other_wait_ns.sum=40\n"));
 	run("domstats db web --balloon");
 	CHECK_STR(fake_output,
 		  "Domain: 'db'\n  balloon.current=0\n  balloon.maximum=65536\n\n"
@@ -357,8 +359,8 @@ TEST(top_draws_twice_and_leaves)
 	CHECK(second);
 	/* The first one takes half a CPU, the second a third: see vm_cpu_time() in fake_domains.c. */
 	second = second ? second : "";
-	CHECK(strstr(second, " 1    web                      running     50.0          0"));
-	CHECK(strstr(second, " -    db                       shut off    33.3          0"));
+	CHECK(strstr(second, " 1    web                running     50.0   10.0         0"));
+	CHECK(strstr(second, " -    db                 shut off    33.3   10.0         0"));
 	for (const char *s = fake_output; *s; s++) {
 		if (*s == '\033') {
 			while (*s < 'A' || *s == '[')

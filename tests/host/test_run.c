@@ -85,8 +85,13 @@ bool vcpu_has_work(struct vcpu *c)
 	return has_work;
 }
 
+#define SLEEP_NS 1000000000ULL
+
 void thread_block(void)
 {
+	if (v.activity == ACTIVITY_HALTED && !vm->pause)
+		CHECK_EQ(vm->ports[0].halt_from, thread.slept_ns + 1);
+	thread.slept_ns += SLEEP_NS;
 	if (++blocks > 100)
 		abort();
 	CHECK_EQ(vm->ports[0].where, VCPU_SLEEPS);
@@ -297,6 +302,9 @@ TEST(halt)
 	CHECK_EQ(timers, 1);
 	CHECK_EQ(injects, 1); /* what ended the halt is looked at */
 	CHECK_EQ(exit_stats_count(vm->ports[0].stats, EXIT_HLT), 1);
+	/* Three sleeps of a second each: see thread_block(). */
+	CHECK_EQ(vm->ports[0].halted_ns, 3 * SLEEP_NS);
+	CHECK_EQ(vm->ports[0].halt_from, 0);
 }
 
 static void stop_now(void)
@@ -309,6 +317,7 @@ TEST(stop_while_halted)
 	run((struct setup){ .activity = ACTIVITY_HALTED, .at_block = stop_now });
 	CHECK_EQ(entries, 0);
 	CHECK_EQ(blocks, 1);
+	CHECK_EQ(vm->ports[0].halted_ns, SLEEP_NS);
 }
 
 /* Behind the look at requests, but before it sleeps: it does not. */
