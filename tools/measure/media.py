@@ -3,6 +3,8 @@ import os
 import shutil
 import subprocess
 
+from disk import menu
+
 DOMAIN = """\
 <domain type='plinth'><name>one</name><memory unit='MiB'>16</memory>
 <os><type>hvm</type><loader type='flat'>hello.bin</loader></os>
@@ -13,7 +15,7 @@ WORDS = ["follow=all", "poweroff=last-guest", "loglevel=debug", "cpu.off=x2apic"
 
 # Medium, firmware, the test without its machine, whether Bochs boots it, how it is counted, and tools/run's options; {} is
 # where the media are. CLOCK: by QEMU's and Bochs's clocks, which count instructions. PLUGIN: by a plugin of QEMU's, since
-# OVMF does not get through while QEMU's clock counts, and networks have clocks of their own. None: a menu waits for keys.
+# OVMF does not get through while QEMU's clock counts, and networks have clocks of their own. None: OVMF waits.
 CLOCK, PLUGIN = "clock", "plugin"
 NET = ["--netdir", "{}/net"]
 MEDIA = (
@@ -32,9 +34,10 @@ MEDIA = (
     ("the same, HTTP boot", "UEFI", "netboot", False, PLUGIN, [*NET, "--http"]),
     ("the same, HTTP boot over IPv6", "UEFI", "netboot-long", False, None, None),
     ("`tools/mkefi --bootset`, HTTP boot", "UEFI", "netboot-long", False, PLUGIN, ["--netdir", "{}/http", "--http"]),
-    ("`tools/grub-entry`, multiboot2", "BIOS", "grub-entry", True, None, None),
-    ("", "UEFI", "grub-entry", False, None, None),
-    ("`tools/grub-entry --efi`", "UEFI", "grub-entry", False, None, None),
+    ("`tools/grub-entry`, multiboot2", "BIOS", "grub-entry", True, CLOCK, ["--disk", "{}/plinth.disk"]),
+    ("", "UEFI", "grub-entry", False, PLUGIN, ["--disk", "{}/plinth.disk", "--firmware", "uefi"]),
+    ("`tools/grub-entry --efi`", "UEFI", "grub-entry", False, PLUGIN,
+     ["--disk", "{}/plinth-efi.disk", "--firmware", "uefi"]),
 )
 MACHINES = (("amd", "QEMU"), ("intel", "Bochs"))
 LIMIT = 300
@@ -56,6 +59,9 @@ def make_media(tools, run, guest, scratch):
     run(tools / "mkiso", "--netdir", bootset, scratch / "net", *WORDS)
     run(tools / "mkefi", "--bootset", bootset, scratch / "http/plinth.efi", *WORDS)
     shutil.copy(scratch / "http/plinth.efi", scratch / "esp/EFI/BOOT/BOOTX64.EFI")
+    os.environ["PATH"] += ":/sbin:/usr/sbin"    # mke2fs
+    for default in ("plinth", "plinth-efi"):
+        menu.linux_disk(scratch / f"{default}.disk", tools.parent / "build/plinth.elf", bootset, WORDS, default, timeout=0)
     run("gcc", "-O2", "-shared", "-fPIC", "-o", scratch / "count.so", tools / "measure/count.c")
 
 
