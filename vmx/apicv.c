@@ -9,7 +9,6 @@
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/thread.h"
-#include "ept/s2.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/hw/lapic.h"
@@ -23,6 +22,7 @@
 #include "vm/vm.h"
 #include "vmx/access.h"
 #include "vmx/apicmode.h"
+#include "vmx/apicpage.h"
 #include "vmx/guest.h"
 #include "vmx/ipiv.h"
 #include "vmx/posted.h"
@@ -242,6 +242,7 @@ static void refresh(struct vcpu *v)
 	if (!v->hvm)
 		return; /* it is being made */
 	v->hvm->pending |= VMX_APIC;
+	vmx_apicpage_follow(v);
 	/* At once; and on again when it listens. */
 	if (v->vm->hvm->ipiv && !takes_ipis(v))
 		vmx_ipiv_follow(v, false);
@@ -303,17 +304,6 @@ void vmx_apicv_construct(struct vcpu *v)
 	vmx_apicv_follow(v);
 }
 
-static int access_page_create(struct vm *vm)
-{
-	struct hvm_vm *hv = vm->hvm;
-
-	hv->access_page = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
-	if (!hv->access_page)
-		return -ENOMEM;
-	return s2_map(&vm->s2, GPA(VLAPIC_BASE), heap_phys(vm->heap, hv->access_page), PAGE_SIZE,
-		      PTAB_R | PTAB_W);
-}
-
 int vmx_apicv_vm_create(struct vm *vm)
 {
 	struct hvm_vm *hv = vm->hvm;
@@ -336,16 +326,14 @@ int vmx_apicv_vm_create(struct vm *vm)
 		if (err)
 			return err;
 	}
-	return vmx_caps.apicv & APICV_XAPIC ? access_page_create(vm) : 0;
+	return vmx_caps.apicv & APICV_XAPIC ? vmx_apicpage_create(vm) : 0;
 }
 
 void vmx_apicv_vm_destroy(struct vm *vm)
 {
 	struct hvm_vm *hv = vm->hvm;
 
-	/* The second stage goes as a whole, and no vCPU enters any more. */
-	if (hv->access_page)
-		heap_free(vm->heap, hv->access_page);
+	vmx_apicpage_destroy(vm);
 	vmx_ipiv_vm_destroy(vm); /* it points to what is posted */
 	if (hv->posted)
 		page_free(hv->posted, 0);

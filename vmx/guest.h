@@ -18,8 +18,9 @@ enum hvm_window;
 struct hvm_vm {
 	u8 *msr_bitmap; /* const: a page */
 	/* NULL where vmx_caps.apicv has no use for them: */
-	u8 *x2apic_bitmap; /* const: the same for those whose x2APIC is virtualized */
-	u8 *access_page;   /* const: where guests see their APIC; what is in it is never used */
+	u8 *x2apic_bitmap;      /* const: the same for those whose x2APIC is virtualized */
+	u8 *access_page;        /* const: where guests see their APIC: vmx/apicpage.h */
+	u32 elsewhere;          /* vCPUs that are not in xAPIC mode; atomic */
 	struct pi_desc *posted; /* const: a page of the hypervisor's, a descriptor for each vCPU */
 	struct ipiv *ipiv;      /* const: vmx/ipiv.h; NULL: software alone posts */
 	u64 eptp;               /* const */
@@ -51,6 +52,7 @@ struct hvm_vcpu {
 	u8 *tpr;                       /* the virtual TPR, where the TPR shadow is all there is */
 	u8 tpr_threshold;              /* as the VMCS has it */
 	u64 cr0_mask, cr4_mask;        /* bits that the hypervisor owns */
+	bool elsewhere;                /* it counts in hvm_vm.elsewhere */
 	bool posted;                   /* posts reach the guest while it runs */
 	bool asleep;                   /* hardware that posts wakes its thread; with hvm_vm.ipiv */
 	u64 eoi_exits[EOI_EXIT_WORDS]; /* as the VMCS has them; atomic: posters look */

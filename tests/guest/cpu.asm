@@ -268,6 +268,13 @@ behind_int3:
 	mov	rax, behind_int3
 	cmp	[seen_rip], rax
 	jne	bad
+	check 24			; no APIC in memory in x2APIC mode, nor anything else
+	mov	ebx, 0xfee00000
+	mov	dword [rbx + 0x20], 0x12345678
+	cmp	dword [rbx + 0x20], -1
+	jne	bad
+	cmp	dword [rbx + 0xff8], -1
+	jne	bad
 
 ; --- task priority ----------------------------------------------------------------------------------
 	check 30

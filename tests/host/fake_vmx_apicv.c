@@ -7,6 +7,7 @@
 #include "core/cmdline.h"
 #include "core/log.h"
 #include "core/timer.h"
+#include "lib/errno.h"
 #include "ept/s2.h"
 #include "mm/heap.h"
 #include "mm/page.h"
@@ -29,6 +30,7 @@ bool x2apic_host;
 char word[64];
 struct thread *current;
 u64 mapped_gpa;
+void (*while_mapping)(void);
 
 bool cmdline_get(const char *key, char *buf, size_t size)
 {
@@ -72,12 +74,33 @@ paddr_t virt_to_phys(const void *p)
 	return PADDR((u64)p);
 }
 
+static void interrupt_mapping(void)
+{
+	void (*other)(void) = while_mapping;
+
+	while_mapping = NULL;
+	if (other)
+		other();
+}
+
 int s2_map(struct s2 *s2, gpa_t gpa, paddr_t pa, u64 len, u32 prot)
 {
 	CHECK_EQ(len, 4096);
 	CHECK_EQ(pa.v, (u64)vm.hvm->access_page);
 	CHECK_EQ(prot, PTAB_R | PTAB_W);
+	if (mapped_gpa)
+		return -EEXIST;
+	interrupt_mapping();
 	mapped_gpa = gpa.v;
+	return 0;
+}
+
+int s2_unmap(struct s2 *s2, gpa_t gpa, u64 len)
+{
+	CHECK_EQ(len, 4096);
+	CHECK_EQ(gpa.v, 0xfee00000);
+	interrupt_mapping();
+	mapped_gpa = 0;
 	return 0;
 }
 
@@ -167,6 +190,7 @@ void start_on(struct vmx_caps caps, const char *words, u64 apic_base)
 	memset(page, 0, sizeof(page));
 	memset(&v, 0, sizeof(v));
 	memset(&h, 0, sizeof(h));
+	mapped_gpa = 0;
 	fake_cpus_clear();
 	cpus = 2;
 	apicv = NULL;

@@ -1,6 +1,6 @@
 /*
  * A vCPU of the Intel backend without a CPU, for what it does with interrupts: for tests with
- * `sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/msrmap.c vm/apicv.c
+ * `sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/apicpage.c vmx/msrmap.c vm/apicv.c
  * arch/lock.c` and `flags: -include tests/host/fake_vmcs.h -include tests/host/fake_percpu.h`.
  */
 #pragma once
@@ -53,7 +53,10 @@ extern u32 host_id; /* the APIC's of the CPU where it is */
 extern bool x2apic_host;
 extern char word[64];
 extern struct thread *current;
+
+/* The APIC's page in the second stage: where, 0 nowhere; and another vCPU that comes in between, once. */
 extern u64 mapped_gpa;
+extern void (*while_mapping)(void);
 
 /* All that a Xeon Scalable has; of the fourth generation. */
 struct vmx_caps full(void);

@@ -3,7 +3,7 @@
  * APIC, the descriptor between posters and the vCPU, and the fields that follow the APIC's page. Bits and encodings
  * are the SDM's, as numbers (vol. 3, "VM-Execution Control Fields", "APIC Virtualization and Virtual Interrupts").
  *
- * sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/msrmap.c vm/apicv.c arch/lock.c
+ * sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/apicpage.c vmx/msrmap.c vm/apicv.c arch/lock.c
  * flags: -include tests/host/fake_vmcs.h -include tests/host/fake_percpu.h
  */
 #include <string.h>
@@ -258,6 +258,69 @@ TEST(transitions)
 	CHECK(lapic.hw && h.posted && !h.tpr);
 	CHECK_EQ(vm.hvm->posted[1].control & PID_SN, 0);
 	CHECK_EQ(fake_vmcs[F_PROC2], 0x3e3);
+	finish();
+}
+
+static struct vcpu other;
+
+static void other_mode(u64 base)
+{
+	other.apic_base = base;
+	apicv->refresh(&other);
+}
+
+static void other_goes(void)
+{
+	other_mode(VAPIC_X2);
+}
+
+static void other_comes_back(void)
+{
+	other_mode(VAPIC_ON);
+}
+
+/* The APIC's page is there while all are in xAPIC mode, as nobody else may find memory there. */
+TEST(page)
+{
+	struct hvm_vcpu oh = { .vpid = 3 };
+	struct vlapic ol = { .page = page, .vcpu = &other };
+
+	start("", VAPIC_ON);
+	other = v;
+	other.hvm = &oh;
+	other.lapic = &ol;
+	CHECK_EQ(mapped_gpa, 0xfee00000);
+	set_mode(VAPIC_X2);
+	CHECK_EQ(mapped_gpa, 0);
+	other_mode(VAPIC_X2);
+	other_mode(VAPIC_X2);
+	set_mode(VAPIC_OFF);
+	CHECK_EQ(mapped_gpa, 0);
+	set_mode(VAPIC_ON);
+	CHECK_EQ(mapped_gpa, 0);
+	other_mode(VAPIC_OFF);
+	other_mode(VAPIC_ON);
+	CHECK_EQ(mapped_gpa, 0xfee00000);
+	/* While it is mapped for the last who came back, another goes; and the other way round. */
+	set_mode(VAPIC_X2);
+	while_mapping = other_goes;
+	set_mode(VAPIC_ON);
+	CHECK_EQ(mapped_gpa, 0);
+	other_mode(VAPIC_ON);
+	CHECK_EQ(mapped_gpa, 0xfee00000);
+	set_mode(VAPIC_X2);
+	set_mode(VAPIC_ON);
+	while_mapping = other_comes_back;
+	other_mode(VAPIC_X2);
+	CHECK_EQ(mapped_gpa, 0xfee00000);
+	finish();
+	/* Nothing to virtualize, and no page. */
+	start("-xapic", VAPIC_ON);
+	CHECK_EQ(mapped_gpa, 0);
+	set_mode(VAPIC_X2);
+	set_mode(VAPIC_OFF);
+	set_mode(VAPIC_ON);
+	CHECK_EQ(mapped_gpa, 0);
 	finish();
 }
 

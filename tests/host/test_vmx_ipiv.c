@@ -3,7 +3,7 @@
  * seen at every point of a vCPU's life. Here the hardware is the test: hw_ipi() is the manual's pseudocode (SDM vol. 3,
  * "IPI Virtualization").
  *
- * sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/msrmap.c vm/apicv.c arch/lock.c
+ * sources: tests/host/fake_vmx_apicv.c tests/host/fake_cpus.c vmx/apicv.c vmx/apicmode.c vmx/posted.c vmx/ipiv.c vmx/apicpage.c vmx/msrmap.c vm/apicv.c arch/lock.c
  * flags: -include tests/host/fake_vmcs.h -include tests/host/fake_percpu.h
  */
 #include <string.h>
