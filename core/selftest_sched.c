@@ -145,20 +145,25 @@ static int share(void (*fn)(void *arg), bool preemptible)
 {
 	u32 cpu = cpu_count() - 1;
 	struct thread *t[2];
-	u64 ns[2], start[2], until;
+	struct thread_times from[2], to[2];
+	u64 ns[2], until, since;
 
 	spin_stop = 0;
 	t[0] = spawn("selftest/one", fn, NULL, cpu, 512, preemptible);
 	t[1] = spawn("selftest/two", fn, NULL, cpu, 1024, preemptible);
 	SELFTEST_CHECK(t[0] && t[1]);
 	thread_block_until(clock_ns() + 20 * MS);
+	since = clock_ns();
 	for (u32 i = 0; i < 2; i++)
-		start[i] = thread_runtime(t[i]);
-	until = clock_ns() + SHARE_NS;
+		thread_times(t[i], &from[i]);
+	until = since + SHARE_NS;
 	while (clock_ns() < until)
 		thread_block_until(until);
-	for (u32 i = 0; i < 2; i++)
-		ns[i] = thread_runtime(t[i]) - start[i];
+	since = clock_ns() - since;
+	for (u32 i = 0; i < 2; i++) {
+		thread_times(t[i], &to[i]);
+		ns[i] = to[i].run - from[i].run;
+	}
 	atomic_store_relaxed(&spin_stop, 1);
 	thread_join(t[0]);
 	thread_join(t[1]);
@@ -167,6 +172,16 @@ static int share(void (*fn)(void *arg), bool preemptible)
 		return selftest_fail("weights 1:2 ran %llu and %llu us",
 				     (unsigned long long)ns[0] / 1000,
 				     (unsigned long long)ns[1] / 1000);
+	/* Each ran or waited all the time, within a hundredth. */
+	for (u32 i = 0; i < 2; i++) {
+		u64 waited = to[i].waited - from[i].waited;
+
+		if (ns[i] + waited < since / 100 * 99 || ns[i] + waited > since / 100 * 101)
+			return selftest_fail("of %llu us %llu were run and %llu waited",
+					     (unsigned long long)since / 1000,
+					     (unsigned long long)ns[i] / 1000,
+					     (unsigned long long)waited / 1000);
+	}
 	if (ns[0] + ns[1] < SHARE_NS / 2)
 		return selftest_fail("both ran %llu us only",
 				     (unsigned long long)(ns[0] + ns[1]) / 1000);

@@ -127,6 +127,13 @@ struct thread *thread_current(void);
 void thread_yield(void);
 
 /*
+ * The same, but t, of the same group, goes on in the caller's place, if it is ready and waits for a CPU; it comes to
+ * this one for that. False, and nothing is done: it is not, or may not come. What both have had
+ * together stays the same.
+ */
+bool thread_yield_to(struct thread *t);
+
+/*
  * Sleeps until thread_wake(). A wake that came since the thread last ran returns at once, so
  * the caller's pattern is: check condition, thread_block(), check again.
  */

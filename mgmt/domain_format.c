@@ -108,9 +108,35 @@ static void os(struct xml_out *o, const struct domain *d)
 	xml_out_fmt(o, "  </os>\n");
 }
 
+/* "on" or "off", or NULL where it was not said. */
+static const char *kvm_state(const struct domain *d, u32 bit)
+{
+	return d->kvm_on & bit ? "on" : d->kvm_off & bit ? "off" : NULL;
+}
+
+static void kvm_features(struct xml_out *o, const struct domain *d)
+{
+	bool open = false;
+
+	for (u32 i = 0; i < ARRAY_LEN(domain_kvm_features); i++) {
+		const char *state = kvm_state(d, domain_kvm_features[i].bit);
+
+		if (!state)
+			continue;
+		xml_out_fmt(o, "%s      <%s state='%s'/>\n", open ? "" : "    <kvm>\n",
+			    domain_kvm_features[i].name, state);
+		open = true;
+	}
+	if (open)
+		xml_out_fmt(o, "    </kvm>\n");
+	if (kvm_state(d, DOMAIN_KVM_PVSPINLOCK))
+		xml_out_fmt(o, "    <pvspinlock state='%s'/>\n",
+			    kvm_state(d, DOMAIN_KVM_PVSPINLOCK));
+}
+
 static void features(struct xml_out *o, const struct domain *d)
 {
-	if (!d->acpi && !d->apic && !d->features)
+	if (!d->acpi && !d->apic && !d->features && !((d->kvm_on | d->kvm_off) & ~DOMAIN_KVM_CLOCK))
 		return;
 	xml_out_fmt(o, "  <features>\n");
 	if (d->acpi)
@@ -127,6 +153,7 @@ static void features(struct xml_out *o, const struct domain *d)
 			xml_out_fmt(o, " state='%s'", f->state);
 		xml_out_fmt(o, "/>\n");
 	}
+	kvm_features(o, d);
 	xml_out_fmt(o, "  </features>\n");
 }
 
@@ -155,7 +182,12 @@ static void cpu_and_clock(struct xml_out *o, const struct domain *d)
 		xml_out_fmt(o, " adjustment='%lld' basis='utc'", (long long)d->clock_s);
 	if (d->clock == CLOCK_ABSOLUTE)
 		xml_out_fmt(o, " start='%lld'", (long long)d->clock_s);
-	xml_out_fmt(o, "/>\n");
+	if (!kvm_state(d, DOMAIN_KVM_CLOCK)) {
+		xml_out_fmt(o, "/>\n");
+		return;
+	}
+	xml_out_fmt(o, ">\n    <timer name='kvmclock' present='%s'/>\n  </clock>\n",
+		    d->kvm_on & DOMAIN_KVM_CLOCK ? "yes" : "no");
 }
 
 static void devices(struct xml_out *o, const struct domain *d)

@@ -23,6 +23,7 @@ struct domain_builder {
 	struct cpuset pin_cpus;
 	u32 pin_max, pin_line; /* the highest vCPU that was pinned, and where */
 	bool have_adjustment, have_basis, have_start;
+	u32 kvm_bit; /* DOMAIN_KVM_* of the element being read */
 };
 
 /* Of a document that is being read. */
@@ -46,12 +47,19 @@ struct domain_feature {
 	u32 bit;
 };
 extern const struct domain_feature domain_features[5];
+/* Children of <kvm>, in the order in which they are written: names, and their DOMAIN_KVM_*. */
+struct domain_kvm_feature {
+	const char *name;
+	u32 bit;
+};
+extern const struct domain_kvm_feature domain_kvm_features[4];
 
 /* Of domain_tune.c: vCPUs and where they run, the CPU, features, the clock. */
 extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_attr domain_cpu_attrs[];
 extern const struct xml_element domain_cpu_elements[];
 extern const struct xml_attr domain_clock_attrs[];
+extern const struct xml_element domain_clock_elements[];
 extern const struct xml_element domain_cputune[];
 extern const struct xml_element domain_feature_elements[];
 int domain_set_vcpus(struct xml *x, const char *text) __must_check;

@@ -38,6 +38,13 @@ const struct domain_feature domain_features[5] = {
 	{ "smm", "off", FEATURE_SMM },
 };
 
+const struct domain_kvm_feature domain_kvm_features[4] = {
+	{ "hidden", DOMAIN_KVM_HIDDEN },
+	{ "hint-dedicated", DOMAIN_KVM_DEDICATED },
+	{ "poll-control", DOMAIN_KVM_POLL_CONTROL },
+	{ "pv-ipi", DOMAIN_KVM_PV_IPI },
+};
+
 /* vCPUs. */
 
 int domain_set_vcpus(struct xml *x, const char *text)
@@ -314,6 +321,68 @@ static int only_off(struct xml *x, const char *value)
 	return domain_only(x, value, "off");
 }
 
+/* KVM's paravirtual interface. */
+
+static int set_kvm(struct xml *x, const char *value, const char *on, const char *off)
+{
+	const char *const words[] = { on, off };
+	struct domain_builder *b = domain_builder(x);
+	int i = xml_choice(x, value, words, ARRAY_LEN(words));
+
+	if (i < 0)
+		return i;
+	*(i ? &b->d->kvm_off : &b->d->kvm_on) |= b->kvm_bit;
+	return 0;
+}
+
+static int set_kvm_state(struct xml *x, const char *value)
+{
+	return set_kvm(x, value, "on", "off");
+}
+
+static int begin_hidden(struct xml *x)
+{
+	domain_builder(x)->kvm_bit = DOMAIN_KVM_HIDDEN;
+	return 0;
+}
+
+static int begin_dedicated(struct xml *x)
+{
+	domain_builder(x)->kvm_bit = DOMAIN_KVM_DEDICATED;
+	return 0;
+}
+
+static int begin_poll_control(struct xml *x)
+{
+	domain_builder(x)->kvm_bit = DOMAIN_KVM_POLL_CONTROL;
+	return 0;
+}
+
+static int begin_pv_ipi(struct xml *x)
+{
+	domain_builder(x)->kvm_bit = DOMAIN_KVM_PV_IPI;
+	return 0;
+}
+
+static int begin_pvspinlock(struct xml *x)
+{
+	domain_builder(x)->kvm_bit = DOMAIN_KVM_PVSPINLOCK;
+	return 0;
+}
+
+static const struct xml_attr kvm_attrs[] = {
+	{ "state", set_kvm_state, true },
+	{ .name = NULL },
+};
+
+static const struct xml_element kvm_elements[] = {
+	{ .name = "hidden", .begin = begin_hidden, .attrs = kvm_attrs },
+	{ .name = "hint-dedicated", .begin = begin_dedicated, .attrs = kvm_attrs },
+	{ .name = "poll-control", .begin = begin_poll_control, .attrs = kvm_attrs },
+	{ .name = "pv-ipi", .begin = begin_pv_ipi, .attrs = kvm_attrs },
+	{ .name = NULL },
+};
+
 const struct xml_element domain_feature_elements[] = {
 	{ .name = "acpi", .begin = begin_acpi },
 	{ .name = "apic", .begin = begin_apic },
@@ -322,6 +391,8 @@ const struct xml_element domain_feature_elements[] = {
 	{ .name = "pmu", .begin = begin_pmu, .attrs = XML_ATTRS({ "state", only_off, true }) },
 	{ .name = "vmport", .begin = begin_vmport, .attrs = XML_ATTRS({ "state", only_off, true }) },
 	{ .name = "smm", .begin = begin_smm, .attrs = XML_ATTRS({ "state", only_off, true }) },
+	{ .name = "kvm", .children = kvm_elements },
+	{ .name = "pvspinlock", .begin = begin_pvspinlock, .attrs = kvm_attrs },
 	{ .name = NULL },
 };
 
@@ -393,5 +464,29 @@ const struct xml_attr domain_clock_attrs[] = {
 	{ "adjustment", set_adjustment, false },
 	{ "basis", set_basis, false },
 	{ "start", set_clock_start, false },
+	{ .name = NULL },
+};
+
+static int begin_timer(struct xml *x)
+{
+	domain_builder(x)->kvm_bit = DOMAIN_KVM_CLOCK;
+	return 0;
+}
+
+static int only_kvmclock(struct xml *x, const char *value)
+{
+	return domain_only(x, value, "kvmclock");
+}
+
+static int set_timer_present(struct xml *x, const char *value)
+{
+	return set_kvm(x, value, "yes", "no");
+}
+
+const struct xml_element domain_clock_elements[] = {
+	{ .name = "timer",
+	  .begin = begin_timer,
+	  .attrs = XML_ATTRS({ "name", only_kvmclock, true },
+			     { "present", set_timer_present, true }) },
 	{ .name = NULL },
 };

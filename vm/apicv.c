@@ -11,6 +11,7 @@
 #define WORDS_MAX 96
 
 const struct apicv_ops *apicv;
+bool apicv_ipis;
 
 static const struct {
 	const char *name;

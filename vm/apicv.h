@@ -61,3 +61,5 @@ struct apicv_ops {
 
 /* What this machine has; NULL: nothing, or apicv=off, and all goes by software. Set once by the backend. */
 extern const struct apicv_ops *apicv;
+/* IPIs to other vCPUs leave without exits in x2APIC mode: guests are not offered a hypercall for them. The same. */
+extern bool apicv_ipis;

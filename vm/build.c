@@ -28,10 +28,12 @@ static void switch_out(struct thread *t, struct thread *next)
 	struct vcpu_port *port = t->data;
 
 	(void)next;
-	if (port->vcpu) {
-		hvm->put(port->vcpu);
-		port->away_tsc = rdtsc();
-	}
+	if (!port->vcpu)
+		return;
+	hvm->put(port->vcpu);
+	port->away_tsc = rdtsc();
+	if (port->vcpu->pv.steal && t->state != THREAD_BLOCKED)
+		pv_steal_switched_out(port->vcpu);
 }
 
 static void switch_in(struct thread *t)
@@ -44,6 +46,8 @@ static void switch_in(struct thread *t)
 		lazy_load(v);
 		hvm->load(v);
 		v->exit_tsc = exit_tsc_after(v->exit_tsc, port->away_tsc, rdtsc());
+		if (v->pv.steal)
+			pv_steal_switched_in(v);
 	}
 }
 

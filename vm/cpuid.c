@@ -13,6 +13,8 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/lapic_timer.h"
+#include "vm/pv.h"
+#include "vm/pv_abi.h"
 #include "vm/topology.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -164,14 +166,26 @@ static void leaf_tsc(struct cpuid_table *t)
 	e->edx = 0;
 }
 
-static void leaves_hypervisor(struct cpuid_table *t)
+static void hypervisor_leaf(struct cpuid_table *t, u32 leaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
-	struct cpuid_entry *e = cpuid_add(t, LEAF_HYPERVISOR, 0, false);
+	struct cpuid_entry *e = cpuid_add(t, leaf, 0, false);
 
-	e->eax = LEAF_HYPERVISOR;
-	e->ebx = 0x6e696c50; /* "Plin" */
-	e->ecx = 0x76486874; /* "thHv" */
-	e->edx = 0x20202020; /* "    " */
+	*e = (struct cpuid_entry){ leaf, 0, eax, ebx, ecx, edx, false, false };
+	t->hypervisor_count++;
+}
+
+static void leaves_hypervisor(struct cpuid_table *t, const struct domain *cfg)
+{
+	t->hypervisor = (u8)t->count;
+	t->pv_features = pv_features(cfg);
+	if (!t->pv_features) {
+		hypervisor_leaf(t, LEAF_HYPERVISOR, LEAF_HYPERVISOR, 0x6e696c50 /* "Plin" */,
+				0x76486874 /* "thHv" */, 0x20202020 /* "    " */);
+		return;
+	}
+	hypervisor_leaf(t, KVM_CPUID_SIGNATURE, KVM_CPUID_FEATURES, KVM_SIGNATURE_EBX,
+			KVM_SIGNATURE_ECX, KVM_SIGNATURE_EDX);
+	hypervisor_leaf(t, KVM_CPUID_FEATURES, t->pv_features, 0, 0, pv_hints(cfg));
 }
 
 /* AMD's ways to tell how vCPUs are arranged, beside leaf 0xb. */
@@ -203,7 +217,9 @@ static void leaves_extended(struct cpuid_table *t, const struct topology *topo)
 		cpuid_add(t, leaf, 0, false);
 	e = cpuid_add(t, LEAF_EXTENDED + 7, 0, false);
 	mask(e, 0, 0, 0, 0);
-	if (cpu_has(CPU_TSC_INVARIANT) || cmdline_is("tsc", "reliable"))
+	/* Beside an invariant TSC Linux leaves kvmclock alone, which goes with it to any host: docs/pv.md. */
+	if (cmdline_is("tsc", "reliable") ||
+	    (cpu_has(CPU_TSC_INVARIANT) && !(t->pv_features & KVM_FEATURE_CLOCK)))
 		e->edx = (u32)X7_EDX_INVARIANT_TSC;
 	e = cpuid_add(t, LEAF_EXTENDED + 8, 0, false);
 	mask(e, BITS(15, 0), X8_EBX, 0, 0);
@@ -266,8 +282,6 @@ static void make_index(struct cpuid_table *t)
 			t->basic[leaf] = (u8)i;
 		else if (leaf - LEAF_EXTENDED < CPUID_RANGE_LEAVES)
 			t->extended[leaf - LEAF_EXTENDED] = (u8)i;
-		else
-			t->hypervisor = (u8)i;
 	}
 }
 
@@ -298,7 +312,7 @@ int cpuid_table_create(struct vm *vm)
 		leaf_tsc(t);
 	if (dies)
 		cpuid_levels(t, LEAF_DIES, topo);
-	leaves_hypervisor(t);
+	leaves_hypervisor(t, &vm->cfg);
 	leaves_extended(t, topo);
 	make_index(t);
 	derive_controls(t);
@@ -315,7 +329,9 @@ static const struct cpuid_entry *find(const struct cpuid_table *t, u32 leaf, u32
 	else if (leaf - LEAF_EXTENDED < CPUID_RANGE_LEAVES)
 		e = &t->entries[t->extended[leaf - LEAF_EXTENDED]];
 	else
-		return &t->entries[leaf == LEAF_HYPERVISOR ? t->hypervisor : t->count];
+		return &t->entries[leaf - LEAF_HYPERVISOR < t->hypervisor_count ?
+					   t->hypervisor + leaf - LEAF_HYPERVISOR :
+					   t->count];
 	if (!e->indexed)
 		return e;
 	while (e->leaf == leaf && e->subleaf != subleaf)

@@ -26,7 +26,9 @@ struct cpuid_table {
 		entries[CPUID_MAX_ENTRIES + 1]; /* sorted; the one at count is all zeroes */
 	u8 basic[CPUID_RANGE_LEAVES],
 		extended[CPUID_RANGE_LEAVES]; /* a leaf's first entry, or count */
-	u8 hypervisor;                        /* likewise */
+	u8 hypervisor;                        /* the first of its range; the others follow */
+	u8 hypervisor_count;
+	u32 pv_features; /* of vm/pv.h, that the guest may use */
 	u64 xcr0_allowed;
 	u64 cr4_allowed; /* bits that the guest may set */
 	u64 efer_allowed;

@@ -40,6 +40,14 @@ enum domain_loader {
 #define FEATURE_VMPORT BIT(3)
 #define FEATURE_SMM    BIT(4)
 
+/* Parts of KVM's paravirtual interface that a document may switch on or off: docs/pv.md. */
+#define DOMAIN_KVM_HIDDEN       BIT(0) /* all of it is not shown */
+#define DOMAIN_KVM_DEDICATED    BIT(1) /* the hint that vCPUs have CPUs of their own */
+#define DOMAIN_KVM_POLL_CONTROL BIT(2)
+#define DOMAIN_KVM_PV_IPI       BIT(3)
+#define DOMAIN_KVM_PVSPINLOCK   BIT(4)
+#define DOMAIN_KVM_CLOCK        BIT(5)
+
 struct domain {
 	char name[DOMAIN_NAME_MAX];
 	u8 uuid[16];
@@ -59,6 +67,7 @@ struct domain {
 	char cmdline[DOMAIN_CMDLINE_MAX];
 	bool acpi, apic;
 	u32 features;
+	u32 kvm_on, kvm_off; /* DOMAIN_KVM_*; in neither: not said */
 	enum domain_cpu cpu;
 	u32 sockets, dies, cores, threads; /* their product is vcpus; all 0: not said */
 	enum domain_clock clock;

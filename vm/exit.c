@@ -18,9 +18,6 @@
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
-/* What KVM answers for an unknown hypercall, and guests test for: -1000 (KVM_ENOSYS). */
-#define HYPERCALL_UNKNOWN ((u64)-1000)
-
 static void exit_none(struct vcpu *v, const struct vm_exit *e)
 {
 	(void)v;
@@ -150,12 +147,6 @@ static void exit_xsetbv(struct vcpu *v, const struct vm_exit *e)
 	vcpu_skip(v, e);
 }
 
-static void exit_hypercall(struct vcpu *v, const struct vm_exit *e)
-{
-	v->regs.gpr[GPR_RAX] = HYPERCALL_UNKNOWN;
-	vcpu_skip(v, e);
-}
-
 static void exit_exception(struct vcpu *v, const struct vm_exit *e)
 {
 	if (e->exception.vector == TRAP_DB)
@@ -221,7 +212,7 @@ void (*const exit_handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *e)
 	[EXIT_S2] = exit_s2,
 	[EXIT_CR] = exit_cr,
 	[EXIT_XSETBV] = exit_xsetbv,
-	[EXIT_HYPERCALL] = exit_hypercall,
+	[EXIT_HYPERCALL] = pv_hypercall,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_INSN] = exit_insn,
 	[EXIT_CACHE] = exit_cache,

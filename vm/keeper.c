@@ -165,6 +165,7 @@ static int launch(struct vm *vm)
 	if (err)
 		goto fail;
 	vm->start_ns = vm->time_base = clock_ns();
+	vm->clocks_shown = false;
 	vm->paused_tsc = 0;
 	vm->frozen = 0;
 	vm->unbuilt = false;

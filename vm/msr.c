@@ -12,6 +12,8 @@
 #include "vm/hvm.h"
 #include "vm/lapic.h"
 #include "vm/lapic_timer.h"
+#include "vm/pv.h"
+#include "vm/pv_abi.h"
 #include "vm/skip.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
@@ -82,6 +84,8 @@ static void move_tsc(struct vcpu *v, u64 delta)
 	v->tsc_adjust += delta;
 	hvm->tsc_changed(v);
 	vlapic_timer_tsc_changed(v->lapic);
+	if (unlikely(v->vm->clocks_shown))
+		pv_clock_update_all(v);
 }
 
 static int write_tsc(struct vcpu *v, u32 index, u64 value)
@@ -278,8 +282,9 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 }
 
 /* clang-format off */
-#define ROWS(LOW, HIGH)                                                                            \
+#define ROWS(LOW, HIGH, KVM)                                                                            \
 	LOW(MSR_TSC, MSR_TSC, read_tsc, write_tsc)                                                 \
+	LOW(MSR_KVM_WALL_CLOCK_OLD, MSR_KVM_SYSTEM_TIME_OLD, pv_rdmsr, pv_wrmsr)                   \
 	LOW(MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL)                                     \
 	LOW(MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, write_apic_base)                         \
 	LOW(MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust)                     \
@@ -300,7 +305,8 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 	LOW(MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_x2apic, write_x2apic)                         \
 	LOW(MSR_X2APIC_BASE, MSR_X2APIC_LAST, read_x2apic, write_x2apic)                           \
 	HIGH(MSR_EFER, MSR_EFER, read_efer, write_efer)                                            \
-	HIGH(MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux)
+	HIGH(MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux)                                \
+	KVM(MSR_KVM_WALL_CLOCK, MSR_KVM_POLL_CONTROL, pv_rdmsr, pv_wrmsr)
 /* clang-format on */
 
 #define HIGH_BASE         0xc0000000u /* the second of the two stretches that MSRs come in */
@@ -310,12 +316,14 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 #define ROW_FILL(f, l, r, w) [ROW_NUMBER(f)] = { r, w },
 #define ROW_LOW(f, l, r, w)  [(f)...(l)] = ROW_NUMBER(f),
 #define ROW_HIGH(f, l, r, w) [(f)-HIGH_BASE...(l) - HIGH_BASE] = ROW_NUMBER(f),
+#define ROW_KVM(f, l, r, w)  [(f)-MSR_KVM_WALL_CLOCK...(l) - MSR_KVM_WALL_CLOCK] = ROW_NUMBER(f),
 
-enum row_number { ROW_UNKNOWN, ROWS(ROW_ENUM, ROW_ENUM) };
-static const struct row rows[] = { ROWS(ROW_FILL, ROW_FILL) };
+enum row_number { ROW_UNKNOWN, ROWS(ROW_ENUM, ROW_ENUM, ROW_ENUM) };
+static const struct row rows[] = { ROWS(ROW_FILL, ROW_FILL, ROW_FILL) };
 /* By index: the row. */
-static const u8 low_rows[] = { ROWS(ROW_LOW, ROW_NONE) };
-static const u8 high_rows[] = { ROWS(ROW_NONE, ROW_HIGH) };
+static const u8 low_rows[] = { ROWS(ROW_LOW, ROW_NONE, ROW_NONE) };
+static const u8 high_rows[] = { ROWS(ROW_NONE, ROW_HIGH, ROW_NONE) };
+static const u8 kvm_rows[] = { ROWS(ROW_NONE, ROW_NONE, ROW_KVM) };
 
 /*
  * Accesses without an exit: registers that the hardware switches with the guest or that stay in
@@ -335,8 +343,10 @@ static const struct row *find(u32 index)
 {
 	if (index < ARRAY_LEN(low_rows))
 		return &rows[low_rows[index]];
-	index -= HIGH_BASE;
-	return &rows[index < ARRAY_LEN(high_rows) ? high_rows[index] : ROW_UNKNOWN];
+	if (index - HIGH_BASE < ARRAY_LEN(high_rows))
+		return &rows[high_rows[index - HIGH_BASE]];
+	index -= MSR_KVM_WALL_CLOCK;
+	return &rows[index < ARRAY_LEN(kvm_rows) ? kvm_rows[index] : ROW_UNKNOWN];
 }
 
 int msr_read(struct vcpu *v, u32 index, u64 *value)

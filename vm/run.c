@@ -95,9 +95,11 @@ static u32 take_signals(struct vcpu *v, u32 req)
 		startup_init(v);
 	if (req & REQ_NMI)
 		v->nmi_pending = true;
+	if (req & REQ_UNHALT)
+		v->pv.unhalted = true;
 	if (req & (REQ_EVENT | REQ_NMI))
 		v->recheck = true;
-	return req & ~(u32)(REQ_INIT | REQ_EVENT | REQ_NMI);
+	return req & ~(u32)(REQ_INIT | REQ_EVENT | REQ_NMI | REQ_UNHALT);
 }
 
 /*
@@ -140,6 +142,8 @@ static bool serve_requests(struct vcpu *v)
 		vtimer_run_devices(v->vm);
 	if (req & REQ_CHARDEV)
 		chardev_input(v->vm);
+	if (req & REQ_PV_CLOCK)
+		pv_clock_update(v);
 	if (req & REQ_CALL)
 		vcpu_call_serve(v);
 	return false;
@@ -156,7 +160,8 @@ static void idle(struct vcpu *v)
 	/* Who posts something that is not seen here wakes the thread. */
 	if (apicv)
 		apicv->sleep(v, true);
-	if (vcpu_has_work(v)) {
+	if (v->pv.unhalted || vcpu_has_work(v)) {
+		v->pv.unhalted = false;
 		v->activity = ACTIVITY_RUNS;
 		v->recheck = true;
 	} else {

@@ -67,6 +67,7 @@ static const struct row rows[] = {
 	{ "prefixes", BOTH(OFF), NULL },
 	{ "ports", BOTH(OFF), NULL },
 	{ "msr", BOTH(OFF), NULL },
+	{ "pv_areas", BOTH(OFF), NULL },
 	{ "cpuid", BOTH(OFF), NULL },
 	{ "cr", BOTH(OFF), NULL },
 	{ "xcr0", BOTH(OFF), NULL },
@@ -123,6 +124,10 @@ static const struct row rows[] = {
 	{ "smp_wakes", BOTH(RUNS), NULL },
 	{ "smp_timers", BOTH(RUNS), NULL },
 	{ "smp_race", BOTH(RUNS), NULL },
+	{ "smp_pv_kicks", BOTH(RUNS), NULL },
+	{ "smp_pv_yields", BOTH(RUNS), NULL },
+	{ "smp_pv_ipis", BOTH(RUNS), NULL },
+	{ "smp_pv_junk", BOTH(RUNS), NULL },
 	{ "smp_triple", BOTH(TRIPLE), NULL },
 	{ "smp_off", BOTH(OFF), NULL },
 };

@@ -188,6 +188,7 @@ void vcpu_init(struct vcpu *v)
 	lazy_sync(v);
 	regs_init(&v->regs);
 	events_clear(v);
+	pv_reset(&v->pv);
 	vcpu_dirty(v, RG_RIP | RG_RSP | RG_RFLAGS | RG_CR | RG_CR2 | RG_CS | RG_SEG | RG_DT |
 			      RG_DR7 | RG_SHADOW);
 	lazy_reload(v); /* the debug registers */
@@ -213,5 +214,6 @@ void vcpu_reset(struct vcpu *v)
 	memset(v->mtrr_fixed, 0, sizeof(v->mtrr_fixed));
 	memset(v->mtrr_var, 0, sizeof(v->mtrr_var));
 	v->tsc_adjust = 0;
+	pv_reset(&v->pv);
 	vcpu_dirty(v, RG_ALL);
 }

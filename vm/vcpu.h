@@ -15,6 +15,7 @@
 #include "lib/types.h"
 #include "vm/decode.h"
 #include "vm/iobus.h"
+#include "vm/pv.h"
 
 struct vm;
 struct vcpu_port;
@@ -135,6 +136,8 @@ enum vcpu_request {
 	REQ_CALL = BIT(7),      /* vm/call.h */
 	REQ_INIT = BIT(8),      /* an INIT came: vm/startup.h */
 	REQ_DEV_TIMER = BIT(9), /* vCPU 0: the host timer for devices' vtimers fired */
+	REQ_PV_CLOCK = BIT(10), /* its clock is to be shown anew: vm/pv.h */
+	REQ_UNHALT = BIT(11),   /* it was kicked: vm/pv.h */
 };
 
 /* What a vCPU does between entries; anything but running is looked at before an entry. */
@@ -199,6 +202,7 @@ struct vcpu {
 	const struct io_range *io_last[IO_SPACES]; /* that the last one went to; vm/iobus.c */
 	struct insn_known insns[INSNS_KNOWN];      /* by RIP's low bits; vm/emul.c */
 	struct move_seen moves[MOVES_SEEN];        /* the same; vm/moveseen.c */
+	struct vcpu_pv pv;
 };
 
 /* Makes sure that groups are valid, reading them from the hardware as needed. */

@@ -14,7 +14,7 @@
 #include "vm/vm.h"
 #include "vm/vtimer.h"
 
-#define VCPU_STATE_VERSION 2
+#define VCPU_STATE_VERSION 3
 
 static bool canonical(u64 va)
 {
@@ -146,6 +146,8 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	event_state(&v->event, s);
 	event_state(&v->exception, s);
 	lazy_vector_state(v, s);
+	if (s->version >= 3)
+		pv_state(v, s);
 	if (s->loading && !s->error)
 		regs_check(v, s);
 	state_end(s);

@@ -177,6 +177,7 @@ struct vm {
 	struct hvm_vm *hvm;         /* the backend's part */
 	struct cpuid_table *cpuid;
 	struct vm_irqs *irqs; /* routing: vm/irq.c */
+	bool clocks_shown;    /* a vCPU has, or had, its clock in guest memory: vm/pv.h */
 };
 
 /* Starts the keeper, the thread that cleans up after VMs and starts them again. -ENOMEM. */

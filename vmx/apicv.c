@@ -355,7 +355,8 @@ void vmx_apicv_init(void)
 	vmx_caps.apicv = f;
 	apicv_report("vmx", f);
 	irq_set_fixed(IRQ_VECTOR_POSTED, on_notification);
-	if (f & APICV_IPI)
+	apicv_ipis = f & APICV_IPI;
+	if (apicv_ipis)
 		vmx_ipiv_init();
 	if (f & (APICV_XAPIC | APICV_X2APIC))
 		apicv = &ops;

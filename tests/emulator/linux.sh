@@ -7,6 +7,19 @@ words="plinth.test=poweroff no_timer_check"
 # How many vCPUs it has; its kernel must have brought up all of them.
 vcpus=1
 
+# The parts of KVM's paravirtual interface that the kernel uses by itself: docs/pv.md.
+linux_found() {
+	local found=('Hypervisor detected: KVM' 'kvm-clock: Using msrs 4b564d01 and 4b564d00'
+		'clocksource: Switched to clocksource kvm-clock')
+	[ "$vcpus" = 1 ] || found+=('KVM setup pv remote TLB flush' 'setup PV sched yield' 'PV spinlocks enabled')
+	for what in "${found[@]}"; do
+		grep -aqF "$what" "$console" && continue
+		cat "$console"
+		echo "FAIL: Linux does not say '$what'"
+		exit 1
+	done
+}
+
 # linux GUEST-MIB [tools/run arguments]: the guest must reach its init and switch itself off, and the
 # host with it, in an orderly way.
 linux() {
@@ -26,6 +39,7 @@ linux() {
 		exit 1
 	fi
 	grep -a 'init reached' "$console"
+	linux_found
 	if [[ " $words " == *" plinth.test=smp "* ]] && ! grep -aq '^\[linux\] guest: smp ok' "$console"; then
 		cat "$console"
 		echo "FAIL: $vcpus vCPUs, $*: no token round all CPUs, or one that did not come back"

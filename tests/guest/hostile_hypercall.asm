@@ -1,8 +1,9 @@
-; Hypercalls, of which none is known, with any numbers: each is answered so, and changes RAX alone. The other
-; maker's instruction is none.
+; Hypercalls with any numbers and arguments: those that are not known are answered so, and each changes RAX
+; alone. The other maker's instruction is none.
 %include "tests/guest/hostile.inc"
 
 UNKNOWN equ -1000
+KNOWN equ 1 << 1 | 1 << 5 | 1 << 10 | 1 << 11
 
 start:
 	xor	eax, eax
@@ -35,9 +36,17 @@ start:
 	jz	.call
 	mov	rax, r14
 .call:
+	mov	r11, rax
 	call	call_insn
+	cmp	r11, 12
+	jae	.unknown
+	mov	r13, KNOWN
+	bt	r13, r11
+	jc	.same
+.unknown:
 	cmp	rax, UNKNOWN
 	hold	e
+.same:
 	cmp	rbx, rsi
 	hold	e
 	cmp	rcx, rdi

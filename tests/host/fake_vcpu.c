@@ -26,6 +26,7 @@ u64 fake_tsc, fake_xcr0, fake_dr6;
 bool fake_features[CPU_FEATURE_COUNT];
 
 static struct vcpu vcpu_storage;
+static struct thread vcpu_thread;
 
 /* --- the CPU ---------------------------------------------------------------------------------- */
 
@@ -75,6 +76,11 @@ bool cpu_has(enum cpu_feature f)
 __weak u64 clock_tsc_to_ns(u64 ticks)
 {
 	return ticks;
+}
+
+__weak u64 clock_tsc_khz(void)
+{
+	return 1000000;
 }
 
 /* --- the backend ------------------------------------------------------------------------------ */
@@ -181,6 +187,13 @@ int gmem_load(struct vm *v, gpa_t gpa, u64 *value, size_t size)
 	return gmem_read(v, gpa, value, size);
 }
 
+__weak int gmem_store(struct vm *v, gpa_t gpa, u64 value, size_t size)
+{
+	if (gpa.v % size)
+		abort();
+	return gmem_write(v, gpa, &value, size);
+}
+
 __weak int gmem_cas(struct vm *v, gpa_t gpa, u64 *expected, u64 value, size_t size)
 {
 	u64 now = 0;
@@ -229,6 +242,8 @@ void fake_vcpu_new(void)
 	fake_vm->window_end = sizeof(fake_memory);
 	fake_vm->ports[0].vcpu = v;
 	fake_vm->ports[0].vm = fake_vm;
+	vcpu_thread = (struct thread){ 0 };
+	fake_vm->ports[0].thread = &vcpu_thread;
 	v->vm = fake_vm;
 	v->port = &fake_vm->ports[0];
 	v->valid = RG_ALL;

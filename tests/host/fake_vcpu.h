@@ -27,7 +27,7 @@ extern struct vcpu *fake_vcpu;
 extern struct fake_backend fake_backend;
 extern u32 fake_requests;          /* vcpu_request() since the last forget */
 extern u32 fake_startup_signals;   /* INITs and SIPIs, where vm/startup.c is not linked; the same */
-extern struct thread *fake_thread; /* thread_current(); the vCPU has none */
+extern struct thread *fake_thread; /* thread_current(); not the vCPU's */
 extern u64 fake_tsc;
 extern u64 fake_xcr0; /* the last XSETBV's */
 extern u64 fake_dr6;

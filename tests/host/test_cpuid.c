@@ -2,7 +2,7 @@
  * What a guest sees by CPUID, from machines that claim everything and nothing: each bit of the feature
  * leaves is either on the list below or hidden; CR4, EFER and XCR0 follow what is shown.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_topology.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_topology.c vm/pv_cpuid.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/feature.h"
@@ -36,6 +36,7 @@ u64 clock_tsc_khz(void)
 }
 
 static bool told_reliable; /* the command line */
+bool apicv_ipis;
 
 bool cmdline_is(const char *key, const char *value)
 {
@@ -102,12 +103,18 @@ static struct cpuid ask(u32 leaf, u32 subleaf)
 #define SEEN_7_EDX        0x00000010u
 #define SEEN_X1_ECX       0x000001e1u
 #define SEEN_X1_EDX_INTEL 0x2e500800u
+/*
+ * Old and new clock, no I/O delay, steal time, unhalt, TLB flush, IPIs, poll control, yield, stable clock. No asynchronous
+ * page faults (4, 10, 14), page-table operations (2), migration control (17).
+ */
+#define SEEN_KVM          0x01003aabu
 
 TEST(all_features_are_claimed)
 {
 	struct cpuid c;
 
 	start(~0u, CPU_VENDOR_INTEL);
+	fake_vm->cfg.kvm_off = DOMAIN_KVM_CLOCK;
 	create();
 	c = ask(1, 0);
 	CHECK_EQ(c.ecx, SEEN_1_ECX);
@@ -172,13 +179,19 @@ TEST(no_feature_is_claimed)
 	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 0);
 }
 
-/* An invariant TSC is shown where the machine has one, or is said to. */
+/* An invariant TSC is shown where the machine has one, or is said to, and there is no kvmclock. */
+static void start_without_kvmclock(u32 fill, enum cpu_vendor vendor)
+{
+	start(fill, vendor);
+	fake_vm->cfg.kvm_off = DOMAIN_KVM_CLOCK;
+}
+
 TEST(invariant_tsc)
 {
-	start(~0u, CPU_VENDOR_INTEL);
+	start_without_kvmclock(~0u, CPU_VENDOR_INTEL);
 	create();
 	CHECK_EQ(ask(0x80000007, 0).edx, 0x100);
-	start(~0u, CPU_VENDOR_INTEL);
+	start_without_kvmclock(~0u, CPU_VENDOR_INTEL);
 	fake_features[CPU_TSC_INVARIANT] = false;
 	create();
 	CHECK_EQ(ask(0x80000007, 0).edx, 0);
@@ -188,6 +201,9 @@ TEST(invariant_tsc)
 	create();
 	CHECK_EQ(ask(0x80000007, 0).edx, 0x100);
 	told_reliable = false;
+	start(~0u, CPU_VENDOR_AMD); /* kvmclock is to be the guest's clock */
+	create();
+	CHECK_EQ(ask(0x80000007, 0).edx, 0);
 }
 
 /* Switched off for the host (cpu.off=): what the hypervisor then does not switch is not shown, either. */
@@ -405,7 +421,7 @@ TEST(other_leaves)
 		c = ask(0x80000000 + leaf, 0);
 		if (leaf > 8)
 			CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
-		c = ask(0x40000001 + leaf, 0);
+		c = ask(0x40000002 + leaf, 0);
 		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
 		c = ask(0xc0000000 + leaf, 0);
 		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
@@ -421,6 +437,7 @@ TEST(hypervisor)
 	char name[13] = "";
 
 	start(~0u, CPU_VENDOR_INTEL);
+	fake_vm->cfg.kvm_on = DOMAIN_KVM_HIDDEN;
 	create();
 	c = ask(0x40000000, 0);
 	CHECK_EQ(c.eax, 0x40000000);
@@ -428,6 +445,60 @@ TEST(hypervisor)
 	memcpy(name + 4, &c.ecx, 4);
 	memcpy(name + 8, &c.edx, 4);
 	CHECK_STR(name, "PlinthHv    ");
+	c = ask(0x40000001, 0);
+	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+	CHECK_EQ(fake_vm->cpuid->pv_features, 0);
+}
+
+/* Linux, "KVM CPUID bits". */
+TEST(kvm)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_AMD);
+	create();
+	c = ask(0x40000000, 0);
+	CHECK_EQ(c.eax, 0x40000001);
+	CHECK_EQ(c.ebx, 0x4b4d564b);
+	CHECK_EQ(c.ecx, 0x564b4d56);
+	CHECK_EQ(c.edx, 0x4d);
+	c = ask(0x40000001, 0);
+	CHECK_EQ(c.eax, SEEN_KVM);
+	CHECK_EQ(c.ebx | c.ecx | c.edx, 0);
+	CHECK_EQ(fake_vm->cpuid->pv_features, SEEN_KVM);
+	c = ask(0x3fffffff, 0);
+	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+}
+
+TEST(kvm_by_choice)
+{
+	static const struct {
+		u32 off, missing;
+	} rows[] = {
+		{ DOMAIN_KVM_CLOCK, BIT(0) | BIT(3) | BIT(24) },
+		{ DOMAIN_KVM_PVSPINLOCK, BIT(7) },
+		{ DOMAIN_KVM_PV_IPI, BIT(11) },
+		{ DOMAIN_KVM_POLL_CONTROL, BIT(12) },
+		{ DOMAIN_KVM_HIDDEN, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		start(~0u, CPU_VENDOR_INTEL);
+		fake_vm->cfg.kvm_off = rows[i].off;
+		create();
+		CHECK_EQ(ask(0x40000001, 0).eax, SEEN_KVM & ~rows[i].missing);
+	}
+	start(~0u, CPU_VENDOR_INTEL);
+	fake_vm->cfg.kvm_on = DOMAIN_KVM_DEDICATED;
+	create();
+	CHECK_EQ(ask(0x40000001, 0).edx, 1);
+	apicv_ipis = true; /* the hypercall would be an exit */
+	create();
+	CHECK_EQ(ask(0x40000001, 0).eax, SEEN_KVM & ~BIT(11));
+	fake_vm->cfg.kvm_on = DOMAIN_KVM_PV_IPI; /* wanted all the same */
+	create();
+	CHECK_EQ(ask(0x40000001, 0).eax, SEEN_KVM);
+	apicv_ipis = false;
 }
 
 /* Leaf 15H: the TSC's frequency is ECX * EBX / EAX, within a few millionths; and fits 32 bits of kHz. */

@@ -88,6 +88,8 @@ static void fill_all(void)
 	strcpy(d.cmdline, "console=ttyS0 'x' \"y\" <z>");
 	d.acpi = d.apic = true;
 	d.features = FEATURE_PAE | FEATURE_HAP | FEATURE_PMU | FEATURE_VMPORT | FEATURE_SMM;
+	d.kvm_on = DOMAIN_KVM_HIDDEN | DOMAIN_KVM_PV_IPI | DOMAIN_KVM_CLOCK;
+	d.kvm_off = DOMAIN_KVM_DEDICATED | DOMAIN_KVM_PVSPINLOCK;
 	d.cpu = CPU_HOST_MODEL;
 	d.sockets = d.dies = d.cores = d.threads = 1;
 	d.clock = CLOCK_VARIABLE;
@@ -132,11 +134,19 @@ TEST(all)
 			"    <pmu state='off'/>\n"
 			"    <vmport state='off'/>\n"
 			"    <smm state='off'/>\n"
+			"    <kvm>\n"
+			"      <hidden state='on'/>\n"
+			"      <hint-dedicated state='off'/>\n"
+			"      <pv-ipi state='on'/>\n"
+			"    </kvm>\n"
+			"    <pvspinlock state='off'/>\n"
 			"  </features>\n"
 			"  <cpu mode='host-model' check='partial'>\n"
 			"    <topology sockets='1' dies='1' cores='1' threads='1'/>\n"
 			"  </cpu>\n"
-			"  <clock offset='variable' adjustment='-60' basis='utc'/>\n"
+			"  <clock offset='variable' adjustment='-60' basis='utc'>\n"
+			"    <timer name='kvmclock' present='yes'/>\n"
+			"  </clock>\n"
 			"  <on_poweroff>preserve</on_poweroff>\n"
 			"  <on_reboot>restart</on_reboot>\n"
 			"  <on_crash>destroy</on_crash>\n"
@@ -273,6 +283,8 @@ static void random_domain(void)
 	d.acpi = rand_below(2);
 	d.apic = rand_below(2);
 	d.features = rand_below(32);
+	d.kvm_on = rand_below(64);
+	d.kvm_off = rand_below(64) & ~d.kvm_on;
 	random_vcpus();
 	d.cpu = (enum domain_cpu)rand_below(3);
 	d.clock = (enum domain_clock)rand_below(4);

@@ -25,6 +25,27 @@ TEST(clocks)
 	CHECK_EQ(d.clock_s, 1700000000);
 }
 
+TEST(kvm)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK_EQ(d.kvm_on | d.kvm_off, 0);
+	CHECK_EQ(parse_with("<apic/>", "<kvm><hidden state='on'/><hint-dedicated state='off'/>"
+				       "<poll-control state='on'/><pv-ipi state='off'/></kvm>"
+				       "<pvspinlock state='off'/>"),
+		 0);
+	CHECK_EQ(d.kvm_on, DOMAIN_KVM_HIDDEN | DOMAIN_KVM_POLL_CONTROL);
+	CHECK_EQ(d.kvm_off, DOMAIN_KVM_DEDICATED | DOMAIN_KVM_PV_IPI | DOMAIN_KVM_PVSPINLOCK);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer name='kvmclock' present='no'/></clock>"),
+		 0);
+	CHECK_EQ(d.kvm_off, DOMAIN_KVM_CLOCK);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer present='yes' name='kvmclock'/></clock>"),
+		 0);
+	CHECK_EQ(d.kvm_on, DOMAIN_KVM_CLOCK);
+	CHECK_EQ(d.kvm_off, 0);
+}
+
 TEST(tuning)
 {
 	CHECK_EQ(parse(good), 0);

@@ -73,6 +73,30 @@ int vlapic_wrmsr(struct vlapic *l, u32 msr, u64 value)
 	return 0;
 }
 
+/* The paravirtual interface's own list is vm/pv_msr.c's. */
+static u32 pv_msr;
+static u64 pv_value;
+static u32 pv_updates;
+
+int pv_rdmsr(struct vcpu *c, u32 index, u64 *value)
+{
+	pv_msr = index;
+	*value = 0x4321;
+	return 0;
+}
+
+int pv_wrmsr(struct vcpu *c, u32 index, u64 value)
+{
+	pv_msr = index;
+	pv_value = value;
+	return index == 0x4b564d02 ? -EINVAL : 0;
+}
+
+void pv_clock_update_all(struct vcpu *c)
+{
+	pv_updates++;
+}
+
 static u32 timer_moves;
 
 void vlapic_timer_tsc_changed(struct vlapic *l)
@@ -83,6 +107,7 @@ void vlapic_timer_tsc_changed(struct vlapic *l)
 static void start(void)
 {
 	timer_moves = 0;
+	pv_updates = 0;
 	fake_vcpu_new();
 	v = fake_vcpu;
 	fake_cpuid_table = (struct cpuid_table){ .phys_bits = 40 };
@@ -99,7 +124,7 @@ static int rd(u32 msr, u64 *value)
 static const struct {
 	u32 first, last;
 } readable[] = {
-	{ 0x10, 0x10 },   /* IA32_TIME_STAMP_COUNTER */
+	{ 0x10, 0x12 },   /* IA32_TIME_STAMP_COUNTER; KVM's first clock */
 	{ 0x17, 0x17 },   /* IA32_PLATFORM_ID */
 	{ 0x1b, 0x1b },   /* IA32_APIC_BASE */
 	{ 0x3b, 0x3b },   /* IA32_TSC_ADJUST */
@@ -117,6 +142,7 @@ static const struct {
 	{ 0x2ff, 0x2ff },           /* IA32_MTRR_DEF_TYPE */
 	{ 0x6e0, 0x6e0 },           /* IA32_TSC_DEADLINE */
 	{ 0x800, 0x8ff },           /* x2APIC, whose own list is the APIC's */
+	{ 0x4b564d00, 0x4b564d05 }, /* KVM's */
 	{ 0xc0000080, 0xc0000080 }, /* IA32_EFER */
 	{ 0xc0000103, 0xc0000103 }, /* IA32_TSC_AUX */
 };
@@ -207,9 +233,30 @@ TEST(tsc)
 	CHECK_EQ(value, 5000);
 	CHECK_EQ(rd(0x3b, &value), 0); /* "IA32_TSC_ADJUST": follows by the same amount */
 	CHECK_EQ(value, 4900);
+	CHECK_EQ(pv_updates, 0);
+	fake_vm->clocks_shown = true;
 	CHECK_EQ(msr_write(v, 0x3b, 0), 0);
 	CHECK_EQ(rd(0x10, &value), 0);
 	CHECK_EQ(value, 100);
+	CHECK_EQ(pv_updates, 1);
+}
+
+TEST(kvm)
+{
+	static const u32 msrs[] = { 0x11, 0x12, 0x4b564d00, 0x4b564d01, 0x4b564d03, 0x4b564d05 };
+	u64 value;
+
+	start();
+	for (size_t i = 0; i < ARRAY_LEN(msrs); i++) {
+		CHECK_EQ(rd(msrs[i], &value), 0);
+		CHECK_EQ(value, 0x4321);
+		CHECK_EQ(pv_msr, msrs[i]);
+		pv_msr = 0;
+		CHECK_EQ(msr_write(v, msrs[i], 0x1000 + i), 0);
+		CHECK_EQ(pv_msr, msrs[i]);
+		CHECK_EQ(pv_value, 0x1000 + i);
+	}
+	CHECK_EQ(msr_write(v, 0x4b564d02, 1), -EINVAL);
 }
 
 TEST(memory_types)

@@ -78,6 +78,13 @@ void vcpu_inject(struct vcpu *c)
 	c->recheck = false;
 }
 
+static u32 clock_updates;
+
+void pv_clock_update(struct vcpu *c)
+{
+	clock_updates++;
+}
+
 bool vcpu_has_work(struct vcpu *c)
 {
 	if (at_look)
@@ -332,6 +339,52 @@ TEST(halt_with_work)
 {
 	run((struct setup){ .has_work = true, .at_entry = halt_first });
 	CHECK_EQ(blocks, 0);
+	CHECK_EQ(entries, 2);
+}
+
+/* Kicked while it runs: the next HLT ends at once, that one alone, whatever vcpu_has_work() says. */
+static void kick_and_halt(void)
+{
+	if (entries == 1) {
+		request(REQ_UNHALT);
+		v.activity = ACTIVITY_HALTED;
+	}
+	if (entries == 2) {
+		CHECK_EQ(blocks, 0);
+		v.activity = ACTIVITY_HALTED;
+	}
+	if (entries == 3)
+		request(REQ_STOP);
+}
+
+static void kick(void)
+{
+	CHECK_EQ(entries, 2);
+	request(REQ_UNHALT);
+}
+
+TEST(unhalt)
+{
+	run((struct setup){ .at_entry = kick_and_halt, .at_block = kick });
+	CHECK_EQ(entries, 3);
+	CHECK_EQ(blocks, 1);
+	CHECK(!v.pv.unhalted);
+}
+
+static void ask_for_clock(void)
+{
+	if (entries == 1)
+		request(REQ_PV_CLOCK);
+	if (entries == 2) {
+		CHECK_EQ(clock_updates, 1);
+		request(REQ_STOP);
+	}
+}
+
+TEST(clock_update)
+{
+	clock_updates = 0;
+	run((struct setup){ .at_entry = ask_for_clock });
 	CHECK_EQ(entries, 2);
 }
 

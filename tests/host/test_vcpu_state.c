@@ -2,7 +2,7 @@
  * A vCPU in the state stream: all of it comes back; what would hurt the hypervisor, or give the guest what it
  * was not offered, is refused, and then nothing of it stays.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
@@ -134,6 +134,13 @@ static void fill(void)
 		v->mtrr_var[i] = 0x1000 * i;
 	v->tsc_adjust = 77;
 	v->tsc_offset = -100ull;
+	v->pv.clock = 0x4001;
+	v->pv.wall = 0x5000;
+	v->pv.steal = 0x6041;
+	v->pv.poll = 0;
+	v->pv.unhalted = true;
+	v->pv.tsc_ref = 400 - 77;
+	v->pv.ns_ref = 70;
 	v->activity = ACTIVITY_HALTED;
 	v->nmi_pending = true;
 	v->event = (struct vm_event){ .kind = EVENT_INTR, .vector = 0x55 };
@@ -167,6 +174,9 @@ TEST(round_trip)
 	CHECK_EQ(v->mtrr_def_type, 0xc06);
 	CHECK_EQ(v->tsc_adjust, 77);
 	CHECK_EQ(v->apic_base, before.apic_base);
+	CHECK(v->pv.clock == 0x4001 && v->pv.wall == 0x5000 && v->pv.steal == 0x6041);
+	CHECK(!v->pv.poll && v->pv.unhalted && fake_requests & REQ_PV_CLOCK);
+	CHECK_EQ(pv_clock_ns(v, 1000), 670); /* so does its clock */
 	CHECK(v->activity == ACTIVITY_HALTED && v->nmi_pending && v->recheck);
 	CHECK_EQ(vector[831], (u8)(831 * 7));
 	CHECK_EQ(fake_tsc + v->tsc_offset, 900); /* the guest's TSC goes on where it was */
