@@ -4,6 +4,16 @@
 bootset=$TEST_DIR/empty
 mkdir -p "$bootset"
 
+# all_guests: the bare guests but the hostile ones, with which they would be more than a boot set may have.
+all_guests() {
+	local guest
+	bootset=$TEST_DIR/guests
+	mkdir -p "$bootset"
+	for guest in build/tests/guest/*.bin; do
+		[[ $guest == */hostile_* ]] || cp "$guest" "$bootset"
+	done
+}
+
 # boot CONSOLE-FILE WORDS [tools/run arguments]: boots with those words; the status is tools/run's.
 boot() {
 	local console=$1 words=$2
