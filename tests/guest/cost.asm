@@ -11,7 +11,9 @@ org 0x100000
 %define SAMPLES 1000
 %endif
 SAMPLE equ 0x200000			; u32 samples, in ascending order
-PAGES equ 0x400000			; memory that nothing has touched
+PAGES equ 0x400000			; memory that nothing has touched, 4 MiB
+LARGE_PAGES equ 0x800000		; the same: 2 MiB each
+LARGE_SAMPLES equ 24
 IDT equ 0x180000
 STACK_TOP equ 0x1f0000
 HYPERCALL equ 0x1000			; a number that no hypervisor knows
@@ -29,6 +31,7 @@ MSR_SPURIOUS equ 0x80f
 MSR_ICR equ 0x830
 MSR_LVT_TIMER equ 0x832
 MSR_SELF_IPI equ 0x83f
+MSR_FS_BASE equ 0xc0000100
 LVT_DEADLINE equ 1 << 18
 ICR_SELF equ 1 << 18			; destination shorthand
 VECTOR equ 0x40
@@ -48,6 +51,8 @@ start:
 	jne	.same_mode
 	call	x2apic_on
 .same_mode:
+	mov	eax, [rbx + ROW_SAMPLES]
+	mov	[samples], eax
 	mov	rdi, [rbx + ROW_TWIN]
 	call	median
 	mov	ebp, eax
@@ -195,11 +200,36 @@ twin_eoi:
 op_first_touch:
 	mov	rsi, [next_page]
 	add	qword [next_page], 0x1000
-	inc	byte [rsi]
+	mov	byte [rsi], 1
 	ret
 twin_first_touch:
 	mov	rsi, [next_page]
 	add	qword [twin_page], 0x1000
+	ret
+
+op_first_touch_2m:
+	mov	rsi, [next_large]
+	add	qword [next_large], 0x200000
+	mov	byte [rsi], 1
+	ret
+twin_first_touch_2m:
+	mov	rsi, [next_large]
+	add	qword [twin_page], 0x200000
+	ret
+
+; What a kernel does from one process to another and back, without its scheduler: page tables, a page
+; that is no longer mapped, the thread's base and the kernel's.
+op_switch:
+	mov	rsi, cr3
+	mov	ecx, MSR_FS_BASE
+	xor	eax, eax
+	xor	edx, edx
+%rep 2
+	mov	cr3, rsi
+	invlpg	[PAGES]
+	wrmsr
+	swapgs
+%endrep
 	ret
 
 op_hlt_wake:					; from arming the timer to its handler and back
@@ -270,9 +300,10 @@ median:
 .place:
 	mov	[SAMPLE + r10 * 4], eax
 	inc	r8d
-	cmp	r8d, SAMPLES
+	cmp	r8d, [samples]
 	jb	.next
-	mov	eax, [SAMPLE + SAMPLES / 2 * 4]
+	shr	r8d, 1
+	mov	eax, [SAMPLE + r8 * 4]
 	ret
 
 ; rsi: name; eax: ticks, signed. Prints a line. Changes all but rbx.
@@ -365,44 +396,54 @@ ROW_NAME equ 0
 ROW_OP equ 8
 ROW_TWIN equ 16
 ROW_LESS equ 24
+ROW_SAMPLES equ 28
 ROW_SIZE equ 32
 
 align 8
-table:					; name, operation, twin, ticks of the operation to leave out
+; row NAME, operation, twin, ticks of the operation to leave out, samples
+%macro row 5
+	dq	%1, %2, %3
+	dd	%4, %5
+%endmacro
+table:
 %ifdef ONLY
 %ifidn ONLY, op_mmio_lapic_id
-	dq	name_only, ONLY, nothing, 0
+	row	name_only, ONLY, nothing, 0, SAMPLES
 table_xapic_end equ 0
 %else
 table_xapic_end equ table
-	dq	name_only, ONLY, nothing, 0
+	row	name_only, ONLY, nothing, 0, SAMPLES
 %endif
 %else
-	dq	name_mmio_lapic_id, op_mmio_lapic_id, twin_mmio_lapic_id, 0
+	row	name_mmio_lapic_id, op_mmio_lapic_id, twin_mmio_lapic_id, 0, SAMPLES
 table_xapic_end:
-	dq	name_cpuid, op_cpuid, twin_cpuid, 0
-	dq	name_hypercall, op_hypercall, twin_hypercall, 0
-	dq	name_in_pic, op_in_pic, nothing, 0
-	dq	name_in_pit, op_in_pit, nothing, 0
-	dq	name_mmio_ioapic, op_mmio_ioapic, twin_mmio_ioapic, 0
-	dq	name_rdmsr, op_rdmsr, twin_rdmsr, 0
-	dq	name_wrmsr, op_wrmsr, twin_wrmsr, 0
-	dq	name_ipi_icr, op_ipi_icr, nothing, 0
-	dq	name_ipi_self, op_ipi_self, nothing, 0
-	dq	name_eoi, op_eoi, twin_eoi, 0
-	dq	name_hlt_wake, op_hlt_wake, nothing, DELAY
-	dq	name_first_touch, op_first_touch, twin_first_touch, 0
+	row	name_cpuid, op_cpuid, twin_cpuid, 0, SAMPLES
+	row	name_hypercall, op_hypercall, twin_hypercall, 0, SAMPLES
+	row	name_in_pic, op_in_pic, nothing, 0, SAMPLES
+	row	name_in_pit, op_in_pit, nothing, 0, SAMPLES
+	row	name_mmio_ioapic, op_mmio_ioapic, twin_mmio_ioapic, 0, SAMPLES
+	row	name_rdmsr, op_rdmsr, twin_rdmsr, 0, SAMPLES
+	row	name_wrmsr, op_wrmsr, twin_wrmsr, 0, SAMPLES
+	row	name_ipi_icr, op_ipi_icr, nothing, 0, SAMPLES
+	row	name_ipi_self, op_ipi_self, nothing, 0, SAMPLES
+	row	name_eoi, op_eoi, twin_eoi, 0, SAMPLES
+	row	name_hlt_wake, op_hlt_wake, nothing, DELAY, SAMPLES
+	row	name_switch, op_switch, nothing, 0, SAMPLES
+	row	name_first_touch, op_first_touch, twin_first_touch, 0, SAMPLES
+	row	name_first_touch_2m, op_first_touch_2m, twin_first_touch_2m, 0, LARGE_SAMPLES
 %endif
 table_end:
 
 next_page: dq	PAGES
 twin_page: dq	PAGES
+next_large: dq	LARGE_PAGES
 idt_pointer:
 	dw	(EOI_VECTOR + 1) * 16 - 1
 	dq	IDT
 name_only: db	"only", 0
 eoi_ticks: dd	0
 nothing_ticks: dd 0
+samples: dd	0
 arrived: db	0
 is_amd:	db	0
 name_mmio_lapic_id: db "mmio-lapic-id", 0
@@ -418,6 +459,8 @@ name_ipi_self: db "ipi-self", 0
 name_eoi: db	"eoi", 0
 name_hlt_wake: db	"hlt-wake", 0
 name_first_touch: db	"first-touch", 0
+name_first_touch_2m: db "first-touch-2m", 0
+name_switch: db	"switch", 0
 text_cost: db	"cost ", 0
 text_blank: db	" ", 0
 text_minus: db	"-", 0
