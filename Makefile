@@ -38,7 +38,10 @@ FONT := build/deps/font.psf.gz
 
 OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(OBJ)/font.o $(ASMS:%.asm=$(OBJ)/%.asm.o) $(EXPAT_OBJ) $(MBED_OBJ) $(ZLIB_OBJ)
 
-FETCHED := $(EXPAT_SRC) $(MBED_SRC) $(ZLIB_SRC) $(FONT)
+# libvirt's CPU models, as tools/mkcpumodels writes them.
+CPUMAP := build/deps/cpumap/models.inc
+
+FETCHED := $(EXPAT_SRC) $(MBED_SRC) $(ZLIB_SRC) $(FONT) $(CPUMAP)
 
 # --- flags ------------------------------------------------------------------------------------------
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror

@@ -41,3 +41,7 @@ int cmd_domstats(struct call *c);
 int cmd_stat(struct call *c);
 int cmd_top(struct call *c);
 extern const struct arg_spec cmd_domstats_args[], cmd_stat_args[];
+
+/* mgmt/cmd_cpu.c: rows of the host's group. */
+int cmd_cpu_models(struct call *c);
+int cmd_domcapabilities(struct call *c);

@@ -120,11 +120,20 @@ static int cmd_reboot_host(struct call *c)
 }
 
 static const struct command commands[] = {
+	{ .name = "cpu-models",
+	  .help = "list the CPU models that domains may ask for here",
+	  .text = "Names are libvirt's.",
+	  .args = ARGS(FLAG_ARG("all", "list all, with the features that this host lacks for them")),
+	  .run = cmd_cpu_models },
 	{ .name = "dmesg",
 	  .help = "print the host's log",
 	  .args = ARGS({ "last-panic", ARG_FLAG,
 			 .help = "what the last run said in its panic instead" }),
 	  .run = cmd_dmesg },
+	{ .name = "domcapabilities",
+	  .help = "say as XML which CPUs domains may have here",
+	  .text = "The host's own as model and features, and which of libvirt's models can be had.",
+	  .run = cmd_domcapabilities },
 	{ .name = "nodeinfo", .help = "say what this machine has", .run = cmd_nodeinfo },
 	{ .name = "poweroff",
 	  .help = "switch the machine off",

@@ -10,6 +10,8 @@
 #include "mgmt/table.h"
 #include "mgmt/uuid.h"
 #include "mm/heap.h"
+#include "vm/cpu_choice.h"
+#include "vm/cpuid.h"
 #include "vm/exitstat.h"
 #include "vm/vm.h"
 
@@ -148,6 +150,16 @@ static int cmd_domstate(struct call *c)
 	return 0;
 }
 
+/* While it is active, the host's CPU is said by a model and features, as libvirt does it. */
+static void cpu_in_full(const struct vm *vm, struct domain *cfg)
+{
+	struct cpu_set offered;
+
+	if (cfg->cpu == CPU_HOST_MODEL && domain_active(vm) && !cpuid_offered(&offered) &&
+	    cpu_expand(cfg, &offered))
+		log_debug("no CPU model comes near this host's");
+}
+
 static int cmd_dumpxml(struct call *c)
 {
 	struct vm *vm = call_domain(c);
@@ -160,6 +172,7 @@ static int cmd_dumpxml(struct call *c)
 		spin_lock(&vm->lock);
 		*cfg = vm->cfg;
 		spin_unlock(&vm->lock);
+		cpu_in_full(vm, cfg);
 		len = domain_format(cfg, text, DOMAIN_XML_MAX);
 	}
 	if (len >= 0) {
@@ -190,7 +203,8 @@ static const struct command commands[] = {
 	  .run = cmd_domstats },
 	{ .name = "dumpxml",
 	  .help = "print a domain's configuration as XML",
-	  .text = "As it is now, with what vcpupin and schedinfo changed.",
+	  .text = "As it is now, with what vcpupin and schedinfo changed. Of an active domain with "
+		  "mode host-model its CPU is printed in full.",
 	  .args = ARGS(DOMAIN_ARG(OFFER_ALL)),
 	  .run = cmd_dumpxml },
 	{ .name = "list",

@@ -157,21 +157,52 @@ static void features(struct xml_out *o, const struct domain *d)
 	xml_out_fmt(o, "  </features>\n");
 }
 
+/* name='value', with a blank before it, if there is a value. */
+static void attribute(struct xml_out *o, const char *name, const char *value)
+{
+	if (*value)
+		xml_out_fmt(o, " %s='%s'", name, value);
+}
+
+static void cpu_model(struct xml_out *o, const struct domain *d)
+{
+	bool named = d->cpu == CPU_CUSTOM;
+
+	if (named || d->cpu_fallback) {
+		xml_out_fmt(o, "    <model");
+		attribute(o, "fallback", domain_fallback_names[d->cpu_fallback]);
+		if (named)
+			xml_out_fmt(o, ">%s</model>\n", cpu_model_text(d->cpu_model));
+		else
+			xml_out_fmt(o, "/>\n");
+	}
+	element(o, "    ", "vendor", cpu_vendor_names[d->cpu_vendor]);
+}
+
 static void cpu(struct xml_out *o, const struct domain *d)
 {
 	if (d->cpu == CPU_UNSAID && !d->sockets)
 		return;
 	xml_out_fmt(o, "  <cpu");
-	if (d->cpu != CPU_UNSAID)
-		xml_out_fmt(o, " mode='%s' check='%s'", domain_cpu_names[d->cpu],
-			    d->cpu == CPU_HOST_MODEL ? "partial" : "none");
-	if (!d->sockets) {
+	attribute(o, "mode", domain_cpu_names[d->cpu]);
+	attribute(o, "match", domain_match_names[d->cpu_match]);
+	attribute(o, "check", domain_check_names[d->cpu_check]);
+	attribute(o, "migratable", domain_migratable_names[d->cpu_migratable]);
+	if (d->cpu != CPU_CUSTOM && !d->cpu_fallback && !d->cpu_vendor && !d->sockets &&
+	    !d->cpu_feature_count) {
 		xml_out_fmt(o, "/>\n");
 		return;
 	}
-	xml_out_fmt(o,
-		    ">\n    <topology sockets='%u' dies='%u' cores='%u' threads='%u'/>\n  </cpu>\n",
-		    d->sockets, d->dies, d->cores, d->threads);
+	xml_out_fmt(o, ">\n");
+	cpu_model(o, d);
+	if (d->sockets)
+		xml_out_fmt(o, "    <topology sockets='%u' dies='%u' cores='%u' threads='%u'/>\n",
+			    d->sockets, d->dies, d->cores, d->threads);
+	for (u32 i = 0; i < d->cpu_feature_count; i++)
+		xml_out_fmt(o, "    <feature policy='%s' name='%s'/>\n",
+			    domain_policy_names[d->cpu_features[i].policy],
+			    cpu_feature_text(d->cpu_features[i].feature));
+	xml_out_fmt(o, "  </cpu>\n");
 }
 
 static void cpu_and_clock(struct xml_out *o, const struct domain *d)

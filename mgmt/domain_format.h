@@ -9,7 +9,7 @@
 struct domain;
 
 /* Enough for any domain that domain_parse() made. */
-#define DOMAIN_XML_MAX (32 * KIB)
+#define DOMAIN_XML_MAX (64 * KIB)
 
 /*
  * Writes the document of cfg into buf of size bytes, ended by a NUL: its length, or -ENOSPC. Reading it

@@ -19,7 +19,9 @@ struct domain_builder {
 	bool console;
 	u32 vcpus_now, vcpu_line; /* of <vcpu>: its attribute current, 0: absent; where it is */
 	u32 topology_line;
-	u32 pin_vcpu; /* of the vcpupin being read */
+	bool have_model;
+	struct domain_cpu_feature cpu_feature; /* the one being read */
+	u32 pin_vcpu;                          /* of the vcpupin being read */
 	struct cpuset pin_cpus;
 	u32 pin_max, pin_line; /* the highest vCPU that was pinned, and where */
 	bool have_adjustment, have_basis, have_start;
@@ -39,7 +41,9 @@ int domain_only(struct xml *x, const char *value, const char *expected) __must_c
 /* Words of values, by enum. */
 extern const char *const domain_action_names[3];
 extern const char *const domain_clock_names[4];
-extern const char *const domain_cpu_names[3];
+extern const char *const domain_cpu_names[4], *const domain_match_names[4];
+extern const char *const domain_check_names[4], *const domain_fallback_names[3];
+extern const char *const domain_migratable_names[3], *const domain_policy_names[5];
 /* Features that say what is so anyway: names, and the states that they may be said to have. */
 struct domain_feature {
 	const char *name;
@@ -54,10 +58,15 @@ struct domain_kvm_feature {
 };
 extern const struct domain_kvm_feature domain_kvm_features[4];
 
-/* Of domain_tune.c: vCPUs and where they run, the CPU, features, the clock. */
-extern const struct xml_attr domain_vcpu_attrs[];
+/* Of domain_cpu.c: the CPU. */
 extern const struct xml_attr domain_cpu_attrs[];
 extern const struct xml_element domain_cpu_elements[];
+int domain_end_cpu(struct xml *x) __must_check;
+/* At the document's end: as many vCPUs as the topology has, and all of them from the start. */
+int domain_check_vcpus(struct xml *x) __must_check;
+
+/* Of domain_tune.c: vCPUs and where they run, features, the clock. */
+extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_attr domain_clock_attrs[];
 extern const struct xml_element domain_clock_elements[];
 extern const struct xml_element domain_cputune[];
@@ -66,5 +75,3 @@ int domain_set_vcpus(struct xml *x, const char *text) __must_check;
 int domain_end_clock(struct xml *x) __must_check;
 /* At the document's end: pins are those of vCPUs that there are. */
 int domain_check_pins(struct xml *x) __must_check;
-/* The same: as many vCPUs as the topology has, and all of them from the start. */
-int domain_check_vcpus(struct xml *x) __must_check;

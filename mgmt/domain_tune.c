@@ -1,7 +1,6 @@
 /*
- * The domain document's vCPUs: how many, where and how much they may run, what they are; features and
- * the clock (libvirt's "Domain XML format", "CPU Allocation", "CPU Tuning", "Hypervisor features",
- * "Time keeping").
+ * The domain document's vCPUs: how many, where and how much they may run; features and the clock
+ * (libvirt's "Domain XML format", "CPU Allocation", "CPU Tuning", "Hypervisor features", "Time keeping").
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -24,12 +23,6 @@ const char *const domain_clock_names[4] = {
 	[CLOCK_LOCALTIME] = "localtime",
 	[CLOCK_VARIABLE] = "variable",
 	[CLOCK_ABSOLUTE] = "absolute",
-};
-
-const char *const domain_cpu_names[3] = {
-	[CPU_UNSAID] = "", /* no value that anyone could write */
-	[CPU_HOST_PASSTHROUGH] = "host-passthrough",
-	[CPU_HOST_MODEL] = "host-model",
 };
 
 const struct domain_feature domain_features[5] = {
@@ -170,102 +163,6 @@ const struct xml_element domain_cputune[] = {
 	{ .name = "quota", .text = set_quota },
 	{ .name = NULL },
 };
-
-/* The CPU. */
-
-static int set_cpu_mode(struct xml *x, const char *value)
-{
-	int i = xml_choice(x, value, domain_cpu_names + 1, ARRAY_LEN(domain_cpu_names) - 1);
-
-	if (i < 0)
-		return i;
-	domain_of(x)->cpu = (enum domain_cpu)(i + 1);
-	return 0;
-}
-
-/* How far libvirt compares the CPU that it asked for; here it is the host's own. */
-static int set_cpu_check(struct xml *x, const char *value)
-{
-	static const char *const checks[] = { "none", "partial" };
-	int i = xml_choice(x, value, checks, ARRAY_LEN(checks));
-
-	return MIN(i, 0);
-}
-
-const struct xml_attr domain_cpu_attrs[] = {
-	{ "mode", set_cpu_mode, false },
-	{ "check", set_cpu_check, false },
-	{ .name = NULL },
-};
-
-static int set_count(struct xml *x, const char *value, u32 *count)
-{
-	u64 n;
-
-	if (str_to_u64(value, &n) || !n || n > VM_MAX_VCPUS)
-		return xml_bad_value(x, value);
-	*count = (u32)n;
-	return 0;
-}
-
-static int set_sockets(struct xml *x, const char *value)
-{
-	domain_builder(x)->topology_line = xml_line(x);
-	return set_count(x, value, &domain_of(x)->sockets);
-}
-
-static int set_dies(struct xml *x, const char *value)
-{
-	return set_count(x, value, &domain_of(x)->dies);
-}
-
-static int only_one(struct xml *x, const char *value)
-{
-	return domain_only(x, value, "1");
-}
-
-static int set_cores(struct xml *x, const char *value)
-{
-	return set_count(x, value, &domain_of(x)->cores);
-}
-
-static int set_threads(struct xml *x, const char *value)
-{
-	return set_count(x, value, &domain_of(x)->threads);
-}
-
-static int end_topology(struct xml *x)
-{
-	if (!domain_of(x)->dies)
-		domain_of(x)->dies = 1;
-	return 0;
-}
-
-const struct xml_element domain_cpu_elements[] = {
-	{ .name = "topology",
-	  .attrs = XML_ATTRS({ "sockets", set_sockets, true }, { "dies", set_dies, false },
-			     { "clusters", only_one, false }, { "cores", set_cores, true },
-			     { "threads", set_threads, true }),
-	  .end = end_topology },
-	{ .name = NULL },
-};
-
-int domain_check_vcpus(struct xml *x)
-{
-	const struct domain_builder *b = domain_builder(x);
-	const struct domain *d = b->d;
-	u64 product = (u64)d->sockets * d->dies * d->cores * d->threads;
-
-	if (b->vcpus_now && b->vcpus_now != d->vcpus)
-		return xml_fail_at(x, b->vcpu_line,
-				   "<vcpu> with current='%u' other than its %u is not supported",
-				   b->vcpus_now, d->vcpus);
-	if (b->topology_line && product != d->vcpus)
-		return xml_fail_at(x, b->topology_line,
-				   "<topology> of %llu vCPUs, where <vcpu> says %u",
-				   (unsigned long long)product, d->vcpus);
-	return 0;
-}
 
 /* Features. */
 

@@ -1,6 +1,6 @@
 /*
  * The domain document: tables of its elements and attributes, and what each does to struct domain; those
- * of vCPUs, features and clock are in domain_tune.c.
+ * of vCPUs, features and clock are in domain_tune.c, the CPU's in domain_cpu.c.
  * Names and meanings are those of libvirt's "Domain XML format".
  */
 #include "mgmt/domain_xml.h"
@@ -384,7 +384,10 @@ static const struct xml_element domain_children[] = {
 	{ .name = "cputune", .children = domain_cputune },
 	{ .name = "os", .flags = XML_REQUIRED, .children = os_children, .end = end_os },
 	{ .name = "features", .children = domain_feature_elements },
-	{ .name = "cpu", .attrs = domain_cpu_attrs, .children = domain_cpu_elements },
+	{ .name = "cpu",
+	  .attrs = domain_cpu_attrs,
+	  .children = domain_cpu_elements,
+	  .end = domain_end_cpu },
 	{ .name = "clock",
 	  .attrs = domain_clock_attrs,
 	  .children = domain_clock_elements,

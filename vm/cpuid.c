@@ -1,6 +1,7 @@
 /*
  * The CPUID policy. Each leaf's registers are the machine's, masked by what Plinth handles; a feature
- * that is not in a mask is not shown, and CR4, EFER and XCR0 follow the same masks.
+ * that is not in a mask is not shown, nor one that the domain's CPU does without (vm/cpu_choice.h); CR4, EFER
+ * and XCR0 follow what is shown.
  */
 #include "vm/cpuid_table.h"
 
@@ -29,10 +30,13 @@
 #define L1_ECX_OSXSAVE BIT(27)
 #define L1_EDX                                                                                     \
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ |                \
-	 BIT(4) /* TSC */ | BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(8) /* CX8 */ |               \
-	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ | BIT(13) /* PGE */ |          \
-	 BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ |    \
-	 BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
+	 BIT(4) /* TSC */ | BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(7) /* MCE */ |               \
+	 BIT(8) /* CX8 */ | BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ |           \
+	 BIT(13) /* PGE */ | BIT(14) /* MCA: no banks */ | BIT(15) /* CMOV */ |                    \
+	 BIT(16) /* PAT */ | BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ | BIT(23) /* MMX */ |     \
+	 BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
+
+#define L6_ARAT BIT(2) /* the APIC timer never stops: ours does not */
 
 #define L7_EBX                                                                                     \
 	(BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | BIT(7) /* SMEP */ |       \
@@ -53,33 +57,30 @@
 #define X1_EDX                                                                                     \
 	(BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ | BIT(25) /* FFXSR */ |   \
 	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* long mode */)
-#define X1_EDX_AMD_SHARED                                                                          \
-	(BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) |          \
-	 BIT(12) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | BIT(23) |                               \
-	 BIT(24)) /* copies of leaf 1 */
 
 #define X7_EDX_INVARIANT_TSC BIT(8)
-#define X8_EBX               (BIT(0) /* CLZERO */)
+#define X8_EBX               (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
 
-#define XCR0_OFFERED   BITS(2, 0) /* x87, SSE, AVX */
-#define XSAVE1_OFFERED (BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV with ECX=1 */)
+#define XCR0_OFFERED BITS(2, 0) /* x87, SSE, AVX */
+#define XSAVE1_OFFERED                                                                             \
+	(BIT(0) /* XSAVEOPT */ | BIT(1) /* XSAVEC */ | BIT(2) /* XGETBV with ECX=1 */)
+
+#define XSAVE_HEAD    (512 + 64) /* legacy area and header */
+#define XSAVE_ALIGNED BIT(1)     /* leaf 0xd, ECX: this one begins at a multiple of 64 */
 
 #define LEAF_TSC        0x15u /* the last basic leaf that is offered, but for the next */
 #define LEAF_DIES       0x1fu /* where sockets have several dies */
 #define LEAF_HYPERVISOR 0x40000000u
-#define LEAF_EXTENDED   0x80000000u
-#define LEAF_AMD_CACHES 0x8000001du
-#define LEAF_AMD_IDS    0x8000001eu
 
 struct cpuid_entry *cpuid_add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed)
 {
 	struct cpuid_entry *e = &t->entries[t->count++];
-	struct cpuid c = cpuid(leaf, subleaf);
+	struct cpuid c = cpuid_common(leaf, subleaf);
 
 	ASSERT(t->count <= CPUID_MAX_ENTRIES); /* the rows below are fixed in number */
 	*e = (struct cpuid_entry){ leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx, indexed, false };
 	e->patched = leaf == 1 || leaf == 0xb || leaf == LEAF_DIES || leaf == LEAF_AMD_IDS ||
-		     (leaf == 0xd && !subleaf);
+		     (leaf == 0xd && subleaf <= 1);
 	return e;
 }
 
@@ -93,13 +94,30 @@ static void mask(struct cpuid_entry *e, u64 eax, u64 ebx, u64 ecx, u64 edx)
 
 u32 cpuid_xsave_size(u64 xcr0)
 {
-	u32 size = 512 + 64; /* legacy area and header */
+	u32 size = XSAVE_HEAD;
 
 	for (u32 i = 2; i < 63; i++) {
 		if (xcr0 & BIT(i)) {
 			struct cpuid c = cpuid(0xd, i);
 
 			size = MAX(size, c.ebx + c.eax);
+		}
+	}
+	return size;
+}
+
+/* Of the compacted format (SDM vol. 1, "Extended Region of an XSAVE Area"). */
+static u32 xsavec_size(u64 xcr0)
+{
+	u32 size = XSAVE_HEAD;
+
+	for (u32 i = 2; i < 63; i++) {
+		if (xcr0 & BIT(i)) {
+			struct cpuid c = cpuid(0xd, i);
+
+			if (c.ecx & XSAVE_ALIGNED)
+				size = ALIGN_UP(size, 64);
+			size += c.eax;
 		}
 	}
 	return size;
@@ -144,7 +162,7 @@ static void leaf_xsave(struct cpuid_table *t)
 	e->ecx = cpuid_xsave_size(t->xcr0_allowed);
 	e->edx = 0; /* EBX, the size for the current XCR0, is patched in */
 	e = cpuid_add(t, 0xd, 1, true);
-	mask(e, XSAVE1_OFFERED, 0, 0, 0);
+	mask(e, XSAVE1_OFFERED, 0, 0, 0); /* EBX as above */
 	if (t->xcr0_allowed & BIT(2))
 		mask(cpuid_add(t, 0xd, 2, true), ~0u, ~0u, 0, 0);
 }
@@ -197,7 +215,20 @@ static void leaves_amd(struct cpuid_table *t, const struct topology *topo, bool 
 	cpuid_amd_ids(t, topo);
 }
 
-static void leaves_extended(struct cpuid_table *t, const struct topology *topo)
+/* The document asks for an invariant TSC by name. */
+static bool wants_invariant_tsc(const struct domain *cfg)
+{
+	int f = cpu_feature_find("invtsc");
+
+	for (u32 i = 0; i < cfg->cpu_feature_count; i++) {
+		if (cfg->cpu_features[i].feature == f && cfg->cpu_features[i].policy <= CPU_FORCE)
+			return true;
+	}
+	return false;
+}
+
+static void leaves_extended(struct cpuid_table *t, const struct domain *cfg,
+			    const struct topology *topo)
 {
 	u32 last = cpuid(LEAF_EXTENDED, 0).eax;
 	bool amd = cpu_vendor() == CPU_VENDOR_AMD;
@@ -208,7 +239,7 @@ static void leaves_extended(struct cpuid_table *t, const struct topology *topo)
 	e->eax = topoext ? LEAF_AMD_IDS : MIN(last, LEAF_EXTENDED + 8);
 	e = cpuid_add(t, LEAF_EXTENDED + 1, 0, false);
 	mask(e, ~0u, 0, X1_ECX | (topoext ? X1_ECX_TOPOEXT : 0),
-	     X1_EDX | (amd ? X1_EDX_AMD_SHARED : 0));
+	     X1_EDX | (amd ? CPUID_AMD_SHARED & L1_EDX : 0));
 	if (amd && topology_socket_threads(topo) > 1)
 		e->ecx |= (u32)X1_ECX_CMP_LEGACY;
 	if (!cpu_has(CPU_RDTSCP))
@@ -219,7 +250,8 @@ static void leaves_extended(struct cpuid_table *t, const struct topology *topo)
 	mask(e, 0, 0, 0, 0);
 	/* Beside an invariant TSC Linux leaves kvmclock alone, which goes with it to any host: docs/pv.md. */
 	if (cmdline_is("tsc", "reliable") ||
-	    (cpu_has(CPU_TSC_INVARIANT) && !(t->pv_features & KVM_FEATURE_CLOCK)))
+	    (cpu_has(CPU_TSC_INVARIANT) &&
+	     (!(t->pv_features & KVM_FEATURE_CLOCK) || wants_invariant_tsc(cfg))))
 		e->edx = (u32)X7_EDX_INVARIANT_TSC;
 	e = cpuid_add(t, LEAF_EXTENDED + 8, 0, false);
 	mask(e, BITS(15, 0), X8_EBX, 0, 0);
@@ -228,7 +260,7 @@ static void leaves_extended(struct cpuid_table *t, const struct topology *topo)
 	leaves_amd(t, topo, topoext);
 }
 
-static bool table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit)
+bool cpuid_table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit)
 {
 	for (u32 i = 0; i < t->count; i++) {
 		const struct cpuid_entry *e = &t->entries[i];
@@ -239,33 +271,42 @@ static bool table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit)
 	return false;
 }
 
-/* Which bits of control registers the shown features allow. */
+/* Which bits of control registers, and which other registers, the shown features allow. */
 static void derive_controls(struct cpuid_table *t)
 {
-	enum { EAX, EBX, ECX, EDX };
 	static const struct {
 		u32 leaf, reg;
 		u64 bit, cr4;
 	} rows[] = {
-		{ 1, EDX, BIT(1), CR4_VME | CR4_PVI }, { 1, EDX, BIT(2), CR4_DE },
-		{ 1, EDX, BIT(3), CR4_PSE },           { 1, EDX, BIT(4), CR4_TSD },
-		{ 1, EDX, BIT(6), CR4_PAE },           { 1, EDX, BIT(13), CR4_PGE },
-		{ 1, EDX, BIT(24), CR4_OSFXSR },       { 1, EDX, BIT(25), CR4_OSXMMEXCPT },
-		{ 1, ECX, BIT(17), CR4_PCIDE },        { 1, ECX, BIT(26), CR4_OSXSAVE },
-		{ 7, EBX, BIT(0), CR4_FSGSBASE },      { 7, EBX, BIT(7), CR4_SMEP },
-		{ 7, EBX, BIT(20), CR4_SMAP },         { 7, ECX, BIT(2), CR4_UMIP },
+		{ 1, CPUID_EDX, BIT(1), CR4_VME | CR4_PVI },
+		{ 1, CPUID_EDX, BIT(2), CR4_DE },
+		{ 1, CPUID_EDX, BIT(3), CR4_PSE },
+		{ 1, CPUID_EDX, BIT(4), CR4_TSD },
+		{ 1, CPUID_EDX, BIT(6), CR4_PAE },
+		{ 1, CPUID_EDX, BIT(13), CR4_PGE },
+		{ 1, CPUID_EDX, BIT(24), CR4_OSFXSR },
+		{ 1, CPUID_EDX, BIT(25), CR4_OSXMMEXCPT },
+		{ 1, CPUID_ECX, BIT(17), CR4_PCIDE },
+		{ 1, CPUID_ECX, BIT(26), CR4_OSXSAVE },
+		{ 7, CPUID_EBX, BIT(0), CR4_FSGSBASE },
+		{ 7, CPUID_EBX, BIT(7), CR4_SMEP },
+		{ 7, CPUID_EBX, BIT(20), CR4_SMAP },
+		{ 7, CPUID_ECX, BIT(2), CR4_UMIP },
 	};
 
 	t->cr4_allowed = CR4_PCE | CR4_MCE;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (table_has(t, rows[i].leaf, rows[i].reg, rows[i].bit))
+		if (cpuid_table_has(t, rows[i].leaf, rows[i].reg, rows[i].bit))
 			t->cr4_allowed |= rows[i].cr4;
 	}
 	t->efer_allowed = EFER_SCE | EFER_LME;
-	if (table_has(t, LEAF_EXTENDED + 1, EDX, BIT(20)))
+	if (cpuid_table_has(t, LEAF_EXTENDED + 1, CPUID_EDX, BIT(20)))
 		t->efer_allowed |= EFER_NXE;
-	if (table_has(t, LEAF_EXTENDED + 1, EDX, BIT(25)))
+	if (cpuid_table_has(t, LEAF_EXTENDED + 1, CPUID_EDX, BIT(25)))
 		t->efer_allowed |= EFER_FFXSR;
+	t->x2apic = cpuid_table_has(t, 1, CPUID_ECX, BIT(21));
+	t->tsc_aux = cpuid_table_has(t, LEAF_EXTENDED + 1, CPUID_EDX, BIT(27)) || /* RDTSCP */
+		     cpuid_table_has(t, 7, CPUID_ECX, BIT(22));                   /* RDPID */
 	t->phys_bits = cpu_phys_bits();
 	t->cr3_reserved = ~BITS(t->phys_bits - 1, 0);
 }
@@ -285,23 +326,22 @@ static void make_index(struct cpuid_table *t)
 	}
 }
 
-int cpuid_table_create(struct vm *vm)
+/* All that this machine offers. */
+static void fill(struct cpuid_table *t, const struct domain *cfg, const struct topology *topo)
 {
-	struct cpuid_table *t = heap_alloc(vm->heap, sizeof(*t), 0);
-	const struct topology *topo = &vm->topology;
 	u32 last = cpuid(0, 0).eax;
 	bool dies = cpu_vendor() == CPU_VENDOR_INTEL && last >= 0xb && topo->dies > 1;
 
-	if (!t)
-		return -ENOMEM;
-	vm->cpuid = t;
 	cpuid_add(t, 0, 0, false)->eax = dies ? LEAF_DIES : MIN(last, LEAF_TSC);
 	leaf_features(t, topo);
 	if (cpu_vendor() == CPU_VENDOR_INTEL && last >= 4)
 		cpuid_caches(t, 4, topo);
-	if (last >= 6)
-		mask(cpuid_add(t, 6, 0, false), BIT(2) /* ARAT: the APIC timer never stops */, 0, 0,
-		     0);
+	if (last >= 6) {
+		struct cpuid_entry *e = cpuid_add(t, 6, 0, false);
+
+		mask(e, 0, 0, 0, 0);
+		e->eax = L6_ARAT;
+	}
 	if (last >= 7)
 		leaf_features7(t);
 	if (last >= 0xb)
@@ -312,8 +352,39 @@ int cpuid_table_create(struct vm *vm)
 		leaf_tsc(t);
 	if (dies)
 		cpuid_levels(t, LEAF_DIES, topo);
-	leaves_hypervisor(t, &vm->cfg);
-	leaves_extended(t, topo);
+	leaves_hypervisor(t, cfg);
+	leaves_extended(t, cfg, topo);
+}
+
+int cpuid_offered(struct cpu_set *out)
+{
+	struct {
+		struct cpuid_table table;
+		struct domain cfg;
+		struct topology topology;
+	} *x = kalloc(sizeof(*x));
+
+	if (!x)
+		return -ENOMEM;
+	x->cfg.vcpus = 1;
+	x->cfg.kvm_on = DOMAIN_KVM_HIDDEN; /* an invariant TSC is not hidden for its sake */
+	x->topology = topology_of(&x->cfg);
+	fill(&x->table, &x->cfg, &x->topology);
+	cpuid_shown(&x->table, out);
+	kfree(x);
+	return 0;
+}
+
+int cpuid_table_create(struct vm *vm)
+{
+	struct cpuid_table *t = heap_alloc(vm->heap, sizeof(*t), 0);
+
+	if (!t)
+		return -ENOMEM;
+	vm->cpuid = t;
+	fill(t, &vm->cfg, &vm->topology);
+	if (vm->cpu.chosen)
+		cpuid_apply(t, &vm->cpu);
 	make_index(t);
 	derive_controls(t);
 	return 0;
@@ -358,7 +429,8 @@ static __noinline void patch(struct vcpu *v, const struct cpuid_entry *e)
 		g[GPR_RDX] = v->apic_id;
 		break;
 	case 0xd:
-		g[GPR_RBX] = cpuid_xsave_size(v->regs.xcr0);
+		g[GPR_RBX] =
+			e->subleaf ? xsavec_size(v->regs.xcr0) : cpuid_xsave_size(v->regs.xcr0);
 		break;
 	case LEAF_AMD_IDS:
 		cpuid_amd_patch(v);

@@ -7,8 +7,11 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
+struct cpu_set;
 struct vcpu;
 struct vm;
+
+enum { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
 
 struct cpuid_entry {
 	u32 leaf, subleaf;
@@ -34,9 +37,19 @@ struct cpuid_table {
 	u64 efer_allowed;
 	u64 cr3_reserved; /* physical address width and what is above */
 	u8 phys_bits;
+	bool x2apic, tsc_aux; /* may be used */
 };
 
 int cpuid_table_create(struct vm *vm) __must_check;
+
+/* Which features can be offered to guests here: those of all CPUs that are on the list. -ENOMEM. */
+int cpuid_offered(struct cpu_set *out) __must_check;
+
+/* Takes note of what the CPU that this runs on has. Each of them once, before the first guest. */
+void cpuid_host_add(void);
+
+/* Whether the table shows a bit of a register (CPUID_EAX and so on) of a leaf's first sub-leaf. */
+bool cpuid_table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit);
 
 /* Bytes of the XSAVE area in standard format for the components of xcr0. */
 u32 cpuid_xsave_size(u64 xcr0);

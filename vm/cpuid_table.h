@@ -5,7 +5,13 @@
 
 #include "vm/cpuid.h"
 
+struct cpu_set;
 struct topology;
+struct vm_cpu;
+
+#define LEAF_EXTENDED   0x80000000u
+#define LEAF_AMD_CACHES 0x8000001du
+#define LEAF_AMD_IDS    0x8000001eu
 
 /* A new entry with what the machine says. Entries come in rising order of leaf and subleaf within each range. */
 struct cpuid_entry *cpuid_add(struct cpuid_table *t, u32 leaf, u32 subleaf, bool indexed);
@@ -22,3 +28,15 @@ void cpuid_amd_sizes(struct cpuid_entry *e, const struct topology *topo);
 void cpuid_amd_ids(struct cpuid_table *t, const struct topology *topo);
 /* The parts of 0x8000001e that differ from vCPU to vCPU, into its registers. */
 void cpuid_amd_patch(struct vcpu *v);
+
+/* cpuid_host.c: what all CPUs of this machine have in common, of leaves with features; else what this one says. */
+struct cpuid cpuid_common(u32 leaf, u32 subleaf);
+
+/* The bits of 80000001H EDX that AMD copies from leaf 1. */
+#define CPUID_AMD_SHARED (BITS(9, 0) | BITS(17, 12) | BIT(23) | BIT(24))
+
+/* cpuid_apply.c: a table that was filled with all that is offered. */
+/* Which features it shows. */
+void cpuid_shown(const struct cpuid_table *t, struct cpu_set *out);
+/* Takes what the domain's CPU does without, and shows its signature and name. */
+void cpuid_apply(struct cpuid_table *t, const struct vm_cpu *cpu);

@@ -6,6 +6,7 @@
 
 #include "lib/cpuset.h"
 #include "lib/types.h"
+#include "vm/cpu_models.h"
 
 #define VM_MAX_VCPUS   64
 #define VM_MAX_SERIALS 4
@@ -27,7 +28,20 @@ enum domain_clock {
 	CLOCK_VARIABLE,  /* clock_s seconds later than the host's */
 	CLOCK_ABSOLUTE,  /* clock_s seconds after 1970 */
 };
-enum domain_cpu { CPU_UNSAID, CPU_HOST_PASSTHROUGH, CPU_HOST_MODEL };
+enum domain_cpu { CPU_UNSAID, CPU_HOST_PASSTHROUGH, CPU_HOST_MODEL, CPU_CUSTOM };
+/* Of <cpu> and its <model>; 0: not said. */
+enum cpu_match { CPU_MATCH_UNSAID, CPU_MATCH_EXACT, CPU_MATCH_MINIMUM, CPU_MATCH_STRICT };
+enum cpu_check { CPU_CHECK_UNSAID, CPU_CHECK_NONE, CPU_CHECK_PARTIAL, CPU_CHECK_FULL };
+enum cpu_fallback { CPU_FALLBACK_UNSAID, CPU_FALLBACK_ALLOW, CPU_FALLBACK_FORBID };
+enum cpu_migratable { CPU_MIGRATABLE_UNSAID, CPU_MIGRATABLE_ON, CPU_MIGRATABLE_OFF };
+/* What a single feature is asked to be; docs/domain.md has what each means. */
+enum cpu_policy { CPU_REQUIRE, CPU_FORCE, CPU_OPTIONAL, CPU_DISABLE, CPU_FORBID };
+
+struct domain_cpu_feature {
+	u16 feature; /* its number: vm/cpu_models.h */
+	u8 policy;   /* enum cpu_policy */
+};
+
 enum domain_loader {
 	LOADER_KERNEL, /* <kernel>: what it is, its content says */
 	LOADER_FLAT, /* for tests: <os><loader type='flat'>: raw image at 1 MiB, 64-bit entry at its start */
@@ -69,7 +83,13 @@ struct domain {
 	u32 features;
 	u32 kvm_on, kvm_off; /* DOMAIN_KVM_*; in neither: not said */
 	enum domain_cpu cpu;
-	u32 sockets, dies, cores, threads; /* their product is vcpus; all 0: not said */
+	u16 cpu_model; /* its number, where cpu is CPU_CUSTOM */
+	u8 cpu_match, cpu_check, cpu_fallback, cpu_migratable; /* enums as above */
+	u8 cpu_vendor; /* that the host must have, in cpu_vendor_names; 0: any */
+	u32 cpu_feature_count;
+	struct domain_cpu_feature
+		cpu_features[CPU_FEATURES_MAX]; /* in the document's order; none twice */
+	u32 sockets, dies, cores, threads;      /* their product is vcpus; all 0: not said */
 	enum domain_clock clock;
 	s64 clock_s;
 	enum domain_action on_poweroff, on_reboot, on_crash;

@@ -10,6 +10,7 @@
 #include "lib/errno.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "vm/cpuid.h"
 
 const struct hvm_ops *hvm;
 
@@ -21,6 +22,7 @@ static void enable_here(void *arg)
 	u64 flags = irq_save();
 	int err = ops->cpu_enable();
 
+	cpuid_host_add();
 	irq_restore(flags);
 	if (err)
 		log_error("%s: cannot be switched on on CPU %u: error %d", ops->name, cpu_id(),

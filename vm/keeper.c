@@ -147,13 +147,34 @@ static void set_starting(struct vm *vm)
 	vm_set_state(vm, VM_STARTING);
 }
 
+/* A document that says nothing of a CPU gets all that is offered. */
+static int choose_cpu(struct vm *vm)
+{
+	char text[sizeof(vm->stop_text)];
+	int err;
+
+	memset(&vm->cpu, 0, sizeof(vm->cpu));
+	if (vm->cfg.cpu == CPU_UNSAID)
+		return 0;
+	err = cpu_choose(&vm->cfg, &vm->cpu, text, sizeof(text));
+	if (err == -EINVAL)
+		memcpy(vm->stop_text, text, sizeof(text));
+	else if (!err && text[0])
+		log_warn("domain %s: %s", vm->cfg.name, text);
+	return err;
+}
+
 /* Gives a VM that is starting memory and threads. What fails leaves nothing behind. */
 static int launch(struct vm *vm)
 {
-	int err = -ENOMEM;
+	int err;
 
 	list_init(&vm->devices);
 	list_init(&vm->dev_timers);
+	err = choose_cpu(vm);
+	if (err)
+		goto fail;
+	err = -ENOMEM;
 	vm->aspace = aspace_create(vm->owner, VM_HEAP_LIMIT);
 	if (!vm->aspace)
 		goto fail;

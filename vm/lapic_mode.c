@@ -4,6 +4,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/apicv.h"
+#include "vm/cpuid.h"
 #include "vm/lapic_page.h"
 #include "vm/lapic_timer.h"
 #include "vm/vm.h"
@@ -68,6 +69,8 @@ int vlapic_set_base(struct vlapic *l, u64 value)
 
 	if ((value & ~(mode | APIC_BASE_BSP | APIC_BASE_ADDR)) || after == APIC_BASE_X2APIC)
 		return -EINVAL;
+	if (after == mode && !v->vm->cpuid->x2apic)
+		return -EINVAL; /* the domain's CPU does without */
 	/* SDM vol. 3, "x2APIC State Transitions": not back to xAPIC, not straight from off. */
 	if ((old == mode && after == APIC_BASE_ENABLE) || (old == 0 && after == mode))
 		return -EINVAL;

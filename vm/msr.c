@@ -265,8 +265,7 @@ static int write_sysenter(struct vcpu *v, u32 index, u64 value)
 
 static int read_tsc_aux(struct vcpu *v, u32 index, u64 *value)
 {
-	(void)v;
-	if (!cpu_has(CPU_RDTSCP))
+	if (!v->vm->cpuid->tsc_aux)
 		return -EINVAL;
 	*value = rdmsr(index); /* it lives in the CPU: vm/lazy.c */
 	return 0;
@@ -274,7 +273,7 @@ static int read_tsc_aux(struct vcpu *v, u32 index, u64 *value)
 
 static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 {
-	if (value >> 32 || !cpu_has(CPU_RDTSCP))
+	if (value >> 32 || !v->vm->cpuid->tsc_aux)
 		return -EINVAL;
 	v->regs.tsc_aux = value;
 	wrmsr(index, value);

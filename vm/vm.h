@@ -18,6 +18,7 @@
 #include "lib/list.h"
 #include "lib/types.h"
 #include "mm/page.h"
+#include "vm/cpu_choice.h"
 #include "vm/domain.h"
 #include "vm/iobus.h"
 #include "vm/irq.h"
@@ -151,6 +152,7 @@ struct vm {
 	u32 extent_count;
 	struct vm_extent extents[VM_MAX_EXTENTS];
 	struct topology topology; /* const */
+	struct vm_cpu cpu;        /* of this run; const while started */
 	u32 vcpu_count;
 	struct vcpu_port ports[VM_MAX_VCPUS];
 	struct thread_group threads; /* have the VM's share together */

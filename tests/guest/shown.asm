@@ -83,22 +83,22 @@ answer:	dd	0, 0, 0, 0
 rows:
 	; no VMX, SMX, MONITOR, PDCM, DCA; x2APIC, TSC-deadline and "hypervisor" always
 	row	1, 0, ECX_, 0xfffa3203, 0x81200000
-	; no machine check, debug store, thermal control
-	row	1, 0, EDX_, 0x178bbb7f, 0x078bbb7f & ~0x20002
+	; no debug store, thermal control
+	row	1, 0, EDX_, 0x178bfbff, 0x078bbb7f & ~0x20002
 	; no SGX, TSX, MPX, AVX-512, PT; no PKU, CET, LA57, WAITPKG; no AMX, speculation controls
 	row	7, 0, EBX_, 0x219c07ab, 0x2
 	row	7, 0, ECX_, 0x00400704, 0
 	row	7, 0, EDX_, 0x00000010, 0
 	nothing	7, 1
 	row	0xd, 0, EAX_, 7, 0	; x87, SSE, AVX
-	row	0xd, 1, EAX_, 5, 0	; no XSAVES, so no supervisor states
+	row	0xd, 1, EAX_, 7, 0	; no XSAVES, so no supervisor states
 	row	0xd, 1, ECX_, 0, 0
 	nothing	0xd, 9			; PKRU
 	; no SVM, IBS, SKINIT, MWAITX
 	row	0x80000001, 0, ECX_, 0x000001e1, 0
 	row	0x80000001, 0, EDX_, 0x2fdbfbff, 0x20100800
 	row	0x80000007, 0, EDX_, 0x100, 0
-	row	0x80000008, 0, EBX_, 1, 0
+	row	0x80000008, 0, EBX_, 5, 0
 	nothing	2, 0
 	nothing	5, 0			; MONITOR
 	nothing	0xa, 0			; performance counters

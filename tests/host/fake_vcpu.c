@@ -239,6 +239,7 @@ void fake_vcpu_new(void)
 	memset(fake_features, 1, sizeof(fake_features));
 	fake_vm = fake_vm_new(NULL);
 	fake_vm->cpuid = &fake_cpuid_table;
+	fake_cpuid_table.x2apic = fake_cpuid_table.tsc_aux = true;
 	fake_vm->window_end = sizeof(fake_memory);
 	fake_vm->ports[0].vcpu = v;
 	fake_vm->ports[0].vm = fake_vm;

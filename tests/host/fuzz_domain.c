@@ -2,7 +2,7 @@
  * mgmt's reading of domain XML: any document is read into a domain that the rest can rely on, or refused
  * with one line.
  *
- * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_format.c mgmt/xml.c mgmt/xml_out.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/domain_format.c mgmt/xml.c mgmt/xml_out.c
  * sources: mgmt/units.c mgmt/uuid.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c lib/string.c
@@ -52,7 +52,14 @@ static void check_domain(const struct domain *d)
 	CHECK(d->quota_us <= 0 || d->quota_us >= 1000);
 	for (u32 i = d->vcpus; i < VM_MAX_VCPUS; i++)
 		CHECK(cpuset_empty(&d->vcpupin[i]));
-	CHECK(d->clock <= CLOCK_ABSOLUTE && d->cpu <= CPU_HOST_MODEL);
+	CHECK(d->clock <= CLOCK_ABSOLUTE && d->cpu <= CPU_CUSTOM);
+	CHECK(d->cpu_model < cpu_model_count && d->cpu_vendor < CPU_VENDORS);
+	CHECK(d->cpu_match <= CPU_MATCH_STRICT && d->cpu_check <= CPU_CHECK_FULL);
+	CHECK(d->cpu_fallback <= CPU_FALLBACK_FORBID && d->cpu_migratable <= CPU_MIGRATABLE_OFF);
+	CHECK(d->cpu_feature_count <= cpu_feature_count);
+	for (u32 i = 0; i < d->cpu_feature_count; i++)
+		CHECK(d->cpu_features[i].feature < cpu_feature_count &&
+		      d->cpu_features[i].policy <= CPU_FORBID);
 	CHECK(d->on_poweroff <= ACTION_PRESERVE && d->on_reboot <= ACTION_PRESERVE &&
 	      d->on_crash <= ACTION_PRESERVE);
 }
@@ -135,6 +142,12 @@ static const char document[] =
 	"  </devices>\n"
 	"</domain>\n";
 
+static const char model[] =
+	"<domain type='kvm'><name>m</name><memory unit='G'>1</memory><os><type>hvm</type>"
+	"<kernel>k</kernel></os><cpu mode='custom' match='exact' check='full'>"
+	"<model fallback='forbid'>Westmere</model><vendor>Intel</vendor>"
+	"<feature policy='disable' name='aes'/><feature name='avx'/></cpu></domain>";
+
 static const char flat[] = "<domain type='kvm'><name>f</name><memory unit='G'>1</memory><os>"
 			   "<type>hvm</type><loader type='flat'>f.bin</loader></os></domain>";
 
@@ -157,6 +170,7 @@ void fuzz_seeds(void)
 {
 	fuzz_seed(document, strlen(document));
 	fuzz_seed(flat, strlen(flat));
+	fuzz_seed(model, strlen(model));
 	for (u32 high = 0; high < 2; high++) {
 		seed_wide(document, high);
 		seed_wide(flat, high);

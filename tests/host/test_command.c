@@ -4,6 +4,7 @@
  *
  * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c vm/exitstat.c
  * sources: tests/host/fake_domains.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c mgmt/cmd_monitor.c
+ * sources: mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
  * sources: mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c mgmt/table.c mgmt/words.c
  * sources: mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
  */
@@ -345,6 +346,22 @@ TEST(the_host)
 }
 
 /* What a terminal of 80 columns shows of one screen. */
+TEST(cpus_of_domains)
+{
+	const char *said = run("cpu-models");
+
+	CHECK(strstr(said, "Westmere\n") && strstr(said, "Nehalem\n"));
+	CHECK(!strstr(said, "Haswell") && !strstr(said, "does not offer"));
+	said = run("cpu-models --all");
+	CHECK(strstr(said, "\nWestmere\n"));
+	CHECK(strstr(said, "\nqemu64: this host does not offer svm\n"));
+	said = run("domcapabilities");
+	CHECK(strstr(said,
+		     "<mode name='host-model' supported='yes'>\n      <model fallback='forbid'>"));
+	CHECK(strstr(said, "      <model usable='yes' vendor='Intel'>Westmere</model>\n"));
+	CHECK(strstr(said, "      <model usable='no' vendor='AMD'>EPYC</model>\n"));
+}
+
 TEST(top_draws_twice_and_leaves)
 {
 	const char *second;

@@ -2,7 +2,8 @@
  * What a guest sees by CPUID, from machines that claim everything and nothing: each bit of the feature
  * leaves is either on the list below or hidden; CR4, EFER and XCR0 follow what is shown.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_topology.c vm/pv_cpuid.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpu_models.c vm/pv_cpuid.c
+ * sources: vm/cpuid_topology.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/feature.h"
@@ -10,6 +11,7 @@
 #include "tests/host/fake_vcpu.h"
 #include "tests/host/harness.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct vcpu *v;
@@ -19,6 +21,21 @@ static enum cpu_vendor machine_vendor;
 static u64 machine_khz;
 
 void vcpu_need(struct vcpu *c, u32 groups) {}
+
+void *kalloc(size_t size)
+{
+	return calloc(1, size);
+}
+
+void kfree(void *p)
+{
+	free(p);
+}
+
+u32 cpu_id(void)
+{
+	return 0;
+}
 
 enum cpu_vendor cpu_vendor(void)
 {
@@ -92,12 +109,12 @@ static struct cpuid ask(u32 leaf, u32 subleaf)
 
 /*
  * SDM vol. 2, "CPUID--CPU Identification"; APM vol. 3, appendix E. Hidden, among others: VMX (1:ECX.5), SMX,
- * MONITOR, PDCM, DCA, machine check (1:EDX.7, .14), debug store, thermal control; SGX, TSX, MPX,
+ * MONITOR, PDCM, DCA, debug store, thermal control; SGX, TSX, MPX,
  * AVX-512, PT, PKU, CET, LA57, WAITPKG, AMX, the speculation controls; SVM (8000_0001:ECX.2), IBS.
  */
 #define SEEN_1_ECX                                                                                 \
 	0xf7fa3203u /* less XSAVE's copy OSXSAVE (27), plus x2APIC, TSC-deadline, hypervisor */
-#define SEEN_1_EDX        0x078bbb7fu
+#define SEEN_1_EDX        0x078bfbffu
 #define SEEN_7_EBX        0x219c07abu
 #define SEEN_7_ECX        0x00400704u
 #define SEEN_7_EDX        0x00000010u
@@ -136,7 +153,7 @@ TEST(all_features_are_claimed)
 	CHECK_EQ(c.edx, 0x100); /* invariant TSC */
 	c = ask(0x80000008, 0);
 	CHECK_EQ(c.eax & 0xffff0000, 0);
-	CHECK_EQ(c.ebx, 1); /* CLZERO */
+	CHECK_EQ(c.ebx, 5); /* CLZERO, XSAVEERPTR */
 	CHECK_EQ(c.ecx | c.edx, 0);
 }
 
@@ -262,9 +279,13 @@ TEST(leaves_of_state)
 	CHECK_EQ(ask(0xd, 0).ecx, 832);
 	CHECK_EQ(ask(0xd, 0).eax, 7);
 	CHECK_EQ(ask(0xd, 0).edx, 0);
-	CHECK_EQ(ask(0xd, 1).eax & ~5u, 0); /* XSAVEOPT and XGETBV(1): no compaction, no XSS */
+	CHECK_EQ(ask(0xd, 1).eax & ~7u, 0); /* XSAVEOPT, XSAVEC and XGETBV(1): no XSS */
 	c = ask(0xd, 1);
-	CHECK_EQ(c.ebx | c.ecx | c.edx, 0);
+	CHECK_EQ(c.ebx, 832); /* in the compacted format, too */
+	CHECK_EQ(c.ecx | c.edx, 0);
+	v->regs.xcr0 = 3;
+	CHECK_EQ(ask(0xd, 1).ebx, 576);
+	v->regs.xcr0 = 7;
 	c = ask(0xd, 2);
 	CHECK_EQ(c.eax, 256);
 	CHECK_EQ(c.ebx, 576);
@@ -532,4 +553,153 @@ TEST(old_machine)
 	CHECK_EQ(ask(7, 0).ebx, 0);
 	CHECK(!(fake_vm->cpuid->cr4_allowed & (CR4_SMEP | CR4_SMAP | CR4_FSGSBASE)));
 	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 0);
+}
+
+/* --- models -------------------------------------------------------------------------------------------- */
+
+static u32 number(const char *name)
+{
+	int f = cpu_feature_find(name);
+
+	CHECK(f >= 0);
+	return (u32)f;
+}
+
+/* A guest that gets all that this machine offers, but for some. */
+static void start_without(enum cpu_vendor vendor, const char *const *names)
+{
+	start(~0u, vendor);
+	CHECK_EQ(cpuid_offered(&fake_vm->cpu.features), 0);
+	fake_vm->cpu.chosen = true;
+	for (; *names; names++)
+		cpu_set_drop(&fake_vm->cpu.features, number(*names));
+	create();
+}
+
+/* All of the list is offered where the machine has it, by the names that libvirt has. */
+TEST(offered_by_name)
+{
+	static const char *const yes[] = { "fpu",       "mce",    "mca",        "aes",
+					   "avx2",      "arat",   "nx",         "lm",
+					   "x2apic",    "xsavec", "xgetbv1",    "tsc-deadline",
+					   "clzero",    "rdpid",  "xsaveerptr", "invtsc",
+					   "tsc_adjust" };
+	static const char *const no[] = { "vmx",     "svm",      "monitor", "mpx", "xsaves",
+					  "avx512f", "npt",      "la57",    "pku", "hle",
+					  "vmx-ept", "amx-tile", "pdcm" };
+	struct cpu_set s;
+
+	start(~0u, CPU_VENDOR_AMD);
+	CHECK_EQ(cpuid_offered(&s), 0);
+	for (u32 i = 0; i < ARRAY_LEN(yes); i++)
+		CHECK(cpu_set_has(&s, number(yes[i])));
+	for (u32 i = 0; i < ARRAY_LEN(no); i++)
+		CHECK(!cpu_set_has(&s, number(no[i])));
+	start(0, CPU_VENDOR_AMD);
+	memset(fake_features, 0, CPU_FEATURE_COUNT * sizeof(fake_features[0]));
+	CHECK_EQ(cpuid_offered(&s), 0);
+	CHECK(cpu_set_has(&s, number("x2apic")) && cpu_set_has(&s, number("arat")));
+	CHECK(!cpu_set_has(&s, number("fpu")) && !cpu_set_has(&s, number("aes")));
+}
+
+/* What a domain's CPU does without is not shown and cannot be used. */
+TEST(taken_away)
+{
+	static const char *const some[] = {
+		"x2apic", "smep", "nx", "rdtscp", "rdpid", "pcid", NULL
+	};
+
+	start_without(CPU_VENDOR_INTEL, some);
+	CHECK_EQ(ask(1, 0).ecx, SEEN_1_ECX & ~(BIT(21) | BIT(17)));
+	CHECK_EQ(ask(7, 0).ebx, SEEN_7_EBX & ~BIT(7));
+	CHECK_EQ(ask(0x80000001, 0).edx, SEEN_X1_EDX_INTEL & ~(BIT(20) | BIT(27)));
+	CHECK(!(fake_vm->cpuid->cr4_allowed & (CR4_SMEP | CR4_PCIDE)));
+	CHECK(fake_vm->cpuid->cr4_allowed & CR4_SMAP);
+	CHECK(!(fake_vm->cpuid->efer_allowed & EFER_NXE));
+	CHECK(!fake_vm->cpuid->x2apic && !fake_vm->cpuid->tsc_aux);
+	start_without(CPU_VENDOR_INTEL, some + ARRAY_LEN(some) - 1);
+	CHECK_EQ(ask(1, 0).ecx, SEEN_1_ECX);
+	CHECK(fake_vm->cpuid->x2apic && fake_vm->cpuid->tsc_aux);
+}
+
+TEST(without_avx_and_xsave)
+{
+	static const char *const avx[] = { "avx", NULL }, *const xsave[] = { "xsave", "avx", NULL };
+
+	start_without(CPU_VENDOR_INTEL, avx);
+	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 3);
+	CHECK_EQ(ask(0xd, 0).eax, 3);
+	CHECK_EQ(ask(0xd, 0).ecx, 576);
+	CHECK_EQ(ask(0xd, 2).eax | ask(0xd, 2).ebx, 0);
+	CHECK(fake_vm->cpuid->cr4_allowed & CR4_OSXSAVE);
+	start_without(CPU_VENDOR_INTEL, xsave);
+	CHECK_EQ(fake_vm->cpuid->xcr0_allowed, 3); /* what is switched, all the same */
+	for (u32 sub = 0; sub < 3; sub++) {
+		struct cpuid c = ask(0xd, sub);
+
+		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+	}
+	CHECK(!(fake_vm->cpuid->cr4_allowed & CR4_OSXSAVE));
+}
+
+/* AMD's copies of leaf 1, and the leaves that only they have. */
+TEST(taken_away_amd)
+{
+	static const char *const some[] = { "vme", "mmx", "topoext", NULL };
+
+	start_without(CPU_VENDOR_AMD, some);
+	CHECK_EQ(ask(1, 0).edx & (BIT(1) | BIT(23)), 0);
+	CHECK_EQ(ask(0x80000001, 0).edx & (BIT(1) | BIT(23) | BIT(24)), BIT(24));
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000008);
+	CHECK_EQ(ask(0x8000001e, 0).eax | ask(0x8000001d, 0).eax, 0);
+}
+
+TEST(signature_and_name)
+{
+	start(~0u, CPU_VENDOR_AMD);
+	CHECK_EQ(cpuid_offered(&fake_vm->cpu.features), 0);
+	fake_vm->cpu.chosen = true;
+	fake_vm->cpu.signature = 0x206c1;
+	fake_vm->cpu.name = "Skylake-Server-noTSX";
+	create();
+	CHECK_EQ(ask(1, 0).eax, 0x206c1);
+	CHECK_EQ(ask(0x80000001, 0).eax, 0x206c1);
+	CHECK(!memcmp(&(struct cpuid){ 0x6c796b53, 0x2d656b61, 0x76726553, 0x6e2d7265 },
+		      &(struct cpuid){ ask(0x80000002, 0).eax, ask(0x80000002, 0).ebx,
+				       ask(0x80000002, 0).ecx, ask(0x80000002, 0).edx },
+		      16)); /* "Skylake-Server-n" */
+	CHECK_EQ(ask(0x80000003, 0).ebx, 0);
+	CHECK_EQ(ask(0x80000004, 0).edx, 0);
+}
+
+/* KVM's clock hides it, but from who asks for it by name. */
+TEST(invariant_tsc_by_name)
+{
+	start(~0u, CPU_VENDOR_INTEL);
+	create();
+	CHECK_EQ(ask(0x80000007, 0).edx, 0);
+	start(~0u, CPU_VENDOR_INTEL);
+	fake_vm->cfg.cpu_features[0] =
+		(struct domain_cpu_feature){ (u16)number("invtsc"), CPU_REQUIRE };
+	fake_vm->cfg.cpu_feature_count = 1;
+	create();
+	CHECK_EQ(ask(0x80000007, 0).edx, 0x100);
+}
+
+/* CPUs that differ: the last test, since what one CPU has counts from then on. */
+TEST(what_all_cpus_have)
+{
+	struct cpu_set s;
+
+	start(~0u, CPU_VENDOR_AMD);
+	cpuid_host_add();
+	machine_fill = ~(u32)(BIT(25) | BIT(5)); /* 1 ECX: AES; 7 EBX: AVX2 */
+	cpuid_host_add();
+	machine_fill = ~0u;
+	CHECK_EQ(cpuid_offered(&s), 0);
+	CHECK(!cpu_set_has(&s, number("aes")) && !cpu_set_has(&s, number("avx2")));
+	CHECK(cpu_set_has(&s, number("ssse3")) && cpu_set_has(&s, number("bmi2")));
+	create();
+	CHECK_EQ(ask(1, 0).ecx, SEEN_1_ECX & ~BIT(25));
+	CHECK_EQ(ask(1, 0).eax, ~0u); /* no feature */
 }

@@ -2,7 +2,7 @@
  * mgmt/domain_format.h: what dumpxml prints is libvirt's XML, and reading it gives the same domain; for
  * one domain the text itself, for thousands of random ones the way there and back.
  *
- * sources: mgmt/domain_format.c mgmt/domain_xml.c mgmt/domain_tune.c mgmt/xml.c mgmt/xml_out.c
+ * sources: mgmt/domain_format.c mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c
  * sources: mgmt/units.c mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c
@@ -91,11 +91,36 @@ static void fill_all(void)
 	d.kvm_on = DOMAIN_KVM_HIDDEN | DOMAIN_KVM_PV_IPI | DOMAIN_KVM_CLOCK;
 	d.kvm_off = DOMAIN_KVM_DEDICATED | DOMAIN_KVM_PVSPINLOCK;
 	d.cpu = CPU_HOST_MODEL;
+	d.cpu_check = CPU_CHECK_PARTIAL;
 	d.sockets = d.dies = d.cores = d.threads = 1;
 	d.clock = CLOCK_VARIABLE;
 	d.clock_s = -60;
 	d.on_poweroff = ACTION_PRESERVE;
 	d.serials = 2;
+}
+
+TEST(named_cpu)
+{
+	static const char cpu[] = "  <cpu mode='custom' match='exact' check='partial'>\n"
+				  "    <model fallback='allow'>Westmere</model>\n"
+				  "    <vendor>Intel</vendor>\n"
+				  "    <feature policy='disable' name='aes'/>\n"
+				  "  </cpu>\n  <clock";
+	const char *at;
+
+	fill(&d);
+	d.cpu = CPU_CUSTOM;
+	d.cpu_model = (u16)cpu_model_find("Westmere");
+	d.cpu_match = CPU_MATCH_EXACT;
+	d.cpu_check = CPU_CHECK_PARTIAL;
+	d.cpu_fallback = CPU_FALLBACK_ALLOW;
+	d.cpu_vendor = 1;
+	d.cpu_features[0] =
+		(struct domain_cpu_feature){ (u16)cpu_feature_find("aes"), CPU_DISABLE };
+	d.cpu_feature_count = 1;
+	CHECK(format() > 0);
+	at = strstr(text, "  <cpu");
+	CHECK(at && !strncmp(at, cpu, sizeof(cpu) - 1));
 }
 
 TEST(all)
@@ -260,6 +285,27 @@ static void random_vcpus(void)
 	random_cpus(&d.vcpupin[d.vcpus - 1]);
 }
 
+/* Its model, or the host's, and some features, each once. */
+static void random_cpu(void)
+{
+	d.cpu = (enum domain_cpu)rand_below(4);
+	if (d.cpu == CPU_UNSAID)
+		return;
+	d.cpu_check = 1 + rand_below(3);
+	d.cpu_fallback = rand_below(3);
+	d.cpu_vendor = rand_below(CPU_VENDORS);
+	if (d.cpu == CPU_HOST_PASSTHROUGH)
+		d.cpu_migratable = rand_below(3);
+	if (d.cpu == CPU_CUSTOM) {
+		d.cpu_model = rand_below(cpu_model_count);
+		d.cpu_match = 1 + rand_below(3);
+		d.cpu_fallback = 1 + rand_below(2);
+	}
+	for (u32 i = rand_below(cpu_feature_count); i < cpu_feature_count; i += 1 + rand_below(100))
+		d.cpu_features[d.cpu_feature_count++] =
+			(struct domain_cpu_feature){ i, rand_below(5) };
+}
+
 static void random_domain(void)
 {
 	fill(&d);
@@ -286,7 +332,7 @@ static void random_domain(void)
 	d.kvm_on = rand_below(64);
 	d.kvm_off = rand_below(64) & ~d.kvm_on;
 	random_vcpus();
-	d.cpu = (enum domain_cpu)rand_below(3);
+	random_cpu();
 	d.clock = (enum domain_clock)rand_below(4);
 	if (d.clock == CLOCK_VARIABLE)
 		d.clock_s = (s64)(rand_u64() % 6311520001) - 3155760000;
@@ -320,6 +366,12 @@ static void check_same(void)
 	CHECK_EQ(back.apic, d.apic);
 	CHECK_EQ(back.features, d.features);
 	CHECK_EQ(back.cpu, d.cpu);
+	CHECK_EQ(back.cpu_model, d.cpu_model);
+	CHECK(back.cpu_match == d.cpu_match && back.cpu_check == d.cpu_check);
+	CHECK(back.cpu_fallback == d.cpu_fallback && back.cpu_migratable == d.cpu_migratable);
+	CHECK_EQ(back.cpu_vendor, d.cpu_vendor);
+	CHECK_EQ(back.cpu_feature_count, d.cpu_feature_count);
+	CHECK(!memcmp(back.cpu_features, d.cpu_features, sizeof(d.cpu_features)));
 	CHECK(back.sockets == d.sockets && back.dies == d.dies && back.cores == d.cores);
 	CHECK_EQ(back.threads, d.threads);
 	CHECK_EQ(back.clock, d.clock);
@@ -407,5 +459,8 @@ TEST(longest)
 	memset(d.cmdline, '&', sizeof(d.cmdline) - 1);
 	d.cpus.word[0] = d.vcpupin[0].word[0] = 0x5555555555555555;
 	d.serials = VM_MAX_SERIALS;
+	for (u32 i = 0; i < cpu_feature_count; i++)
+		d.cpu_features[i] = (struct domain_cpu_feature){ i, CPU_OPTIONAL };
+	d.cpu_feature_count = cpu_feature_count;
 	there_and_back();
 }

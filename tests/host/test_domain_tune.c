@@ -2,7 +2,7 @@
  * mgmt/domain_xml.h: a domain document's clock, where and how much its vCPU may run, and what people and
  * other tools keep in it.
  *
- * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
  * sources: lib/string.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c

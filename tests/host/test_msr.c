@@ -110,7 +110,7 @@ static void start(void)
 	pv_updates = 0;
 	fake_vcpu_new();
 	v = fake_vcpu;
-	fake_cpuid_table = (struct cpuid_table){ .phys_bits = 40 };
+	fake_cpuid_table = (struct cpuid_table){ .phys_bits = 40, .tsc_aux = true };
 	fake_tsc = 1000;
 }
 
@@ -345,7 +345,7 @@ TEST(aux)
 	CHECK_EQ(msr_write(v, 0xc0000103, 77), 0);
 	CHECK_EQ(rd(0xc0000103, &value), 0);
 	CHECK_EQ(value, 77);
-	fake_features[CPU_RDTSCP] = false;
+	fake_cpuid_table.tsc_aux = false; /* neither RDTSCP nor RDPID is shown */
 	CHECK_EQ(msr_write(v, 0xc0000103, 78), -EINVAL);
 	CHECK_EQ(rd(0xc0000103, &value), -EINVAL);
 	CHECK_EQ(tsc_aux, 77);
