@@ -44,13 +44,12 @@ static bool area_ok(const struct vm *vm, u64 value, u64 align, u64 size)
 
 static int set_wall(struct vcpu *v, u64 value)
 {
-	v->pv.wall = value;
-	if (!value)
-		return 0;
-	if (!area_ok(v->vm, value | KVM_MSR_ENABLED, 4, sizeof(struct kvm_wall_clock)) ||
-	    value & KVM_MSR_ENABLED)
+	if (value && (value & KVM_MSR_ENABLED ||
+		      !area_ok(v->vm, value | KVM_MSR_ENABLED, 4, sizeof(struct kvm_wall_clock))))
 		return -EINVAL;
-	pv_clock_show_wall(v, value);
+	v->pv.wall = value;
+	if (value)
+		pv_clock_show_wall(v, value);
 	return 0;
 }
 

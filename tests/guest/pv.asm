@@ -299,39 +299,7 @@ call_insn:
 	vmmcall
 	ret
 
-; RAX: ns on this vCPU's clock, the first's.
-clock:
-	push	rbx
-	push	rcx
-	push	rdx
-.again:
-	mov	ebx, [CLOCKS]
-	lfence
-	rdtsc
-	shl	rdx, 32
-	or	rax, rdx
-	sub	rax, [CLOCKS + 8]
-	movsx	ecx, byte [CLOCKS + 28]
-	test	ecx, ecx
-	js	.right
-	shl	rax, cl
-	jmp	.scale
-.right:
-	neg	ecx
-	shr	rax, cl
-.scale:
-	mov	edx, [CLOCKS + 24]
-	mul	rdx
-	shrd	rax, rdx, 32
-	add	rax, [CLOCKS + 16]
-	test	ebx, 1
-	jnz	.again
-	cmp	ebx, [CLOCKS]
-	jne	.again
-	pop	rdx
-	pop	rcx
-	pop	rbx
-	ret
+%include "tests/guest/kvmclock.inc"
 
 ; The clock is not behind R12, and at most 10 s ahead.
 near_clock:

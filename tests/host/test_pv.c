@@ -329,6 +329,8 @@ TEST(addresses)
 	CHECK_EQ(pv_wrmsr(v, 0x4b564d00, end - 8), -EINVAL);
 	CHECK_EQ(pv_wrmsr(v, 0x4b564d00, WALL + 1), -EINVAL);
 	CHECK_EQ(pv_wrmsr(v, 0x4b564d00, WALL + 2), -EINVAL);
+	CHECK_EQ(pv_rdmsr(v, 0x4b564d00, &value), 0);
+	CHECK_EQ(value, 0);
 	CHECK_EQ(pv_wrmsr(v, 0x4b564d03, (STEAL + 32) | 1), -EINVAL);
 	CHECK_EQ(pv_wrmsr(v, 0x4b564d03, STEAL | 3), -EINVAL);
 	CHECK_EQ(pv_wrmsr(v, 0x4b564d03, 2), -EINVAL);
