@@ -205,6 +205,22 @@ static void cpu(struct xml_out *o, const struct domain *d)
 	xml_out_fmt(o, "  </cpu>\n");
 }
 
+static void timers(struct xml_out *o, const struct domain *d)
+{
+	for (u32 i = 0; i < DOMAIN_TIMERS; i++) {
+		if (!(d->timers & BIT(i)))
+			continue;
+		xml_out_fmt(o, "    <timer name='%s' present='yes'", domain_timer_names[i]);
+		if (d->ticks[i])
+			xml_out_fmt(o, " tickpolicy='%s'", domain_tick_names[d->ticks[i]]);
+		xml_out_fmt(o, "/>\n");
+	}
+	if (kvm_state(d, DOMAIN_KVM_CLOCK))
+		xml_out_fmt(o, "    <timer name='%s' present='%s'/>\n",
+			    domain_timer_names[DOMAIN_TIMERS],
+			    d->kvm_on & DOMAIN_KVM_CLOCK ? "yes" : "no");
+}
+
 static void cpu_and_clock(struct xml_out *o, const struct domain *d)
 {
 	cpu(o, d);
@@ -213,12 +229,13 @@ static void cpu_and_clock(struct xml_out *o, const struct domain *d)
 		xml_out_fmt(o, " adjustment='%lld' basis='utc'", (long long)d->clock_s);
 	if (d->clock == CLOCK_ABSOLUTE)
 		xml_out_fmt(o, " start='%lld'", (long long)d->clock_s);
-	if (!kvm_state(d, DOMAIN_KVM_CLOCK)) {
+	if (!d->timers && !kvm_state(d, DOMAIN_KVM_CLOCK)) {
 		xml_out_fmt(o, "/>\n");
 		return;
 	}
-	xml_out_fmt(o, ">\n    <timer name='kvmclock' present='%s'/>\n  </clock>\n",
-		    d->kvm_on & DOMAIN_KVM_CLOCK ? "yes" : "no");
+	xml_out_fmt(o, ">\n");
+	timers(o, d);
+	xml_out_fmt(o, "  </clock>\n");
 }
 
 static void devices(struct xml_out *o, const struct domain *d)

@@ -26,6 +26,10 @@ struct domain_builder {
 	u32 pin_max, pin_line; /* the highest vCPU that was pinned, and where */
 	bool have_adjustment, have_basis, have_start;
 	u32 kvm_bit; /* DOMAIN_KVM_* of the element being read */
+	u32 timers; /* of enum domain_timer and DOMAIN_TIMERS for kvmclock, as bits: those that were read */
+	int timer; /* the one being read */
+	enum tick_policy timer_ticks;
+	bool timer_present, timer_absent;
 };
 
 /* Of a document that is being read. */
@@ -44,6 +48,8 @@ extern const char *const domain_clock_names[4];
 extern const char *const domain_cpu_names[4], *const domain_match_names[4];
 extern const char *const domain_check_names[4], *const domain_fallback_names[3];
 extern const char *const domain_migratable_names[3], *const domain_policy_names[5];
+extern const char *const domain_timer_names[DOMAIN_TIMERS + 1]; /* the last is kvmclock */
+extern const char *const domain_tick_names[5]; /* by enum tick_policy; the first is none */
 /* Features that say what is so anyway: names, and the states that they may be said to have. */
 struct domain_feature {
 	const char *name;
@@ -65,13 +71,15 @@ int domain_end_cpu(struct xml *x) __must_check;
 /* At the document's end: as many vCPUs as the topology has, and all of them from the start. */
 int domain_check_vcpus(struct xml *x) __must_check;
 
-/* Of domain_tune.c: vCPUs and where they run, features, the clock. */
-extern const struct xml_attr domain_vcpu_attrs[];
+/* Of domain_clock.c: the clock and timers. */
 extern const struct xml_attr domain_clock_attrs[];
 extern const struct xml_element domain_clock_elements[];
+int domain_end_clock(struct xml *x) __must_check;
+
+/* Of domain_tune.c: vCPUs and where they run, features. */
+extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_element domain_cputune[];
 extern const struct xml_element domain_feature_elements[];
 int domain_set_vcpus(struct xml *x, const char *text) __must_check;
-int domain_end_clock(struct xml *x) __must_check;
 /* At the document's end: pins are those of vCPUs that there are. */
 int domain_check_pins(struct xml *x) __must_check;

@@ -1,6 +1,6 @@
 /*
- * The domain document's vCPUs: how many, where and how much they may run; features and the clock
- * (libvirt's "Domain XML format", "CPU Allocation", "CPU Tuning", "Hypervisor features", "Time keeping").
+ * The domain document's vCPUs: how many, where and how much they may run; features (libvirt's "Domain XML
+ * format", "CPU Allocation", "CPU Tuning", "Hypervisor features").
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -13,17 +13,6 @@
 #define PERIOD_MAX_US 1000000u
 #define QUOTA_MIN_US  1000u
 #define QUOTA_MAX_US  17592186044415ULL
-
-/* A hundred years either way, and the last second of the year 9999. */
-#define ADJUSTMENT_MAX_S 3155760000ULL
-#define START_MAX_S      253402300799ULL
-
-const char *const domain_clock_names[4] = {
-	[CLOCK_UTC] = "utc",
-	[CLOCK_LOCALTIME] = "localtime",
-	[CLOCK_VARIABLE] = "variable",
-	[CLOCK_ABSOLUTE] = "absolute",
-};
 
 const struct domain_feature domain_features[5] = {
 	{ "pae", NULL, FEATURE_PAE },  { "hap", "on", FEATURE_HAP },
@@ -290,100 +279,5 @@ const struct xml_element domain_feature_elements[] = {
 	{ .name = "smm", .begin = begin_smm, .attrs = XML_ATTRS({ "state", only_off, true }) },
 	{ .name = "kvm", .children = kvm_elements },
 	{ .name = "pvspinlock", .begin = begin_pvspinlock, .attrs = kvm_attrs },
-	{ .name = NULL },
-};
-
-/* The clock. */
-
-static int set_clock(struct xml *x, const char *value)
-{
-	int i = xml_choice(x, value, domain_clock_names, ARRAY_LEN(domain_clock_names));
-
-	if (i < 0)
-		return i;
-	domain_of(x)->clock = (enum domain_clock)i;
-	return 0;
-}
-
-static int set_adjustment(struct xml *x, const char *value)
-{
-	bool negative = *value == '-';
-	u64 n;
-
-	if (str_to_u64(value + negative, &n) || n > ADJUSTMENT_MAX_S)
-		return xml_bad_value(x, value);
-	domain_of(x)->clock_s = negative ? -(s64)n : (s64)n;
-	domain_builder(x)->have_adjustment = true;
-	return 0;
-}
-
-static int set_basis(struct xml *x, const char *value)
-{
-	int i = xml_choice(x, value, domain_clock_names, CLOCK_LOCALTIME + 1);
-
-	domain_builder(x)->have_basis = true;
-	return MIN(i, 0);
-}
-
-static int set_clock_start(struct xml *x, const char *value)
-{
-	u64 n;
-
-	if (str_to_u64(value, &n) || n > START_MAX_S)
-		return xml_bad_value(x, value);
-	domain_of(x)->clock_s = (s64)n;
-	domain_builder(x)->have_start = true;
-	return 0;
-}
-
-int domain_end_clock(struct xml *x)
-{
-	const struct domain_builder *b = domain_builder(x);
-	enum domain_clock c = b->d->clock;
-	const char *extra = NULL;
-
-	if (b->have_start && c != CLOCK_ABSOLUTE)
-		extra = "start";
-	else if (b->have_adjustment && c != CLOCK_VARIABLE)
-		extra = "adjustment";
-	else if (b->have_basis && c != CLOCK_VARIABLE)
-		extra = "basis";
-	if (extra)
-		return xml_fail(x, "attribute '%s' of <clock> with offset '%s' is not supported",
-				extra, domain_clock_names[c]);
-	if (c == CLOCK_ABSOLUTE && !b->have_start)
-		return xml_fail(x, "<clock> lacks the attribute 'start'");
-	return 0;
-}
-
-const struct xml_attr domain_clock_attrs[] = {
-	{ "offset", set_clock, true },
-	{ "adjustment", set_adjustment, false },
-	{ "basis", set_basis, false },
-	{ "start", set_clock_start, false },
-	{ .name = NULL },
-};
-
-static int begin_timer(struct xml *x)
-{
-	domain_builder(x)->kvm_bit = DOMAIN_KVM_CLOCK;
-	return 0;
-}
-
-static int only_kvmclock(struct xml *x, const char *value)
-{
-	return domain_only(x, value, "kvmclock");
-}
-
-static int set_timer_present(struct xml *x, const char *value)
-{
-	return set_kvm(x, value, "yes", "no");
-}
-
-const struct xml_element domain_clock_elements[] = {
-	{ .name = "timer",
-	  .begin = begin_timer,
-	  .attrs = XML_ATTRS({ "name", only_kvmclock, true },
-			     { "present", set_timer_present, true }) },
 	{ .name = NULL },
 };

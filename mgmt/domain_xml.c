@@ -1,6 +1,6 @@
 /*
  * The domain document: tables of its elements and attributes, and what each does to struct domain; those
- * of vCPUs, features and clock are in domain_tune.c, the CPU's in domain_cpu.c.
+ * of vCPUs and features are in domain_tune.c, the CPU's in domain_cpu.c, the clock's in domain_clock.c.
  * Names and meanings are those of libvirt's "Domain XML format".
  */
 #include "mgmt/domain_xml.h"

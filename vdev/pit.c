@@ -6,6 +6,7 @@
 #include "lib/hw/pit.h"
 #include "mm/heap.h"
 #include "vdev/irqline.h"
+#include "vdev/tick.h"
 #include "vdev/ticks.h"
 #include "vdev/vdevs.h"
 #include "vm/iobus.h"
@@ -13,12 +14,6 @@
 
 /* A guest that programs a shorter period gets its interrupts no faster than this. */
 #define PIT_MIN_PERIOD_NS 50000u
-/*
- * Edges that came while the vCPU had no CPU are made up for, so many of them at most and this much faster
- * than the others: guests count them, and Linux refuses a timer of which it sees too few at boot.
- */
-#define PIT_OWED_MAX      250u
-#define PIT_OWED_SPEED    16u
 /* No period is longer than so many turns of the counter; those of odd BCD digits are longer than one. */
 #define HELD_TURNS        2u
 
@@ -51,7 +46,7 @@ struct pit {
 	struct vdev dev;
 	struct pit_counter counters[PIT_COUNTERS];
 	u8 port61;
-	u64 edges; /* of counter 0 in a periodic mode: how many were signalled since its start */
+	struct tick tick; /* of counter 0 in a periodic mode: its rising edges */
 	struct vtimer timer;
 	struct irqline line;
 };
@@ -98,7 +93,7 @@ static u64 counter_ticks(const struct pit *p, const struct pit_counter *c)
 static void counter_start(struct pit *p, struct pit_counter *c)
 {
 	if (c == &p->counters[0])
-		p->edges = 0;
+		tick_start(&p->tick);
 	c->loaded = true;
 	c->active = c->initial;
 	c->null_count = false;
@@ -145,14 +140,6 @@ static bool counter_out(const struct pit *p, const struct pit_counter *c)
 	}
 }
 
-/* The edges of counter 0 until now, where it is in a periodic mode. */
-static u64 edges_due(const struct pit *p)
-{
-	const struct pit_counter *c = &p->counters[0];
-
-	return c->loaded && is_periodic(c) ? counter_ticks(p, c) / counter_period(c) : 0;
-}
-
 static u16 to_port(const struct pit_counter *c, u32 value)
 {
 	if (!c->bcd)
@@ -177,15 +164,12 @@ static void irq_update(struct pit *p)
 	if (!c->loaded)
 		return;
 	if (is_periodic(c)) {
-		u64 due = edges_due(p);
-
-		p->edges = MAX(p->edges, due - MIN(due, PIT_OWED_MAX));
-		if (p->edges < due) {
-			vtimer_arm(&p->timer, now + MAX(ticks_to_ns(n, PIT_HZ) / PIT_OWED_SPEED,
+		edge = tick_next(&p->tick, n);
+		if (edge <= ticks) {
+			vtimer_arm(&p->timer, now + MAX(ticks_to_ns(n, PIT_HZ) / TICKS_OWED_SPEED,
 							PIT_MIN_PERIOD_NS));
 			return;
 		}
-		edge = ticks - ticks % n + n;
 	} else if (c->mode == PIT_MODE_SOFT_STROBE)
 		edge = n + 1; /* high again after one tick */
 	if (ticks < edge)
@@ -196,10 +180,13 @@ static void irq_update(struct pit *p)
 static void timer_fired(struct vtimer *t)
 {
 	struct pit *p = container_of(t, struct pit, timer);
+	const struct pit_counter *c = &p->counters[0];
 
-	irqline_set(p->dev.vm, &p->line, false);
-	irqline_set(p->dev.vm, &p->line, true);
-	p->edges++;
+	if (!is_periodic(c) || tick_take(&p->tick, counter_ticks(p, c), counter_period(c),
+					 ns_to_ticks(PIT_MIN_PERIOD_NS, PIT_HZ))) {
+		irqline_set(p->dev.vm, &p->line, false);
+		irqline_set(p->dev.vm, &p->line, true);
+	}
 	irq_update(p);
 }
 
@@ -432,23 +419,16 @@ static void counter_state(struct pit *p, struct pit_counter *c, struct state *s)
 static void pit_state(struct vdev *dev, struct state *s)
 {
 	struct pit *p = container_of(dev, struct pit, dev);
-	u64 due = edges_due(p);
-	u32 owed = due > p->edges ? (u32)MIN(due - p->edges, PIT_OWED_MAX) : 0;
+	const struct pit_counter *c = &p->counters[0];
 
 	for (u32 i = 0; i < PIT_COUNTERS; i++)
 		counter_state(p, &p->counters[i], s);
 	state_u8(s, "port61", &p->port61);
-	state_u32(s, "owed", &owed);
+	tick_state(s, &p->tick, is_periodic(c) ? counter_ticks(p, c) : 0, counter_period(c));
 	if (p->port61 & ~PORT61_WRITABLE)
 		state_reject(s, "port61");
 	if (!s->loading || state_result(s))
 		return;
-	due = edges_due(p);
-	if (owed > MIN(due, PIT_OWED_MAX)) {
-		state_reject(s, "owed");
-		return;
-	}
-	p->edges = due - owed;
 	irqline_renew(&p->line);
 	irq_update(p);
 }
@@ -465,9 +445,9 @@ int pit_create(struct vm *vm, const struct domain *cfg)
 	struct pit *p = heap_alloc(vm->heap, sizeof(*p), 0);
 	int err;
 
-	(void)cfg;
 	if (!p)
 		return -ENOMEM;
+	p->tick.policy = cfg->ticks[TIMER_PIT] ? cfg->ticks[TIMER_PIT] : TICK_CATCHUP;
 	vdev_add(vm, &p->dev, &pit_ops, 0, RANK_VDEV);
 	p->line.gsi = PIT_IRQ;
 	vtimer_init_dev(&p->timer, &p->dev, timer_fired);

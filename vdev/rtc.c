@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vdev/irqline.h"
+#include "vdev/tick.h"
 #include "vdev/ticks.h"
 #include "vdev/vdevs.h"
 #include "vm/iobus.h"
@@ -18,6 +19,7 @@
 #define RTC_UIP_NS      244000u /* how early an update is announced (data sheet, "UIP") */
 #define RTC_FLAGS       (RTC_C_PF | RTC_C_AF | RTC_C_UF) /* the same bits enable them in B */
 #define RTC_ALARM_LOOPS 256u
+#define RTC_OWED_MIN_NS 50000u /* between ticks that are made up for */
 #define NEVER           (~0ULL)
 
 /* CMOS bytes that PC firmware fills in. */
@@ -39,6 +41,10 @@ struct rtc {
 	s64 base_s;             /* the time, in seconds since 1970, ... */
 	u64 base_ns;            /* ... that began at this moment of the VM's time */
 	u64 synced_ns;          /* flags hold what happened up to here */
+	struct tick tick; /* the periodic interrupt's; since tick_base_ns, each tick_period long */
+	u64 tick_base_ns;
+	u32 tick_period; /* 0: none */
+	u64 again_ns;    /* no tick that is owed comes sooner */
 	struct vtimer timer;
 	struct irqline line;
 };
@@ -169,20 +175,67 @@ static bool next_alarm(const struct rtc *r, s64 after, s64 *at)
 	return false;
 }
 
+/* The ticks are those of the rate and the base that count now; from: up to where they were looked at. */
+static void tick_renew(struct rtc *r, u64 from, u32 period)
+{
+	if (r->tick_base_ns == r->base_ns && r->tick_period == period)
+		return;
+	tick_start(&r->tick);
+	r->tick_base_ns = r->base_ns;
+	r->tick_period = period;
+	if (period)
+		tick_skip(&r->tick, ns_to_ticks(from - r->base_ns, RTC_HZ), period);
+}
+
+/* Whether the guest counts the periodic flags: those that raise no interrupt nobody counts. */
+static bool is_counted(const struct rtc *r)
+{
+	return r->cmos[RTC_REG_B] & RTC_C_PF;
+}
+
+/* Whether the flag that there is stands for the next ones, too; else they come behind it. */
+static bool merges(const struct rtc *r)
+{
+	return (r->cmos[RTC_REG_C] & RTC_C_PF) &&
+	       (r->tick.policy == TICK_MERGE || r->tick.policy == TICK_DISCARD);
+}
+
+static u64 owed_gap_ns(u32 period)
+{
+	return MAX(ticks_to_ns(period, RTC_HZ) / TICKS_OWED_SPEED, RTC_OWED_MIN_NS);
+}
+
+static void periodic_sync(struct rtc *r, u64 from, u64 now)
+{
+	u32 period = periodic_ticks(r);
+	u64 elapsed = ns_to_ticks(now - r->base_ns, RTC_HZ);
+	u8 *flags = &r->cmos[RTC_REG_C];
+
+	tick_renew(r, from, period);
+	if (!period)
+		return;
+	if (!is_counted(r) || merges(r)) {
+		if (tick_owed(&r->tick, elapsed, period))
+			*flags |= RTC_C_PF;
+		tick_skip(&r->tick, elapsed, period);
+	} else if (!(*flags & RTC_C_PF) && now >= r->again_ns &&
+		   tick_take(&r->tick, elapsed, period, 0)) {
+		*flags |= RTC_C_PF;
+		r->again_ns = now + owed_gap_ns(period);
+	}
+}
+
 /* Brings the flags of register C up to now. */
 static void flags_sync(struct rtc *r)
 {
 	u64 now = vm_time_ns(r->dev.vm), from = r->synced_ns;
-	u32 period = periodic_ticks(r);
 	u8 *flags = &r->cmos[RTC_REG_C];
 	s64 alarm;
 
 	r->synced_ns = now;
 	if (divider_held(r))
 		return;
-	if (period && ns_to_ticks(now - r->base_ns, RTC_HZ) / period !=
-			      ns_to_ticks(from - r->base_ns, RTC_HZ) / period)
-		*flags |= RTC_C_PF;
+	periodic_sync(r, from, now);
 	if (is_held(r) || seconds_at(r, now) == seconds_at(r, from))
 		return;
 	*flags |= RTC_C_UF;
@@ -212,9 +265,9 @@ static void irq_update(struct rtc *r)
 	if (divider_held(r))
 		return;
 	if ((waiting & RTC_C_PF) && period) {
-		u64 ticks = ns_to_ticks(now - r->base_ns, RTC_HZ);
-
-		next = r->base_ns + ticks_to_ns(ticks - ticks % period + period, RTC_HZ);
+		tick_renew(r, now, period);
+		next = MAX(r->base_ns + ticks_to_ns(tick_next(&r->tick, period), RTC_HZ),
+			   r->again_ns);
 	}
 	if ((waiting & RTC_C_UF) && !is_held(r))
 		next = MIN(next, moment_of(r, second + 1));
@@ -375,35 +428,58 @@ static bool cmos_valid(const u8 *cmos)
 	return flags == ((flags & RTC_FLAGS) | irqf) && !(cmos[RTC_REG_A] & RTC_A_UIP);
 }
 
-/* What comes goes to copies first: a reset keeps time and memory. */
+/* The ticks of r, which is not r's device but a copy. Owed ones are those that flags_sync() would leave. */
+static void periodic_state(struct rtc *r, struct state *s)
+{
+	u32 period = divider_held(r) ? 0 : periodic_ticks(r);
+	u64 now = vm_time_ns(r->dev.vm);
+	u64 elapsed = period ? ns_to_ticks(now - r->base_ns, RTC_HZ) : 0;
+
+	if (!period)
+		tick_start(&r->tick);
+	r->tick_base_ns = r->base_ns;
+	r->tick_period = period;
+	tick_state(s, &r->tick, elapsed, MAX(period, 1u));
+	r->again_ns = 0;
+	if (!period || !tick_owed(&r->tick, elapsed, period))
+		return;
+	r->again_ns = now + owed_gap_ns(period);
+	if (!is_counted(r) || merges(r))
+		state_reject(s, "owed");
+}
+
+/* What comes goes to a copy first: a reset keeps time and memory. */
 static void rtc_state(struct vdev *dev, struct state *s)
 {
-	struct rtc *r = container_of(dev, struct rtc, dev);
-	u8 cmos[RTC_CMOS_SIZE];
-	u64 base_s, base_ns;
+	struct rtc *r = container_of(dev, struct rtc, dev), copy;
 
 	if (!s->loading) {
 		flags_sync(r);
 		irq_update(r);
 	}
-	memcpy(cmos, r->cmos, sizeof(cmos));
-	base_s = (u64)r->base_s;
-	base_ns = r->base_ns;
+	copy = *r;
+	u64 base_s = (u64)r->base_s;
+
 	state_u8(s, "index", &r->index);
-	state_bytes(s, "cmos", cmos, sizeof(cmos));
+	state_bytes(s, "cmos", copy.cmos, sizeof(copy.cmos));
 	state_u64(s, "seconds", &base_s);
-	state_moment(s, dev, "base", &base_ns);
+	state_moment(s, dev, "base", &copy.base_ns);
 	if (r->index & ~RTC_INDEX_MASK)
 		state_reject(s, "index");
-	if (!cmos_valid(cmos))
+	if (!cmos_valid(copy.cmos))
 		state_reject(s, "cmos");
 	if ((s64)base_s < DATE_MIN_SECONDS || (s64)base_s > DATE_MAX_SECONDS)
 		state_reject(s, "seconds");
+	periodic_state(&copy, s);
 	if (!s->loading || state_result(s))
 		return;
-	memcpy(r->cmos, cmos, sizeof(cmos));
+	memcpy(r->cmos, copy.cmos, sizeof(r->cmos));
 	r->base_s = (s64)base_s;
-	r->base_ns = base_ns;
+	r->base_ns = copy.base_ns;
+	r->tick = copy.tick;
+	r->tick_base_ns = copy.tick_base_ns;
+	r->tick_period = copy.tick_period;
+	r->again_ns = copy.again_ns;
 	r->synced_ns = vm_time_ns(dev->vm);
 	irqline_renew(&r->line);
 	irq_update(r);
@@ -422,6 +498,7 @@ int rtc_create(struct vm *vm, const struct domain *cfg)
 
 	if (!r)
 		return -ENOMEM;
+	r->tick.policy = cfg->ticks[TIMER_RTC] ? cfg->ticks[TIMER_RTC] : TICK_MERGE;
 	vdev_add(vm, &r->dev, &rtc_ops, 0, RANK_VDEV);
 	r->line.gsi = RTC_IRQ;
 	vtimer_init_dev(&r->timer, &r->dev, timer_fired);

@@ -2,7 +2,7 @@
  * mgmt's reading of domain XML: any document is read into a domain that the rest can rely on, or refused
  * with one line.
  *
- * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/domain_format.c mgmt/xml.c mgmt/xml_out.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_clock.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/domain_format.c mgmt/xml.c mgmt/xml_out.c
  * sources: mgmt/units.c mgmt/uuid.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c lib/string.c

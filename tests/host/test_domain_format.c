@@ -2,7 +2,7 @@
  * mgmt/domain_format.h: what dumpxml prints is libvirt's XML, and reading it gives the same domain; for
  * one domain the text itself, for thousands of random ones the way there and back.
  *
- * sources: mgmt/domain_format.c mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c
+ * sources: mgmt/domain_format.c mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_clock.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c
  * sources: mgmt/units.c mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c
@@ -95,6 +95,8 @@ static void fill_all(void)
 	d.sockets = d.dies = d.cores = d.threads = 1;
 	d.clock = CLOCK_VARIABLE;
 	d.clock_s = -60;
+	d.timers = 1u << TIMER_RTC | 1u << TIMER_PIT;
+	d.ticks[TIMER_RTC] = TICK_CATCHUP;
 	d.on_poweroff = ACTION_PRESERVE;
 	d.serials = 2;
 }
@@ -170,6 +172,8 @@ TEST(all)
 			"    <topology sockets='1' dies='1' cores='1' threads='1'/>\n"
 			"  </cpu>\n"
 			"  <clock offset='variable' adjustment='-60' basis='utc'>\n"
+			"    <timer name='pit' present='yes'/>\n"
+			"    <timer name='rtc' present='yes' tickpolicy='catchup'/>\n"
 			"    <timer name='kvmclock' present='yes'/>\n"
 			"  </clock>\n"
 			"  <on_poweroff>preserve</on_poweroff>\n"
@@ -338,6 +342,9 @@ static void random_domain(void)
 		d.clock_s = (s64)(rand_u64() % 6311520001) - 3155760000;
 	if (d.clock == CLOCK_ABSOLUTE)
 		d.clock_s = (s64)(rand_u64() % 253402300800);
+	d.timers = rand_below(1u << DOMAIN_TIMERS);
+	for (u32 i = 0; i < DOMAIN_TIMERS; i++)
+		d.ticks[i] = d.timers & 1u << i ? (enum tick_policy)rand_below(5) : TICK_UNSAID;
 	d.on_poweroff = (enum domain_action)rand_below(3);
 	d.on_reboot = (enum domain_action)rand_below(3);
 	d.on_crash = (enum domain_action)rand_below(3);
@@ -376,6 +383,8 @@ static void check_same(void)
 	CHECK_EQ(back.threads, d.threads);
 	CHECK_EQ(back.clock, d.clock);
 	CHECK_EQ(back.clock_s, d.clock_s);
+	CHECK_EQ(back.timers, d.timers);
+	CHECK(!memcmp(back.ticks, d.ticks, sizeof(d.ticks)));
 	CHECK_EQ(back.on_poweroff, d.on_poweroff);
 	CHECK_EQ(back.on_reboot, d.on_reboot);
 	CHECK_EQ(back.on_crash, d.on_crash);

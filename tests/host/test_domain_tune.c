@@ -2,7 +2,7 @@
  * mgmt/domain_xml.h: a domain document's clock, where and how much its vCPU may run, and what people and
  * other tools keep in it.
  *
- * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_clock.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
  * sources: lib/string.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c
@@ -44,6 +44,29 @@ TEST(kvm)
 		 0);
 	CHECK_EQ(d.kvm_on, DOMAIN_KVM_CLOCK);
 	CHECK_EQ(d.kvm_off, 0);
+}
+
+TEST(timers)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK_EQ(d.timers, 0);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer name='rtc' tickpolicy='catchup'/>"
+			    "<timer tickpolicy='delay' present='yes' name='pit'/></clock>"),
+		 0);
+	CHECK_EQ(d.timers, 1u << TIMER_RTC | 1u << TIMER_PIT);
+	CHECK_EQ(d.ticks[TIMER_RTC], TICK_CATCHUP);
+	CHECK_EQ(d.ticks[TIMER_PIT], TICK_DELAY);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer name='rtc' tickpolicy='discard'/>"
+			    "<timer name='pit'/></clock>"),
+		 0);
+	CHECK_EQ(d.ticks[TIMER_RTC], TICK_DISCARD);
+	CHECK_EQ(d.ticks[TIMER_PIT], TICK_UNSAID);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer name='rtc' tickpolicy='merge'/></clock>"),
+		 0);
+	CHECK_EQ(d.ticks[TIMER_RTC], TICK_MERGE);
 }
 
 TEST(tuning)

@@ -2,7 +2,7 @@
  * mgmt/domain_xml.h: libvirt's domain XML. Meanings and defaults are those of libvirt's "Domain XML
  * format"; each bad document is the good one with one piece replaced.
  *
- * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_clock.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c mgmt/units.c mgmt/uuid.c
  * sources: lib/string.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c
@@ -121,8 +121,20 @@ static const struct {
 	/* Elements: unknown, in the wrong place, twice, missing. */
 	{ "<devices>\n", "<devices>\n<disk type='file'/>\n",
 	  "web.xml:21: element <disk> is not supported" },
-	{ "<clock offset='utc'/>", "<clock offset='utc'><timer name='hpet'/></clock>",
-	  "web.xml:16: value 'hpet' of attribute 'name' of <timer> is not supported" },
+	{ "<clock offset='utc'/>", "<clock offset='utc'><timer name='pit' present='no'/></clock>",
+	  "web.xml:16: timer 'pit' cannot be left out" },
+	{ "<clock offset='utc'/>", "<clock offset='utc'><timer name='rtc' tickpolicy=''/></clock>",
+	  "web.xml:16: value '' of attribute 'tickpolicy' of <timer> is not supported" },
+	{ "<clock offset='utc'/>", "<clock offset='utc'><timer name='rtc' track='wall'/></clock>",
+	  "web.xml:16: attribute 'track' of <timer> is not supported" },
+	{ "<clock offset='utc'/>", "<clock offset='utc'><timer tickpolicy='merge'/></clock>",
+	  "web.xml:16: <timer> lacks the attribute 'name'" },
+	{ "<clock offset='utc'/>",
+	  "<clock offset='utc'><timer name='rtc'/>\n<timer name='rtc'/></clock>",
+	  "web.xml:17: timer 'rtc' is there twice" },
+	{ "<clock offset='utc'/>",
+	  "<clock offset='utc'><timer name='kvmclock' tickpolicy='merge'/></clock>",
+	  "web.xml:16: attribute 'tickpolicy' of timer 'kvmclock' is not supported" },
 	{ "<os>", "<acpi/><os>", "web.xml:6: element <acpi> is not supported" },
 	{ "<os>\n", "<os>\n<boot dev='hd'/>\n", "web.xml:7: element <boot> is not supported" },
 	{ "<features>", "<features><hyperv/>", "web.xml:12: element <hyperv> is not supported" },

@@ -1,7 +1,7 @@
 /*
  * The 8254 as its data sheet says, on the VM's time.
  *
- * sources: tests/host/fake_vm.c vdev/pit.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c vdev/pit.c vdev/tick.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  */
 #include "lib/hw/pit.h"
 #include "tests/host/fake_vm.h"
@@ -252,6 +252,69 @@ TEST(late_edges_are_made_up_for)
 	rises = fake_lines[0].rises;
 	fake_advance(100500000);
 	CHECK_EQ(fake_lines[0].rises - rises, 10);
+}
+
+/* 100 Hz, looked at 105 ms after a tick: how many come in the next 200 ms, and whether they keep the old phase. */
+static u32 after_a_gap(enum tick_policy policy, u32 *at_once)
+{
+	struct domain cfg = { .acpi = true, .apic = true, .serials = 1 };
+	u32 rises;
+
+	cfg.ticks[TIMER_PIT] = policy;
+	fake_vm_with(pit_create, &cfg);
+	program(0, 2, 11932);
+	fake_advance(100500000);
+	rises = fake_lines[0].rises;
+	fake_late(104500000); /* at 205 ms: ten of them are due, of which nine are late */
+	*at_once = fake_lines[0].rises - rises;
+	fake_advance(200000000);
+	return fake_lines[0].rises - rises;
+}
+
+TEST(tick_policies)
+{
+	u32 at_once;
+
+	CHECK_EQ(after_a_gap(TICK_CATCHUP, &at_once), 30);
+	CHECK_EQ(at_once, 1);
+	CHECK_EQ(after_a_gap(TICK_UNSAID, &at_once), 30);
+	CHECK_EQ(after_a_gap(TICK_MERGE, &at_once), 1 + 20); /* at 210, ... 400 ms */
+	CHECK_EQ(at_once, 1);
+	CHECK_EQ(after_a_gap(TICK_DISCARD, &at_once), 20);
+	CHECK_EQ(at_once, 0);
+	CHECK_EQ(after_a_gap(TICK_DELAY, &at_once),
+		 1 + 19); /* at 215, ... 395 ms, and 1 us later each */
+	CHECK_EQ(at_once, 1);
+}
+
+/* Two machines go on alike, one of them by way of the stream. */
+TEST(state_of_ticks)
+{
+	static const enum tick_policy policies[] = { TICK_CATCHUP, TICK_MERGE, TICK_DISCARD,
+						     TICK_DELAY };
+	u8 stream[2048];
+
+	for (u32 i = 0; i < ARRAY_LEN(policies); i++) {
+		struct domain cfg = { .acpi = true, .apic = true, .serials = 1 };
+		u32 rises, all, at_once;
+		long len;
+
+		cfg.ticks[TIMER_PIT] = policies[i];
+		all = after_a_gap(policies[i], &at_once);
+		fake_vm_with(pit_create, &cfg);
+		program(0, 2, 11932);
+		fake_advance(100500000);
+		fake_late(104500000);
+		len = fake_save(stream, sizeof(stream));
+		CHECK(len > 0);
+		fake_vm_with(pit_create, &cfg);
+		fake_advance(5000000000ULL);
+		CHECK_EQ(fake_load(stream, (size_t)len), 0);
+		rises = fake_lines[0].rises;
+		fake_advance(200000000);
+		CHECK_EQ(fake_lines[0].rises - rises, all - at_once);
+		fake_state_torture();
+	}
 }
 
 TEST(mode3_square)

@@ -1,7 +1,7 @@
 /*
  * The MC146818 as its data sheet says, and the PC's CMOS memory.
  *
- * sources: tests/host/fake_vm.c vdev/rtc.c lib/date.c vm/iobus.c vm/state.c vm/vdev.c
+ * sources: tests/host/fake_vm.c vdev/rtc.c vdev/tick.c lib/date.c vm/iobus.c vm/state.c vm/vdev.c
  * sources: core/chardev.c
  */
 #include <string.h>
@@ -319,6 +319,72 @@ static u64 until_alarm(void)
 	CHECK_EQ(get(RTC_REG_C) & (RTC_C_IRQF | RTC_C_AF), RTC_C_IRQF | RTC_C_AF);
 	CHECK_EQ((fake_now - from) % SECOND, 0);
 	return (fake_now - from) / SECOND;
+}
+
+/*
+ * 64 Hz, each flag read at once, but for a gap of 10 periods and a half in which the vCPU has no CPU: how many come
+ * in it and in the 20 periods behind it.
+ */
+static u32 after_a_gap(enum tick_policy policy)
+{
+	struct vm *vm = fake_vm_new(NULL);
+	u32 seen = 0;
+
+	vm->cfg.ticks[TIMER_RTC] = policy;
+	fake_wall = NEW_YEAR_2026;
+	CHECK_EQ(rtc_create(vm, &vm->cfg), 0);
+	vdev_reset_all(vm);
+	set(RTC_REG_A, 0x2a);
+	set(RTC_REG_B, RTC_B_24H | RTC_B_PIE);
+	fake_advance(SECOND / 64 + 1000);
+	CHECK(fake_lines[8].level);
+	get(RTC_REG_C);
+	fake_late(SECOND / 128 * 21);
+	for (u32 i = 0; i < 20 * 100; i++) {
+		if (fake_lines[8].level) {
+			seen++;
+			get(RTC_REG_C);
+		}
+		fake_advance(SECOND / 6400);
+	}
+	return seen;
+}
+
+TEST(tick_policies)
+{
+	CHECK_EQ(after_a_gap(TICK_CATCHUP), 30);
+	CHECK_EQ(after_a_gap(TICK_MERGE), 21);
+	CHECK_EQ(after_a_gap(TICK_UNSAID), 21);
+	CHECK_EQ(after_a_gap(TICK_DISCARD), 20);
+	CHECK_EQ(after_a_gap(TICK_DELAY), 20); /* at once, and each period from there */
+}
+
+TEST(owed_ticks_state)
+{
+	struct vm *vm = fake_vm_new(NULL);
+	u8 stream[2048];
+	u32 seen = 0;
+	long len;
+
+	vm->cfg.ticks[TIMER_RTC] = TICK_CATCHUP;
+	CHECK_EQ(rtc_create(vm, &vm->cfg), 0);
+	vdev_reset_all(vm);
+	set(RTC_REG_A, 0x2a);
+	set(RTC_REG_B, RTC_B_24H | RTC_B_PIE);
+	fake_late(SECOND / 128 * 21);
+	len = fake_save(stream, sizeof(stream));
+	CHECK(len > 0);
+	fake_advance(3 * SECOND);
+	CHECK_EQ(fake_load(stream, (size_t)len), 0);
+	for (u32 i = 0; i < 100; i++) {
+		if (fake_lines[8].level) {
+			seen++;
+			get(RTC_REG_C);
+		}
+		fake_advance(SECOND / 6400);
+	}
+	CHECK_EQ(seen, 11); /* ten of the gap, one of this period */
+	fake_state_torture();
 }
 
 TEST(alarm)
