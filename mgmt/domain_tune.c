@@ -217,6 +217,7 @@ static int set_kvm(struct xml *x, const char *value, const char *on, const char 
 
 	if (i < 0)
 		return i;
+	b->d->kvm_on &= ~b->kvm_bit; /* where that is what its element says without a state */
 	*(i ? &b->d->kvm_off : &b->d->kvm_on) |= b->kvm_bit;
 	return 0;
 }
@@ -253,6 +254,7 @@ static int begin_pv_ipi(struct xml *x)
 static int begin_pvspinlock(struct xml *x)
 {
 	domain_builder(x)->kvm_bit = DOMAIN_KVM_PVSPINLOCK;
+	domain_of(x)->kvm_on |= DOMAIN_KVM_PVSPINLOCK;
 	return 0;
 }
 
@@ -278,6 +280,8 @@ const struct xml_element domain_feature_elements[] = {
 	{ .name = "vmport", .begin = begin_vmport, .attrs = XML_ATTRS({ "state", only_off, true }) },
 	{ .name = "smm", .begin = begin_smm, .attrs = XML_ATTRS({ "state", only_off, true }) },
 	{ .name = "kvm", .children = kvm_elements },
-	{ .name = "pvspinlock", .begin = begin_pvspinlock, .attrs = kvm_attrs },
+	{ .name = "pvspinlock",
+	  .begin = begin_pvspinlock,
+	  .attrs = XML_ATTRS({ "state", set_kvm_state, false }) },
 	{ .name = NULL },
 };

@@ -35,6 +35,10 @@ TEST(kvm)
 		 0);
 	CHECK_EQ(d.kvm_on, DOMAIN_KVM_HIDDEN | DOMAIN_KVM_POLL_CONTROL);
 	CHECK_EQ(d.kvm_off, DOMAIN_KVM_DEDICATED | DOMAIN_KVM_PV_IPI | DOMAIN_KVM_PVSPINLOCK);
+	CHECK_EQ(parse_with("<apic/>", "<pvspinlock/>"), 0);
+	CHECK(d.kvm_on == DOMAIN_KVM_PVSPINLOCK && !d.kvm_off);
+	CHECK_EQ(parse_with("<apic/>", "<pvspinlock state='on'/>"), 0);
+	CHECK(d.kvm_on == DOMAIN_KVM_PVSPINLOCK && !d.kvm_off);
 	CHECK_EQ(parse_with("<clock offset='utc'/>",
 			    "<clock offset='utc'><timer name='kvmclock' present='no'/></clock>"),
 		 0);

@@ -79,7 +79,7 @@ static const struct {
 	{ "<apic/>", "<apic/><pae/>" },
 	{ "<apic/>", "<hap/><pmu state='off'/><vmport state='off'/><smm state='off'/>" },
 	{ "<apic/>", "<hap state='on'/>" },
-	{ "<apic/>", "<kvm/>" },
+	{ "<apic/>", "<kvm/><pvspinlock/>" },
 	{ "<apic/>",
 	  "<kvm><hidden state='on'/><hint-dedicated state='off'/><poll-control state='on'/>"
 	  "<pv-ipi state='off'/></kvm><pvspinlock state='off'/>" },
@@ -263,7 +263,6 @@ static const struct {
 	  "web.xml:14: value 'on' of attribute 'state' of <pmu> is not supported" },
 	{ "<apic/>", "<hap state='off'/>",
 	  "web.xml:14: value 'off' of attribute 'state' of <hap> is not supported" },
-	{ "<apic/>", "<pvspinlock/>", "web.xml:14: <pvspinlock> lacks the attribute 'state'" },
 	{ "<apic/>", "<pvspinlock state='no'/>",
 	  "web.xml:14: value 'no' of attribute 'state' of <pvspinlock> is not supported" },
 	{ "<apic/>", "<kvm><hidden/></kvm>", "web.xml:14: <hidden> lacks the attribute 'state'" },
