@@ -77,7 +77,8 @@ def guest(name, *words):
 
 
 def irq_guest(name, prefix=""):
-    return guest(prefix + name, "-n", "2" if name in interrupts.TWO else "1", "-e", "'ticks '", f"irqs_{name}.bin")
+    vcpus, cpus = (2 if name in group else 1 for group in (interrupts.TWO, interrupts.PAIRS))
+    return guest(prefix + name, f"-n {vcpus} -c {cpus} -e 'ticks ' irqs_{name}.bin")
 
 
 def linux_guest(name):
