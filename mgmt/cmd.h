@@ -40,7 +40,8 @@ u64 domain_cpu_times(struct vm *vm, u64 *waited);
 int cmd_domstats(struct call *c);
 int cmd_stat(struct call *c);
 int cmd_top(struct call *c);
-extern const struct arg_spec cmd_domstats_args[], cmd_stat_args[];
+int cmd_trace(struct call *c);
+extern const struct arg_spec cmd_domstats_args[], cmd_stat_args[], cmd_trace_args[];
 
 /* mgmt/cmd_cpu.c: rows of the host's group. */
 int cmd_cpu_models(struct call *c);

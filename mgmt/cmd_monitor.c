@@ -227,6 +227,14 @@ static const struct command commands[] = {
 		  "second (100 % is one CPU), how long it waited for a CPU while others ran, how often "
 		  "it left guest mode, its memory, and all its CPU time. q or Ctrl-C leaves.",
 	  .run = cmd_top },
+	{ .name = "trace",
+	  .help = "show what happens to a domain's vCPUs, as it happens",
+	  .text = "Of all vCPUs and all kinds of events if none is named, until a key is typed or so"
+		  " many events have been shown. --start lets the domain be traced from now on"
+		  " without showing it, --stop ends that, --dump prints what all CPUs' rings"
+		  " hold, for tools/trace. docs/seeing.md says what is recorded.",
+	  .args = cmd_trace_args,
+	  .run = cmd_trace },
 	{ .name = NULL },
 };
 

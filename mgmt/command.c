@@ -28,13 +28,9 @@ const struct command *command_find(const char *name)
 const char *arg_type_name(enum arg_type type)
 {
 	static const char *const names[] = {
-		[ARG_FLAG] = "",
-		[ARG_DOMAIN] = "domain",
-		[ARG_NUMBER] = "number",
-		[ARG_CPUS] = "cpulist",
-		[ARG_FILE] = "file",
-		[ARG_COMMAND] = "command",
-		[ARG_SETTING] = "name=value",
+		[ARG_FLAG] = "",        [ARG_DOMAIN] = "domain",      [ARG_NUMBER] = "number",
+		[ARG_CPUS] = "cpulist", [ARG_FILE] = "file",          [ARG_COMMAND] = "command",
+		[ARG_CHOICE] = "word",  [ARG_SETTING] = "name=value",
 	};
 
 	return names[type];
@@ -100,6 +96,15 @@ static int parse_setting(const struct call *c, const struct arg_spec *a, struct 
 	return say_error(c->session, "invalid scheduler option: '%s'", v->text);
 }
 
+static int parse_choice(const struct call *c, const struct arg_spec *a, struct arg_value *v)
+{
+	for (v->number = 0; a->choices[v->number]; v->number++) {
+		if (!strcmp(a->choices[v->number], v->text))
+			return 0;
+	}
+	return say_error(c->session, "invalid value '%s' for option --%s", v->text, a->name);
+}
+
 /* Turns v->text into what the argument's type says. */
 static int parse_value(const struct call *c, const struct arg_spec *a, struct arg_value *v)
 {
@@ -132,6 +137,8 @@ static int parse_value(const struct call *c, const struct arg_spec *a, struct ar
 		say_error(c->session, "Failed to open file '%s'", v->text);
 		return say_error(c->session,
 				 f ? "it is not named *.xml" : "it is not in the boot set");
+	case ARG_CHOICE:
+		return parse_choice(c, a, v);
 	case ARG_SETTING:
 		return parse_setting(c, a, v);
 	}

@@ -23,6 +23,7 @@ enum arg_type {
 	ARG_CPUS,    /* as cpuset_parse() takes it */
 	ARG_FILE,    /* a document (*.xml) of the boot set */
 	ARG_COMMAND, /* a command's name */
+	ARG_CHOICE,  /* one of the words that choices has */
 	ARG_SETTING, /* name=value: a whole number for one of the names that choices
                   lists */
 };
@@ -30,7 +31,7 @@ enum arg_type {
 enum arg_how {
 	ARG_OPTIONAL,
 	ARG_REQUIRED,
-	ARG_MANY, /* optional, and as often as one likes; the last one only */
+	ARG_MANY, /* optional, and as often as one likes; those behind it go by their options alone */
 };
 
 /* Which domains Tab offers; any may be named. */
@@ -42,7 +43,7 @@ struct arg_spec {
 	enum arg_type type;
 	enum arg_how how;
 	enum arg_offer offer;       /* ARG_DOMAIN */
-	const char *const *choices; /* ARG_SETTING: ended by NULL */
+	const char *const *choices; /* ARG_CHOICE, ARG_SETTING: ended by NULL */
 	const char *help;
 };
 
@@ -51,7 +52,7 @@ struct arg_value {
 	const char *text;
 	union {
 		struct vm *vm; /* a reference, given back when the command has ended */
-		u64 number;
+		u64 number;    /* of ARG_CHOICE: its place among the choices */
 		struct cpuset cpus;
 		struct {
 			u32 choice;

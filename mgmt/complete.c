@@ -85,7 +85,7 @@ static void offer_values(struct search *s, const struct arg_spec *a)
 		offer_files(s);
 	else if (a->type == ARG_COMMAND)
 		offer_commands(s);
-	for (u32 i = 0; a->type == ARG_SETTING && a->choices[i]; i++)
+	for (u32 i = 0; a->choices && a->choices[i]; i++)
 		offer(s, a->choices[i]);
 }
 

@@ -19,6 +19,7 @@
 #include "vm/loader.h"
 #include "vm/run.h"
 #include "vm/startup.h"
+#include "vm/trace.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
@@ -32,6 +33,7 @@ static void switch_out(struct thread *t, struct thread *next)
 		return;
 	hvm->put(port->vcpu);
 	port->away_tsc = rdtsc();
+	trace(port, TRACE_OUT, 0, 0, 0);
 	if (port->vcpu->pv.steal && t->state != THREAD_BLOCKED)
 		pv_steal_switched_out(port->vcpu);
 }
@@ -48,6 +50,7 @@ static void switch_in(struct thread *t)
 		v->exit_tsc = exit_tsc_after(v->exit_tsc, port->away_tsc, rdtsc());
 		if (v->pv.steal)
 			pv_steal_switched_in(v);
+		trace(port, TRACE_IN, 0, 0, 0);
 	}
 }
 

@@ -24,9 +24,13 @@ struct exit_stats {
 	u64 hist[EXIT_KINDS + 1][EXIT_BUCKETS];
 };
 
-static __always_inline u32 exit_bucket(u32 cycles)
+static __always_inline u64 exit_bucket(u32 cycles)
 {
-	return 31u - (u32)__builtin_clz(cycles | 1);
+	u64 highest;
+
+	/* By hand: of 31 less the leading zeroes the compiler makes three instructions when it likes. */
+	__asm__("bsr %k1, %k0" : "=r"(highest) : "r"(cycles | 1) : "cc");
+	return highest;
 }
 
 /* Counts the exit of that kind, which began at v->exit_tsc. The vCPU's thread, on the CPU of that exit. */

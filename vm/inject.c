@@ -9,6 +9,7 @@
 #include "vm/hvm.h"
 #include "vm/irq.h"
 #include "vm/lapic.h"
+#include "vm/trace.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -83,6 +84,7 @@ static bool inject_nmi(struct vcpu *v)
 	}
 	v->nmi_pending = false;
 	v->port->nmis++;
+	trace(v->port, TRACE_INJECT, nmi.vector, EVENT_NMI, 0);
 	hvm->inject(v, &nmi);
 	return true;
 }
@@ -95,11 +97,13 @@ static bool inject_nmi(struct vcpu *v)
 static bool inject_first(struct vcpu *v)
 {
 	if (v->exception.kind) {
+		trace(v->port, TRACE_INJECT, v->exception.vector, EVENT_EXCEPTION, 0);
 		hvm->inject(v, &v->exception);
 		v->exception.kind = EVENT_NONE;
 		if (v->event.kind >= EVENT_SOFT_INT)
 			v->event.kind = EVENT_NONE;
 	} else if (v->event.kind && (v->event.kind != EVENT_INTR || interruptible(v))) {
+		trace(v->port, TRACE_INJECT, v->event.vector, v->event.kind, 0);
 		hvm->inject(v, &v->event);
 		v->event.kind = EVENT_NONE;
 	} else {
@@ -120,6 +124,7 @@ static void inject_intr(struct vcpu *v, int vector)
 	if (vector < 0)
 		return; /* none after all */
 	v->port->injected++;
+	trace(v->port, TRACE_INJECT, (u8)vector, EVENT_INTR, 0);
 	v->intr = (struct vm_event){ .kind = EVENT_INTR, .vector = (u8)vector };
 	hvm->inject(v, &v->intr);
 }

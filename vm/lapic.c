@@ -4,6 +4,7 @@
  * vm/lapic_timer.c, the state stream in vm/lapic_state.c.
  */
 #include "vm/lapic.h"
+#include "vm/trace.h"
 
 #include "core/thread.h"
 #include "lib/errno.h"
@@ -186,6 +187,7 @@ static __always_inline void request(struct vlapic *l, u8 vector, bool level)
 		vlapic_array_clear(l, LAPIC_TMR, vector);
 	if (unlikely(apicv) && thread_current() != v->port->thread) {
 		atomic_fetch_add(&v->port->posted, 1);
+		trace(v->port, TRACE_POST, vector, 0, 0);
 		apicv->post(v, vector, level);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include "vm/hvm.h"
 #include "vm/pause.h"
 #include "vm/startup.h"
+#include "vm/trace.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
@@ -83,6 +84,7 @@ static void halt_sleep(struct vcpu_port *port)
 	const struct thread *self = port->thread;
 	u64 before = self->slept_ns;
 
+	trace(port, TRACE_HALT, 0, 0, 0);
 	set_halt(port, port->halted_ns, before + 1);
 	sleep(port);
 	set_halt(port, port->halted_ns + self->slept_ns - before, 0);
@@ -183,11 +185,17 @@ static __noinline bool attend(struct vcpu *v)
 	return false;
 }
 
+static __noinline void enter_traced(struct vcpu *v, struct vm_exit *e)
+{
+	trace(v->port, TRACE_ENTRY, 0, 0, 0);
+	hvm->run(v, e);
+	trace_exit(v, e);
+}
+
 void vcpu_run(struct vcpu *v)
 {
 	struct vcpu_port *port = v->port;
 	const struct thread *self = port->thread;
-	void (*enter)(struct vcpu * v, struct vm_exit * e) = hvm->run;
 	struct exit_stats *stats = port->stats;
 	struct vm_exit e = { .kind = EXIT_ROW_START };
 
@@ -199,10 +207,11 @@ void vcpu_run(struct vcpu *v)
 		 * Full order: before the requests are looked at. Pairs with vcpu_request(), which changes those
 		 * before it reads this.
 		 */
-		atomic_xchg(&port->where, VCPU_IN_GUEST);
-		if (unlikely(atomic_load_relaxed(&port->requests) | v->activity |
+		WRITE_ONCE(port->where, VCPU_IN_GUEST);
+		smp_mb();
+		if (unlikely(READ_ONCE(port->requests) | v->activity |
 			     READ_ONCE(self->need_resched))) {
-			atomic_store_relaxed(&port->where, VCPU_OUTSIDE);
+			WRITE_ONCE(port->where, VCPU_OUTSIDE);
 			irq_enable();
 			if (!attend(v))
 				continue;
@@ -212,9 +221,16 @@ void vcpu_run(struct vcpu *v)
 		if (unlikely(v->recheck))
 			vcpu_inject(v);
 		exit_count(v, stats, e.kind);
-		enter(v, &e);
-		/* Release: it has left guest mode. Pairs with entered() in vm/build.c. */
-		atomic_store_release(&port->where, VCPU_OUTSIDE);
+		/* Read anew each time: irq_disable() tells the compiler that memory changes. */
+		if (unlikely(port->traced))
+			enter_traced(v, &e);
+		else
+			hvm->run(v, &e);
+		/*
+		 * It has left guest mode: pairs with entered() in vm/build.c. x86 stores are releases, and the
+		 * compiler moves nothing over the calls.
+		 */
+		WRITE_ONCE(port->where, VCPU_OUTSIDE);
 		irq_enable();
 		exit_handlers[e.kind](v, &e);
 	}

@@ -9,6 +9,7 @@
 #include "vm/hvm.h"
 #include "vm/lapic.h"
 #include "vm/state.h"
+#include "vm/trace.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -25,6 +26,7 @@ static bool is_bsp(const struct vcpu *v)
 
 void startup_signal_init(struct vcpu *v)
 {
+	trace(v->port, TRACE_INIT, 0, 0, 0);
 	/* Before the request. Pairs with startup_init() and startup_begin(). */
 	atomic_xchg(&v->port->startup, STARTUP_INIT | (is_bsp(v) ? STARTUP_RUNS : STARTUP_WAITS));
 	vcpu_request(v->vm, v->index, REQ_INIT);
@@ -39,6 +41,7 @@ void startup_signal_sipi(struct vcpu *v, u8 vector)
 		if (old != (STARTUP_WAITS | init))
 			return;
 	} while (!atomic_cas(&v->port->startup, &old, STARTUP_SIPI | init | vector));
+	trace(v->port, TRACE_SIPI, vector, 0, 0);
 	vcpu_request(v->vm, v->index, REQ_EVENT);
 }
 

@@ -14,6 +14,7 @@
 #include "vm/call.h"
 #include "vm/exitstat.h"
 #include "vm/keeper.h"
+#include "vm/trace.h"
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 
@@ -96,12 +97,16 @@ static void port_timer_fired(struct timer *t)
 {
 	struct vcpu_port *port = container_of(t, struct vcpu_port, timer);
 
+	trace(port, TRACE_TIMER, 0, 0, 0);
 	vcpu_request(port->vm, port->index, REQ_TIMER);
 }
 
 static void dev_timer_fired(struct timer *t)
 {
-	vcpu_request(container_of(t, struct vm, dev_timer), 0, REQ_DEV_TIMER);
+	struct vm *vm = container_of(t, struct vm, dev_timer);
+
+	trace(&vm->ports[0], TRACE_TIMER, 1, 0, 0);
+	vcpu_request(vm, 0, REQ_DEV_TIMER);
 }
 
 /* Gives the VM the memory that its ports have beside it; false: there is none, or not all. */
@@ -270,10 +275,13 @@ void vcpu_request(struct vm *vm, u32 index, u32 requests)
 	 */
 	atomic_fetch_or(&port->requests, requests);
 	where = atomic_load_relaxed(&port->where);
-	if (where == VCPU_SLEEPS)
+	if (where == VCPU_SLEEPS) {
+		trace(port, TRACE_WAKE, 0, requests, 0);
 		thread_wake(port->thread);
-	else if (where == VCPU_IN_GUEST)
+	} else if (where == VCPU_IN_GUEST) {
+		trace(port, TRACE_KICK, 0, requests, 0);
 		kicked = thread_kick(port->thread);
+	}
 	atomic_fetch_add(kicked ? &port->kicks : &port->kicks_saved, 1);
 	if (kicked && requests & (REQ_EVENT | REQ_NMI))
 		atomic_fetch_add(&port->irq_exits[IRQ_EXIT_KICK], 1);

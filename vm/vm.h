@@ -76,7 +76,9 @@ struct vcpu_port {
 	u32 index;     /* const */
 	u32 requests;  /* atomic, enum vcpu_request; set before where is read, taken with acquire */
 	u32 where;     /* atomic, enum vcpu_where; written by its thread */
-	u32 startup;   /* atomic: what a SIPI finds; vm/startup.c */
+	u32 trace;     /* atomic: which events of it are recorded, as bits of enum trace_kind */
+	bool traced; /* atomic: those are any, in a byte, which the run loop tests by one instruction */
+	u32 startup;           /* atomic: what a SIPI finds; vm/startup.c */
 	struct thread *thread; /* NULL while the VM is off; lock: the VM's, but for its own threads */
 	struct thread_times
 		times; /* of the thread that was the last, once it has ended; lock: the VM's */

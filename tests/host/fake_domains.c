@@ -26,15 +26,17 @@
 #include "vm/exitstat.h"
 #include "vm/hvm.h"
 #include "vm/memory.h"
+#include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vm/vtimer.h"
 
 #define VMS_MAX 16
 
-char fake_did[1024], fake_output[65536];
+char fake_did[1024], fake_output[262144];
 const char *fake_last_panic;
 int fake_references;
 const char *fake_failure;
+void (*fake_at_key)(void);
 struct vm *fake_attached;
 struct host host = { .cpu_count = 4 };
 const struct hvm_ops *hvm;
@@ -62,6 +64,8 @@ static int key(void *ctx, u64 timeout_ns)
 
 	(void)ctx;
 	now_ns += timeout_ns;
+	if (fake_at_key)
+		fake_at_key();
 	return calls++ % 2 ? 'q' : -1;
 }
 
@@ -102,6 +106,7 @@ struct vm *fake_domain(const char *name, bool is_active)
 	vm->number = count++;
 	vm->id = count;
 	vm->vcpu_count = 1;
+	vm->ports[0].vm = vm;
 	vm->ports[0].stats = calloc(1, sizeof(*vm->ports[0].stats));
 	vm->state = is_active ? VM_RUNNING : VM_STOPPED;
 	vm->cfg.vcpus = 1;
@@ -265,6 +270,41 @@ __weak u64 clock_ns(void)
 u64 clock_tsc_khz(void)
 {
 	return 2000000;
+}
+
+u64 clock_tsc_to_ns(u64 ticks)
+{
+	return ticks / 2;
+}
+
+struct vm *vm_next(struct vm *prev)
+{
+	u64 next = prev ? prev->number + 1 : 0;
+
+	if (prev)
+		vm_put(prev);
+	if (next >= count)
+		return NULL;
+	vm_get(vms[next]);
+	return vms[next];
+}
+
+/* What traces ask of the CPU. */
+__weak u32 cpu_id(void)
+{
+	return 0;
+}
+
+__weak u32 cpu_count(void)
+{
+	return 1;
+}
+
+void vcpu_need(struct vcpu *v, u32 groups)
+{
+	(void)v;
+	(void)groups;
+	abort();
 }
 
 /* Tests that link the real ones get those. */

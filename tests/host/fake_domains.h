@@ -25,7 +25,10 @@ extern int fake_references;
 /* The next thing that is done fails with this text. */
 extern const char *fake_failure;
 
+/* Called when a command waits for a key; may be NULL. */
+extern void (*fake_at_key)(void);
+
 /* What commands printed, and whether they wanted a console. */
-extern char fake_output[65536];
+extern char fake_output[262144];
 extern const struct session fake_session;
 extern struct vm *fake_attached;

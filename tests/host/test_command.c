@@ -2,7 +2,7 @@
  * mgmt/command.h: how typed lines become calls, the table itself, and what each command asks of the
  * domains. Forms and errors are virsh's (its manual page).
  *
- * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c vm/exitstat.c
+ * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c mgmt/cmd_trace.c vm/exitstat.c vm/trace.c lib/crc32.c
  * sources: tests/host/fake_domains.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c mgmt/cmd_monitor.c
  * sources: mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
  * sources: mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c mgmt/table.c mgmt/words.c
@@ -14,10 +14,13 @@
 #include <string.h>
 
 #include "core/thermal.h"
+#include "lib/crc32.h"
+#include "lib/string.h"
 #include "tests/host/fake_domains.h"
 #include "tests/host/harness.h"
 #include "tests/host/rand.h"
 #include "vm/exitstat.h"
+#include "vm/trace.h"
 #include "vm/vm.h"
 
 static int result;
@@ -284,6 +287,89 @@ TEST(exits)
 	CHECK(result && has("error: domain 'web' has no vCPU 1"));
 	run("domstats web --vcpu");
 	CHECK(has("  vcpu.0.exits.hlt="));
+}
+
+static struct vm *traced;
+
+/* What happens while a command waits for a key. */
+static void happen(void)
+{
+	trace(&traced->ports[0], TRACE_ENTRY, 0, 0, 0);
+	trace(&traced->ports[0], TRACE_POST, 65, 0, 0);
+	trace_write(&traced->ports[0], TRACE_EXIT, EXIT_PORT, 0x1000, 0x10103f8, rdtsc());
+}
+
+static bool ends_with(const char *line, const char *end)
+{
+	const char *newline = strchr(line, '\n');
+	size_t n = strlen(end);
+
+	return newline && newline - line > (long)n && !memcmp(newline - n, end, n);
+}
+
+static const char *trace_of(const char *text)
+{
+	char line[128];
+
+	fake_output[0] = '\0';
+	snprintf(line, sizeof(line), "%s", text);
+	fake_domains_clear();
+	traced = fake_domain("web", true);
+	fake_at_key = happen;
+	result = command_run(&fake_session, line);
+	fake_at_key = NULL;
+	return fake_output;
+}
+
+TEST(traces)
+{
+	const char *out = trace_of("trace web --count 3");
+
+	CHECK_EQ(result, 0);
+	CHECK(str_prefix(out, "        0.000 us  CPU 0  vCPU 0  entry  \n"));
+	out = strchr(out, '\n') + 1;
+	CHECK(ends_with(out, " us  CPU 0  vCPU 0  post   vector 65"));
+	out = strchr(out, '\n') + 1;
+	CHECK(ends_with(out, " us  CPU 0  vCPU 0  exit   port at 0x1000, OUT 0x3f8, size 1"));
+	CHECK_STR(strchr(out, '\n'), "\n\n");
+	CHECK_EQ(traced->ports[0].trace, 0);
+	out = trace_of("trace web post --count 1");
+	CHECK(ends_with(out, "post   vector 65"));
+	CHECK_STR(strchr(out, '\n'), "\n\n");
+	trace_of("trace web post inject --start");
+	CHECK_EQ(traced->ports[0].trace, 1u << TRACE_POST | 1u << TRACE_INJECT);
+	CHECK_STR(fake_output, "");
+	CHECK(strstr(trace_of("trace"), "requires <domain>"));
+	CHECK(strstr(trace_of("trace web nothing"), "invalid value 'nothing' for option --events"));
+	CHECK(strstr(trace_of("trace web --vcpu 1"), "has no vCPU 1"));
+}
+
+/* Each line has the checksum of what is between '@' and " *"; the last one says how many records there were. */
+TEST(dumps)
+{
+	u32 records = 0, lines = 0;
+	const char *end;
+
+	trace_of("trace web --start");
+	for (u32 i = 0; i < TRACE_RING_RECORDS; i++)
+		happen();
+	fake_output[0] = '\0';
+	CHECK_EQ(command_run(&fake_session, (char[]){ "trace --dump" }), 0);
+	CHECK(str_prefix(fake_output, "@trace 1 1e8480 *"));
+	for (const char *s = fake_output; *s == '@'; s = end + 1, lines++) {
+		const char *star = strstr(s, " *");
+		char sum[9];
+
+		end = strchr(s, '\n');
+		snprintf(sum, sizeof(sum), "%08x",
+			 ~crc32_update(~0u, s + 1, (size_t)(star - s - 1)));
+		CHECK(end - star == 10 && !memcmp(star + 2, sum, 8));
+		records += s[1] == '0';
+	}
+	CHECK(has("@domain 0 web *") && has("@kind 0 exit *") && has("@exit 4 CPUID *"));
+	CHECK_EQ(records, TRACE_RING_RECORDS);
+	CHECK(has("@end 800 0 *"));
+	CHECK_EQ(lines, records + 1 + TRACE_KINDS + EXIT_KINDS + 1 + 1);
 }
 
 TEST(serial_ports_figures)

@@ -1,7 +1,7 @@
 /*
  * mgmt/complete.h: what Tab offers and inserts at the end of a line.
  *
- * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c vm/exitstat.c
+ * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c mgmt/cmd_trace.c vm/exitstat.c vm/trace.c lib/crc32.c
  * sources: tests/host/fake_domains.c mgmt/complete.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c
  * sources: mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
  * sources: mgmt/cmd_monitor.c mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c

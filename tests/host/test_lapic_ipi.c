@@ -2,6 +2,7 @@
  * Who gets a message: SDM vol. 3, "Issuing Interprocessor Interrupts" and "Message Signalled Interrupts", in
  * tables of mode, destination, shorthand and delivery mode, in a VM of 20 vCPUs: so clusters have more than one, and a second one.
  *
+ * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c
  * sources: vm/lapic_timer.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h

@@ -2,6 +2,7 @@
  * The virtual local APIC's timer against SDM vol. 3, "APIC Timer": its three modes, dividers, what changes while
  * it counts, the guest's TSC, and that no guest can make it a storm.
  *
+ * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c
  * sources: vm/lapic_timer.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h

@@ -2,6 +2,7 @@
  * The run loop with a backend that follows a script: requests are served before the guest runs, a vCPU never
  * enters with old second-stage translations, sleeps while there is nothing to do, and ends when told.
  *
+ * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_vm.c vm/run.c vm/exitstat.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  */
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * The shell as a whole, from keys to the terminal's screen: the line editor, the console and the log,
  * commands, completion and guests' consoles. Its thread runs here until it would wait.
  *
- * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c vm/exitstat.c
+ * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c mgmt/cmd_trace.c vm/exitstat.c vm/trace.c lib/crc32.c
  * sources: tests/host/screen.c tests/host/fake_domains.c mgmt/shell.c mgmt/shell_attach.c mgmt/hotkey.c
  * sources: mgmt/lineedit.c mgmt/history.c mgmt/complete.c mgmt/command.c mgmt/cmd_help.c
  * sources: mgmt/cmd_host.c mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c mgmt/cmd_monitor.c mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c

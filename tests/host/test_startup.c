@@ -2,6 +2,7 @@
  * INIT and SIPI: what comes when, in every order; a SIPI behind an INIT is never lost, any other is; what INIT
  * leaves of the registers.
  *
+ * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/startup.c vm/vcpu.c vm/state.c vm/vdev.c vm/iobus.c
  * sources: core/chardev.c
  * flags: -include tests/host/fake_cpu.h

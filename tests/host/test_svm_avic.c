@@ -2,6 +2,7 @@
  * AMD's AVIC, which no emulator has: what the CPU is given (APM vol. 2, "AVIC Data Structures" and "VMCB
  * Changes in Support of AVIC"), when it is on, posts at every point of a vCPU's way, and the exits it leaves.
  *
+ * sources: tests/host/fake_trace.c
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
  * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h

@@ -2,6 +2,7 @@
  * The AMD backend's events, windows, task priority and ASIDs: what the CPU sees at entries, and what is
  * made of it at exits.
  *
+ * sources: tests/host/fake_trace.c
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
  * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h

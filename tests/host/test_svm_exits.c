@@ -1,6 +1,7 @@
 /*
  * The AMD backend's exits, decoded from raw VMCBs (AMD APM vol. 2, appendix C).
  *
+ * sources: tests/host/fake_trace.c
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
  * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h

@@ -2,6 +2,7 @@
  * A vCPU in the state stream: all of it comes back; what would hurt the hypervisor, or give the guest what it
  * was not offered, is refused, and then nothing of it stays.
  *
+ * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h

@@ -2,6 +2,7 @@
  * The AMD backend's VMCB as it is built, the permission maps and what moves between VMCB and registers, all
  * by the manual's offsets (AMD APM vol. 2, appendix B). An emulator does not check all of that.
  *
+ * sources: tests/host/fake_trace.c
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
  * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h
