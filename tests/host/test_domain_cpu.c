@@ -1,7 +1,7 @@
 /*
  * The domain document's <cpu>: what is read of it, with libvirt's defaults, and what is refused with its line.
  *
- * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/xml.c mgmt/xml_out.c
+ * sources: mgmt/domain_xml.c mgmt/domain_tune.c mgmt/domain_cpu.c vm/cpu_models.c mgmt/domain_clock.c mgmt/xml.c mgmt/xml_out.c
  * sources: mgmt/units.c mgmt/uuid.c lib/string.c lib/cpuset.c lib/fmt.c
  * sources: build/deps/expat/lib/xmlparse.c build/deps/expat/lib/xmltok.c
  * sources: build/deps/expat/lib/xmlrole.c
