@@ -33,9 +33,14 @@ NOTE = """
     Linux's column heads name the host's `mitigations=`. Both run the very same bare guests, `tests/guest/cost.asm` and `irqs_*.asm`, in this one run
     on the same emulated machines, with one CPU, and two for the two rows of an IPI to another CPU, which Bochs alone can show (QEMU's CPUs take turns
     ten times a second). The peer is Debian's cloud kernel as the host with its own KVM, and on /dev/kvm `tests/peer/kvmrun.c`, with interrupt
-    controllers and PIT in the kernel; "no APICv" is Plinth's `apicv=off` and KVM's `enable_apicv=0`. Rows of `cost.asm` are medians, less the same without the instruction;
+    controllers and PIT in the kernel; "no APICv" is Plinth's `apicv=off` and KVM's `enable_apicv=0`, with one CPU also without polling. Rows of `cost.asm` are medians, less the same without the instruction;
     those "to the handler" are averages of ticks from the cause to the handler's first instruction, over many thousand interrupts. With one CPU a tick is an
     instruction of host and guest, however long it would take on silicon. A hyphen: not to be had there.
+
+    Plinth's figures are those of the release build; `emulator/cost` holds each row of `cost.asm` to its figure and some ten more. On QEMU a figure is what the host executes from
+    exit to entry, VMRUN included; Bochs counts the instruction that exits, too. VMRUN, VMRESUME, VMREAD or WRMSR count as one instruction each. On QEMU each interrupt for a guest of Plinth's costs one exit
+    more, because of a fault of its TCG (`svm_inject()`). With VT-x's aids for interrupts (apicv.md) what is read of the APIC, an interrupt to oneself by 83FH and its EOI take no exit; the ICR's takes the one
+    for the write.
 
     On QEMU about 1400 of KVM's CPUID, MSR and hypercall figures are its decoding in software, as TCG saves no next RIP; about
     4180 of its emulated MMIO and HLT under `auto` on Bochs are the L1D flush in software. KVM polls for up to 200 us before it sleeps at a HLT, where that seems worth it, and the
@@ -49,7 +54,7 @@ def theirs_of(runs, prefix, name, variant):
     if variant in ("cost", "no-polling") and prefix:
         variant = "software"
     elif prefix:
-        variant = prefix + variant
+        variant = prefix + variant.removeprefix("no-polling-")    # it never polls there
     for run in runs:
         if variant in run:
             return peer.costs(run[variant]).get(name) if "cost " in run[variant] else peer.ticks(run[variant])
@@ -77,7 +82,7 @@ def cost_charts(found, theirs):
                                        ("cost-bochs.svg", "Instructions on Bochs, VT-x (a logarithmic scale)"))):
         shown = [(TITLES[row[0]] + row[3], figures(found, theirs, row)[n]) for row in CHARTED]
         charts[file] = chart.bars(title, ["Plinth", "KVM, mitigations=off", "KVM, mitigations=auto"],
-                                  [(label, values) for label, values in shown if None not in values])
+                                  [(label, values) for label, values in shown if values[0] is not None and values[1:] != [None, None]])
     return charts
 
 

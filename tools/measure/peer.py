@@ -48,7 +48,7 @@ guest() {{
 	/lib/kvmrun "$@"
 }}
 """
-# What follows is without the aids for interrupts; APICv is not there on QEMU.
+# What follows is without the aids for interrupts, and where polling was switched off before without that; APICv is not there on QEMU.
 SOFTWARE = "rmmod kvm_intel; insmod kvm-intel.ko enable_apicv=0\n"
 NO_POLLING = "echo 0 >/sys/module/kvm/parameters/halt_poll_ns\n"
 # Counts what KVM's tracepoint says, which takes time: in a run of its own.
