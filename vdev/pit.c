@@ -238,8 +238,10 @@ static void control_write(struct pit *p, u8 v)
 	};
 	if (c->mode > PIT_MODE_HARD_STROBE)
 		c->mode -= 4; /* the high bit is not decoded in modes 2 and 3 */
-	if (select == 0)
+	if (select == 0) {
+		tick_start(&p->tick);
 		irq_update(p);
+	}
 }
 
 static void counter_write(struct pit *p, u32 index, u8 v)
@@ -378,6 +380,7 @@ static void pit_reset(struct vdev *dev)
 			.null_count = true,
 		};
 	p->port61 = 0;
+	tick_start(&p->tick);
 	irqline_renew(&p->line);
 	irq_update(p);
 }
