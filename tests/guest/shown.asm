@@ -107,7 +107,12 @@ rows:
 	nothing	0x12, 0			; SGX
 	nothing	0x14, 0			; PT
 	nothing	0x1d, 0			; AMX
-	nothing	0x40000001, 0		; KVM's features
+	; KVM's features: no asynchronous page faults, PV EOI, page-table operations; IPIs where they are exits else
+	row	0x40000001, 0, EAX_, 0x01003aab, 0x010032ab
+	row	0x40000001, 0, EBX_, 0, 0
+	row	0x40000001, 0, ECX_, 0, 0
+	row	0x40000001, 0, EDX_, 0, 0
+	nothing	0x40000002, 0
 	nothing	0x8000000a, 0		; SVM's features
 	nothing	0x8000001b, 0		; IBS
 	nothing	0x8000001f, 0		; SEV
