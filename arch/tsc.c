@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/io.h"
 #include "core/log.h"
+#include "lib/hw/hpet.h"
 
 #define PM_TIMER_HZ  3579545u /* ACPI 6.5, 4.8.2.1 */
 #define PIT_HZ       1193182u
@@ -19,13 +20,7 @@
 #define POLL_LIMIT      20000000u /* a reference that stands still must not hang the boot */
 #define CPUID_TOLERANCE 100       /* CPUID counts when the measurement is within 1/100 */
 
-/* HPET (IA-PC HPET 1.0a, 2.3) */
-#define HPET_CAPABILITIES  0x000
-#define HPET_CAP_64BIT     BIT(13)
-#define HPET_CONFIG        0x010
-#define HPET_CONFIG_ENABLE BIT(0)
-#define HPET_COUNTER       0x0f0
-#define FEMTOSECONDS       1000000000000000ULL
+#define FEMTOSECONDS 1000000000000000ULL
 
 /* PIT channel 2 (8254), gated by port 0x61 */
 #define PIT_CHANNEL2       0x42

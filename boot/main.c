@@ -42,6 +42,7 @@
 #include "drivers/ioapic.h"
 #include "drivers/uart.h"
 #include "lib/fmt.h"
+#include "lib/hw/hpet.h"
 #include "lib/sha256.h"
 #include "lib/string.h"
 #include "mgmt/version.h"
@@ -51,7 +52,6 @@
 #include "mm/page.h"
 #include "mm/shootdown.h"
 
-#define HPET_SIZE   1024
 #define CPU_OFF_MAX 128
 #define MEMTEST_MAX 48
 

@@ -19,6 +19,7 @@ const char *const domain_clock_names[4] = {
 const char *const domain_timer_names[DOMAIN_TIMERS + 1] = {
 	[TIMER_PIT] = "pit",
 	[TIMER_RTC] = "rtc",
+	[TIMER_HPET] = "hpet",
 	[DOMAIN_TIMERS] = "kvmclock",
 };
 
@@ -161,8 +162,10 @@ static int end_timer(struct xml *x)
 	b->timers |= bit;
 	if (b->timer == DOMAIN_TIMERS)
 		return end_kvmclock(x);
-	if (b->timer_absent)
+	if (b->timer_absent && b->timer != TIMER_HPET)
 		return xml_fail(x, "timer '%s' cannot be left out", name);
+	if (b->timer_absent)
+		return 0;
 	b->d->timers |= bit;
 	b->d->ticks[b->timer] = b->timer_ticks;
 	return 0;

@@ -30,6 +30,7 @@
 #define FADT_MINOR     5
 #define MADT_REVISION  5
 #define XSDT_MAX       4u
+#define HPET_REVISION  1
 #define C2_UNSUPPORTED 101  /* microseconds: over 100 means no C2, */
 #define C3_UNSUPPORTED 1001 /* over 1000 no C3 (ACPI 6.5, 5.2.9) */
 #define PNP_PIC        "PNP0000"
@@ -215,6 +216,22 @@ static size_t madt_add(struct acpi_tables *t, const struct vm *vm)
 	return at;
 }
 
+static size_t hpet_add(struct acpi_tables *t)
+{
+	size_t at = reserve(t, sizeof(struct acpi_hpet), TABLE_ALIGN);
+	struct acpi_hpet *h = (struct acpi_hpet *)(t->buf + at);
+
+	if (!at)
+		return 0;
+	h->block_id = HPET_ID;
+	h->address = (struct acpi_gas){ .space = ACPI_SPACE_MEMORY,
+					.bit_width = 64,
+					.address = MACHINE_HPET };
+	h->min_tick = HPET_MIN_TICK;
+	table_close(t, at, ACPI_SIG_HPET, HPET_REVISION);
+	return at;
+}
+
 /* A device on the ISA bus: up to two runs of ports and an interrupt (none: below 0). */
 static void isa_device(struct aml *a, const char *name, const char *id, u16 port, u8 ports,
 		       u16 port2, int irq)
@@ -319,6 +336,8 @@ static void tables_build(struct acpi_tables *t, const struct vm *vm, const struc
 	tables[count++] = fadt_add(t, facs, dsdt_add(t, cfg));
 	if (cfg->apic)
 		tables[count++] = madt_add(t, vm);
+	if (cfg->timers & BIT(TIMER_HPET))
+		tables[count++] = hpet_add(t);
 	xsdt = xsdt_add(t, tables, count);
 
 	memcpy(rsdp->signature, ACPI_RSDP_SIGNATURE, sizeof(rsdp->signature));

@@ -21,3 +21,12 @@
 #define RESET_CPU  0x04 /* 0 to 1 resets */
 
 #define MACHINE_LAPIC 0xfee00000u
+
+/* The HPET: Intel's, revision 1, three timers of 64 bits, a count of 10 ns; its own I/O APIC pins as the ICH9's. */
+#define MACHINE_HPET   0xfed00000u
+#define HPET_HZ        100000000u
+#define HPET_ID        0x8086a201u
+#define HPET_GSI_FIRST 20u
+#define HPET_GSI_COUNT 4u
+#define HPET_GSIS      (((1u << HPET_GSI_COUNT) - 1) << HPET_GSI_FIRST)
+#define HPET_MIN_TICK  5000u /* counts: no timer fires more often */

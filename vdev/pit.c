@@ -159,7 +159,8 @@ static void irq_update(struct pit *p)
 	 * The low part of a period is left out: the edge is a pulse when the timer fires, and the line
 	 * stays high, so that an interrupt that is served late is not lost.
 	 */
-	irqline_set(p->dev.vm, &p->line, c->mode != PIT_MODE_TERMINAL || (c->loaded && ticks >= n));
+	irqline_set_legacy(p->dev.vm, &p->line,
+			   c->mode != PIT_MODE_TERMINAL || (c->loaded && ticks >= n));
 	vtimer_cancel(&p->timer);
 	if (!c->loaded)
 		return;
@@ -184,8 +185,8 @@ static void timer_fired(struct vtimer *t)
 
 	if (!is_periodic(c) || tick_take(&p->tick, counter_ticks(p, c), counter_period(c),
 					 ns_to_ticks(PIT_MIN_PERIOD_NS, PIT_HZ))) {
-		irqline_set(p->dev.vm, &p->line, false);
-		irqline_set(p->dev.vm, &p->line, true);
+		irqline_set_legacy(p->dev.vm, &p->line, false);
+		irqline_set_legacy(p->dev.vm, &p->line, true);
 	}
 	irq_update(p);
 }

@@ -260,7 +260,7 @@ static void irq_update(struct rtc *r)
 	s64 second = seconds_at(r, now), alarm;
 
 	*flags = (u8)((*flags & RTC_FLAGS) | (pending ? RTC_C_IRQF : 0));
-	irqline_set(r->dev.vm, &r->line, pending);
+	irqline_set_legacy(r->dev.vm, &r->line, pending);
 	vtimer_cancel(&r->timer);
 	if (divider_held(r))
 		return;

@@ -7,10 +7,15 @@
 #include "vm/vdev.h"
 
 const struct vdev_row vdev_table[] = {
-	{ "pic", pic_create },         { "ioapic", ioapic_create },
-	{ "pit", pit_create },         { "rtc", rtc_create },
-	{ "i8042", i8042_create },     { "uart", uart_create },
-	{ "acpi_pm", acpi_pm_create }, { "acpi_tables", acpi_tables_create },
+	{ "pic", pic_create },
+	{ "ioapic", ioapic_create },
+	{ "pit", pit_create },
+	{ "rtc", rtc_create },
+	{ "hpet", hpet_create },
+	{ "i8042", i8042_create },
+	{ "uart", uart_create },
+	{ "acpi_pm", acpi_pm_create },
+	{ "acpi_tables", acpi_tables_create },
 };
 
 const size_t vdev_table_count = ARRAY_LEN(vdev_table);

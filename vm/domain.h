@@ -30,13 +30,13 @@ enum domain_clock {
 };
 /* What becomes of a timer's ticks that could not be given in time, of those that libvirt names. */
 enum tick_policy {
-	TICK_UNSAID,  /* the timer's own: PIT catchup, RTC merge */
+	TICK_UNSAID,  /* the timer's own: PIT catchup, RTC and HPET merge */
 	TICK_DELAY,   /* all later ones come as much later */
 	TICK_CATCHUP, /* they come faster than others until all were given */
 	TICK_MERGE,   /* one stands for all that are due */
 	TICK_DISCARD, /* those that are late by a period do not come */
 };
-enum domain_timer { TIMER_PIT, TIMER_RTC, DOMAIN_TIMERS };
+enum domain_timer { TIMER_PIT, TIMER_RTC, TIMER_HPET, DOMAIN_TIMERS };
 enum domain_cpu { CPU_UNSAID, CPU_HOST_PASSTHROUGH, CPU_HOST_MODEL, CPU_CUSTOM };
 /* Of <cpu> and its <model>; 0: not said. */
 enum cpu_match { CPU_MATCH_UNSAID, CPU_MATCH_EXACT, CPU_MATCH_MINIMUM, CPU_MATCH_STRICT };
@@ -101,7 +101,7 @@ struct domain {
 	u32 sockets, dies, cores, threads;      /* their product is vcpus; all 0: not said */
 	enum domain_clock clock;
 	s64 clock_s;
-	u32 timers; /* of enum domain_timer, as bits: those that were named */
+	u32 timers; /* of enum domain_timer, as bits: those that were named; an HPET is there only then */
 	enum tick_policy ticks[DOMAIN_TIMERS];
 	enum domain_action on_poweroff, on_reboot, on_crash;
 	u32 serials; /* 0 to 4 */

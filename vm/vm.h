@@ -181,7 +181,9 @@ struct vm {
 	struct hvm_vm *hvm;         /* the backend's part */
 	struct cpuid_table *cpuid;
 	struct vm_irqs *irqs; /* routing: vm/irq.c */
-	bool clocks_shown;    /* a vCPU has, or had, its clock in guest memory: vm/pv.h */
+	/* atomic, vdev/irqline.h: the HPET has PIT's and RTC's lines, and what these want of them */
+	u8 legacy_replaced, legacy_levels[2];
+	bool clocks_shown; /* a vCPU has, or had, its clock in guest memory: vm/pv.h */
 };
 
 /* Starts the keeper, the thread that cleans up after VMs and starts them again. -ENOMEM. */

@@ -25,7 +25,7 @@
 #define TIMER_MIN_NS    20000u
 /* What a guest has asked for sooner comes so much later: until then a line is not what registers say. */
 #define SETTLE_NS       50000u
-#define TIMERS          8u
+#define TIMERS          11u
 #define APIC_PAGE       0xfee00000u
 #define WAIT_MAX        BIT(62)
 /* A section of a state stream (vm/state.c). */
@@ -33,7 +33,7 @@
 
 static int (*const creators[])(struct vm *vm, const struct domain *cfg) = {
 	pic_create,   ioapic_create, pit_create,     rtc_create,
-	i8042_create, uart_create,   acpi_pm_create,
+	i8042_create, uart_create,   acpi_pm_create, hpet_create,
 };
 static_assert(ARRAY_LEN(creators) + 1 == MACHINE_DEVICES, "the local APIC is the first");
 
@@ -52,7 +52,9 @@ static void listen(struct vdev *dev, u32 gsi, bool level)
 
 void machine_new(u32 which)
 {
-	struct domain cfg = { .acpi = true, .apic = true, .serials = 3, .vcpus = 1 };
+	struct domain cfg = {
+		.acpi = true, .apic = true, .serials = 3, .vcpus = 1, .timers = 1u << TIMER_HPET
+	};
 	const struct irqchip chip = { .line = listen, .dev = &listener };
 
 	/* Alone a timer does other than it would by itself. */
@@ -380,7 +382,7 @@ static void pass_time(struct fuzz_in *in)
 /* A line that none of the devices drives: each of those has its own say only. */
 static void line(struct fuzz_in *in)
 {
-	static const u8 free_lines[] = { 2, 5, 7, 10, 11, 12, 15, 16, 22, 23 };
+	static const u8 free_lines[] = { 2, 5, 7, 10, 11, 12, 15, 16, 17, 18 };
 	u32 what = (u32)fuzz_bytes(in, 1);
 
 	vm_irq_line(vm, free_lines[what % ARRAY_LEN(free_lines)], what & 0x80);

@@ -213,6 +213,25 @@ TEST(madt)
 	CHECK(table("FACP") != NULL);
 }
 
+/* IA-PC HPET 1.0a, 3.2.4: where the domain has one. */
+TEST(hpet)
+{
+	struct domain cfg = { .acpi = true, .apic = true, .vcpus = 1, .timers = 1u << TIMER_HPET };
+	const u8 *h;
+
+	start_as(&cfg);
+	h = table("HPET");
+	CHECK(h != NULL);
+	check_table(h, "HPET");
+	CHECK_EQ(get32(h + 4), 56);
+	CHECK_EQ(get32(h + 36), 0x8086a201); /* the low half of its capabilities */
+	CHECK(h[40] == 0 && h[41] == 64);    /* in memory */
+	CHECK_EQ(get64(h + 44), 0xfed00000);
+	CHECK(h[53] == 0x88 && h[54] == 0x13); /* no faster than each 5000 counts */
+	start(1, 1, true);
+	CHECK(table("HPET") == NULL);
+}
+
 /* As a bounded scan finds the sleep type that switches off. */
 TEST(s5_can_be_scanned)
 {
@@ -329,6 +348,11 @@ TEST(iasl_agrees)
 		check_by_iasl(at(get32(table("FACP") + 40)), "dsdt");
 		check_by_iasl(xsdt(), "xsdt");
 	}
+
+	struct domain cfg = { .acpi = true, .vcpus = 1, .timers = 1u << TIMER_HPET };
+
+	start_as(&cfg);
+	check_by_iasl(table("HPET"), "hpet");
 }
 
 /* The encoder by itself: package lengths around their borders (ACPI 20.2.4). */

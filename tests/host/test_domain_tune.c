@@ -71,6 +71,14 @@ TEST(timers)
 			    "<clock offset='utc'><timer name='rtc' tickpolicy='merge'/></clock>"),
 		 0);
 	CHECK_EQ(d.ticks[TIMER_RTC], TICK_MERGE);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer name='hpet' present='no'/></clock>"),
+		 0);
+	CHECK_EQ(d.timers, 0);
+	CHECK_EQ(parse_with("<clock offset='utc'/>",
+			    "<clock offset='utc'><timer name='hpet' present='yes'/></clock>"),
+		 0);
+	CHECK_EQ(d.timers, 1u << TIMER_HPET);
 }
 
 TEST(tuning)
