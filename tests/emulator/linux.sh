@@ -22,6 +22,9 @@ linux_found() {
 	done
 }
 
+# Its <cpu>, if any, and what its kernel then says of it.
+cpu= cpu_said=
+
 # linux GUEST-MIB [tools/run arguments]: the guest must reach its init and switch itself off, and the
 # host with it, in an orderly way.
 linux() {
@@ -31,6 +34,7 @@ linux() {
 	shift
 	[ -d "$set" ] || tools/mkbootset "$set" --mem "$mem" --vcpus "$vcpus" \
 		--cmdline "$words" >/dev/null
+	[ -z "$cpu" ] || sed -i "s|  <devices>|  $cpu\n&|" "$set"/*.xml
 	echo "--- guest of $mem MiB, $vcpus vCPUs, $*"
 	tools/run --cpu "$CPU" --bootset "$set" --append 'follow=all poweroff=last-guest' \
 		--timeout 280 "$@" </dev/null >"$console" 2>&1 || status=$?
@@ -41,6 +45,11 @@ linux() {
 		exit 1
 	fi
 	grep -a 'init reached' "$console"
+	if [ -n "$cpu" ] && ! grep -aqF "$cpu_said" "$console"; then
+		cat "$console"
+		echo "FAIL: the kernel does not say: $cpu_said"
+		exit 1
+	fi
 	linux_found
 	if [[ " $words " == *" plinth.test=smp "* ]] && ! grep -aq '^\[linux\] guest: smp ok' "$console"; then
 		cat "$console"
