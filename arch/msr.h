@@ -89,12 +89,13 @@ enum {
 #define S_CET_WRSS_EN  BIT(1) /* WRSS writes to shadow stacks */
 #define S_CET_ENDBR_EN BIT(2) /* indirect branch tracking */
 
-#define EFER_SCE   BIT(0)
-#define EFER_LME   BIT(8)
-#define EFER_LMA   BIT(10)
-#define EFER_NXE   BIT(11)
-#define EFER_SVME  BIT(12)
-#define EFER_FFXSR BIT(14)
+#define EFER_SCE       BIT(0)
+#define EFER_LME       BIT(8)
+#define EFER_LMA       BIT(10)
+#define EFER_NXE       BIT(11)
+#define EFER_SVME      BIT(12)
+#define EFER_FFXSR     BIT(14)
+#define EFER_AUTO_IBRS BIT(21) /* AMD: automatic IBRS */
 
 #define FEATURE_CONTROL_LOCK BIT(0)
 #define FEATURE_CONTROL_VMX  BIT(2) /* VMXON outside SMX operation */

@@ -16,6 +16,7 @@
 #include "core/host.h"
 #include "core/log.h"
 #include "core/mce.h"
+#include "core/mitigation.h"
 #include "core/panic.h"
 #include "core/pstate.h"
 #include "core/sched.h"
@@ -88,6 +89,7 @@ static void ap_main(void)
 	sched_init_cpu();
 	mce_init_cpu();
 	pstate_init_cpu();
+	mitigation_init_cpu();
 	smp_set_online(cpu_id() + 1);
 	/* The same stack from its end on: nobody returns from here. */
 	shstk_start((void *)ALIGN_UP((u64)__builtin_frame_address(0), SHSTK_SLOT), ap_idle);

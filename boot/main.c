@@ -27,6 +27,7 @@
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/mce.h"
+#include "core/mitigation.h"
 #include "core/panic.h"
 #include "core/panic_log.h"
 #include "core/power.h"
@@ -89,6 +90,7 @@ static void init_cpu_features(void)
 		log_info("cpu: return addresses are on shadow stacks, too (CET)");
 	idle_init();
 	pstate_init();
+	mitigation_init();
 }
 
 static void init_lapic(void)
@@ -226,6 +228,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	sched_init_cpu();
 	mce_init_cpu();
 	pstate_init_cpu();
+	mitigation_init_cpu();
 	irq_enable();
 	shstk_start(cpus_stack(), boot_late);
 }

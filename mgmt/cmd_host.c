@@ -5,6 +5,7 @@
 #include "core/host.h"
 #include "core/log.h"
 #include "core/mce.h"
+#include "core/mitigation.h"
 #include "core/panic_log.h"
 #include "core/power.h"
 #include "core/thermal.h"
@@ -97,6 +98,20 @@ static int cmd_nodeinfo(struct call *c)
 	return 0;
 }
 
+static void attack_line(void *ctx, const char *attack, const char *what)
+{
+	say(ctx, "%-32s%s\n", attack, what);
+}
+
+static int cmd_mitigations(struct call *c)
+{
+	struct session s = *c->session;
+
+	mitigation_each(attack_line, &s);
+	say(&s, "\n");
+	return 0;
+}
+
 static int cmd_version(struct call *c)
 {
 	char hash[SHA256_TEXT];
@@ -134,6 +149,10 @@ static const struct command commands[] = {
 	  .help = "say as XML which CPUs domains may have here",
 	  .text = "The host's own as model and features, and which of libvirt's models can be had.",
 	  .run = cmd_domcapabilities },
+	{ .name = "mitigations",
+	  .help = "say what is done against speculation",
+	  .text = "By what the CPU says of itself, and the host's word mitigations=.",
+	  .run = cmd_mitigations },
 	{ .name = "nodeinfo", .help = "say what this machine has", .run = cmd_nodeinfo },
 	{ .name = "poweroff",
 	  .help = "switch the machine off",

@@ -5,6 +5,7 @@
 
 #include "arch/cpu.h"
 #include "core/log.h"
+#include "core/mitigation.h"
 #include "core/thread.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -54,17 +55,40 @@ static void switch_in(struct thread *t)
 	}
 }
 
+/* The same where the CPU is to forget what ran before. */
+static void switch_in_guarded(struct thread *t)
+{
+	const struct vcpu_port *port = t->data;
+
+	switch_in(t);
+	if (port->vcpu)
+		mitigation_switch(port->vm->number);
+}
+
 static void detach(struct thread *t)
 {
 	(void)t; /* it is bound to this CPU, so what this CPU holds is its */
 	lazy_save();
 }
 
-const struct thread_ops build_vcpu_thread_ops = {
+static const struct thread_ops plain_ops = {
 	.switch_out = switch_out,
 	.switch_in = switch_in,
 	.detach = detach,
 };
+static const struct thread_ops guarded_ops = {
+	.switch_out = switch_out,
+	.switch_in = switch_in_guarded,
+	.detach = detach,
+};
+
+const struct thread_ops *build_vcpu_thread_ops = &plain_ops;
+
+void build_init(void)
+{
+	if (mitigation_actions() & MITIGATE_SWITCHES)
+		build_vcpu_thread_ops = &guarded_ops;
+}
 
 /* Whether the vCPU is outside of guest mode, or has entered with that generation. */
 static bool entered(const struct vcpu_port *port, u64 generation)
@@ -118,6 +142,8 @@ static int vcpu_build(struct vm *vm, u32 index)
 	port->vcpu = v;
 	lazy_load(v);
 	hvm->load(v);
+	if (mitigation_actions() & MITIGATE_SWITCHES)
+		mitigation_switch(vm->number);
 	irq_restore(flags);
 	return 0;
 }

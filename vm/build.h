@@ -11,7 +11,8 @@ struct vm;
 void build_vcpu_main(void *arg);
 
 /* Puts a vCPU on and off its CPU around thread switches. */
-extern const struct thread_ops build_vcpu_thread_ops;
+extern const struct thread_ops *build_vcpu_thread_ops; /* const after build_init() */
+void build_init(void);
 
 /*
  * For struct s2: returns when no vCPU is in guest mode with translations from before; ctx is the struct vm.

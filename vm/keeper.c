@@ -45,7 +45,7 @@ static struct thread *thread_make(struct vcpu_port *port)
 		.fn = build_vcpu_main,
 		.arg = port,
 		.aspace = vm->aspace,
-		.ops = &build_vcpu_thread_ops,
+		.ops = build_vcpu_thread_ops,
 		.data = port,
 		.group = &vm->threads,
 		.cpu = -1,
@@ -401,6 +401,7 @@ int vm_init(void)
 {
 	struct thread_spec spec = { .name = "vm-keeper", .fn = keeper_main, .cpu = -1 };
 
+	build_init();
 	keeper = thread_create(&spec);
 	if (!keeper)
 		return -ENOMEM;

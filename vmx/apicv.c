@@ -162,7 +162,7 @@ static void on_notification(void)
 {
 	const struct thread *t = thread_current();
 
-	if (t && t->ops == &build_vcpu_thread_ops) {
+	if (t && t->ops == build_vcpu_thread_ops) {
 		struct vcpu_port *port = t->data;
 
 		/* Seen before the entry: it comes on this CPU, with interrupts off behind the look. */

@@ -16,7 +16,8 @@
 
 u64 fake_vmcs[FAKE_VMCS_FIELDS];
 struct vmx_caps vmx_caps;
-const struct thread_ops build_vcpu_thread_ops;
+static const struct thread_ops vcpu_ops;
+const struct thread_ops *build_vcpu_thread_ops = &vcpu_ops;
 const struct msr_pass msr_pass_list[] = { { 0x10, true, false } };
 const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
 

@@ -434,7 +434,10 @@ TEST(the_host)
 /* What a terminal of 80 columns shows of one screen. */
 TEST(cpus_of_domains)
 {
-	const char *said = run("cpu-models");
+	const char *said;
+
+	CHECK_STR(run("mitigations"), "buffers                         not affected\n\n");
+	said = run("cpu-models");
 
 	CHECK(strstr(said, "Westmere\n") && strstr(said, "Nehalem\n"));
 	CHECK(!strstr(said, "Haswell") && !strstr(said, "does not offer"));

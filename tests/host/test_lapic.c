@@ -616,6 +616,9 @@ TEST(apic_base)
 
 	start();
 	CHECK_EQ(vlapic_set_base(l, base | APIC_BASE_X2APIC), -EINVAL); /* x2APIC without enable */
+	fake_cpuid_table.x2apic = false; /* the guest's CPU has none */
+	CHECK_EQ(vlapic_set_base(l, on | APIC_BASE_X2APIC), -EINVAL);
+	fake_cpuid_table.x2apic = true;
 	CHECK_EQ(vlapic_set_base(l, on | BIT(9)), -EINVAL);
 	CHECK_EQ(vlapic_set_base(l, on | 1), -EINVAL);
 	CHECK_EQ(vlapic_set_base(l, (on & ~0xfee00000ull) | 0xfed00000),

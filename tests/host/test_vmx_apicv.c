@@ -384,7 +384,7 @@ TEST(notified_on_the_host)
 	current = &thread;
 	handlers[0xf1]();
 	CHECK_EQ(vm.ports[1].requests, 0); /* not a vCPU's */
-	thread.ops = &build_vcpu_thread_ops;
+	thread.ops = build_vcpu_thread_ops;
 	handlers[0xf1]();
 	CHECK_EQ(vm.ports[1].requests, REQ_EVENT);
 	finish();

@@ -178,7 +178,7 @@ static void begin(void)
 	start_on(fourth(), "", VAPIC_X2);
 	set_svr(SOFT_ON);
 	vmx_apicv_follow(&v);
-	thread = (struct thread){ .ops = &build_vcpu_thread_ops, .data = &vm.ports[1] };
+	thread = (struct thread){ .ops = build_vcpu_thread_ops, .data = &vm.ports[1] };
 	current = &thread;
 	notifications = wakes = 0;
 	v.recheck = false;
