@@ -79,7 +79,7 @@ static const struct {
 	  "web.xml:17: there is no CPU model 'Pentium'" },
 	{ "<cpu><model>Westmere</model>\n<feature name='AES'/></cpu><clock",
 	  "web.xml:17: there is no CPU feature 'AES'" },
-	{ "<cpu><model>Westmere</model>\n<feature name='aes'/><feature name='aes'/></cpu><clock",
+	{ "<cpu><model>Westmere</model>\n<feature name='aes'/><feature name='aes' policy='disable'/></cpu><clock",
 	  "web.xml:17: a second <feature> of 'aes' is not supported" },
 	{ "<cpu><model>Westmere</model><feature/></cpu><clock",
 	  "web.xml:16: <feature> lacks the attribute 'name'" },
