@@ -14,7 +14,7 @@ def make_iso(args, scratch):
 
 
 def mkiso(args, *words):
-    append = [word for text in args.append for word in text.split()]
+    append = [word for text in [*args.append, os.environ.get("PLINTH_APPEND", "")] for word in text.split()]
     env = dict(os.environ, PLINTH_ELF=str(args.elf), TMPDIR=str(scratch_base()))
     if subprocess.run([TOOLS / "mkiso", *words, *append], env=env,
                       stdin=subprocess.DEVNULL).returncode:
