@@ -79,6 +79,7 @@ void runq_init(struct runq *rq, struct thread *idle, u64 now)
 	rq->current = idle;
 	rq->idle = idle;
 	rq->previous = NULL;
+	rq->heir = NULL;
 }
 
 void runq_charge(struct runq *rq, u64 now)
@@ -110,11 +111,13 @@ void runq_remove(struct runq *rq, struct thread *t)
 {
 	list_del(&t->rq_node);
 	rq->ready_count--;
+	if (rq->heir == t)
+		rq->heir = NULL;
 }
 
 struct thread *runq_take(struct runq *rq)
 {
-	struct thread *t = first(rq);
+	struct thread *t = rq->heir ? rq->heir : first(rq);
 
 	if (t)
 		runq_remove(rq, t);
@@ -150,6 +153,19 @@ void runq_pass(struct runq *rq)
 
 	if (t && rq->current != rq->idle)
 		rq->current->vruntime = MAX(rq->current->vruntime, t->vruntime);
+}
+
+void runq_hand(struct runq *rq, struct thread *t)
+{
+	struct thread *cur = rq->current;
+	u64 own = cur->vruntime;
+
+	runq_remove(rq, t);
+	cur->vruntime = MAX(own, t->vruntime);
+	t->vruntime = MIN(own, t->vruntime);
+	runq_add(rq, t);
+	if (!cur->need_resched)
+		rq->heir = t;
 }
 
 u64 runq_left(const struct runq *rq)

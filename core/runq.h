@@ -40,11 +40,12 @@ struct runq {
 		lock; /* everything below but count, and the states of threads whose CPU it is */
 	struct list ready; /* by vruntime, least first; current is not in it */
 	u32 ready_count;
-	u32 count;               /* threads whose CPU this is; atomic */
-	u64 min_vruntime;        /* rises with the least vruntime of current and ready */
-	u64 charged_ns;          /* until when current was charged */
-	struct thread *current;  /* written under the lock on the CPU itself */
-	struct thread *idle;     /* const */
+	u32 count;              /* threads whose CPU this is; atomic */
+	u64 min_vruntime;       /* rises with the least vruntime of current and ready */
+	u64 charged_ns;         /* until when current was charged */
+	struct thread *current; /* written under the lock on the CPU itself */
+	struct thread *idle;    /* const */
+	struct thread *heir;    /* ready here, next with what is left of current's slice; or NULL */
 	struct thread *previous; /* owner CPU: whom the switch under way leaves */
 	struct timer slice;      /* the end of current's slice */
 };
@@ -57,7 +58,7 @@ void runq_charge(struct runq *rq, u64 now);
 /* Puts t among the ready threads: after those with the same vruntime. */
 void runq_add(struct runq *rq, struct thread *t);
 
-/* Takes out the thread with the least vruntime; NULL when none is ready. */
+/* Takes out the heir or, without one, the thread with the least vruntime; NULL when none is ready. */
 struct thread *runq_take(struct runq *rq);
 
 /* Takes out t, which is ready there. */
@@ -68,6 +69,12 @@ void runq_place(struct runq *rq, struct thread *t, enum runq_reason why);
 
 /* Sets current's vruntime behind the first ready thread's, so that another one comes next. */
 void runq_pass(struct runq *rq);
+
+/*
+ * Lets t, ready here and of current's group, stand where current (charged until now) stands in the line, and current where t
+ * does if that is behind: the group has neither more nor less by it. Where current's slice is not over, t is its heir.
+ */
+void runq_hand(struct runq *rq, struct thread *t);
 
 /*
  * How long current (charged until now) goes on, in ns: 0, till it has run a little, a slice, or

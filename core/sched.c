@@ -215,10 +215,21 @@ static struct thread *take_next(struct runq *rq)
 	}
 }
 
+/* The heir of a slice goes on till its end, or that of its quota, and so do who may follow it. */
+static void inherit(struct runq *rq)
+{
+	u64 left = quota_left(&rq->current->quota);
+
+	if (!timer_armed(&rq->slice))
+		sched_slice_update(rq);
+	else if (left < RUNQ_SLICE_NS)
+		timer_arm(&rq->slice, MIN(rq->slice.deadline_ns, clock_ns() + left));
+}
+
 /* Goes on with whom the queue says. Interrupts off, the lock held: it is released. */
 static void reschedule(struct runq *rq)
 {
-	struct thread *prev = rq->current, *next;
+	struct thread *prev = rq->current, *next, *heir = rq->heir;
 	bool detach;
 
 	runq_charge(rq, clock_ns());
@@ -239,7 +250,10 @@ static void reschedule(struct runq *rq)
 		next->started_ns = rq->charged_ns;
 	wait_ends(next, rq->charged_ns);
 	atomic_store_relaxed(&rq->current, next);
-	sched_slice_update(rq);
+	if (next == heir)
+		inherit(rq);
+	else
+		sched_slice_update(rq);
 	detach = prev->bound && may_leave(prev);
 	spin_unlock(&rq->lock);
 	if (next != prev)
@@ -261,7 +275,7 @@ void thread_yield(void)
 	u64 flags;
 	struct runq *rq = switch_lock(&flags);
 
-	if (!rq->current->need_resched) {
+	if (!rq->current->need_resched && !rq->heir) {
 		runq_charge(rq, clock_ns());
 		runq_pass(rq);
 	}

@@ -127,9 +127,9 @@ struct thread *thread_current(void);
 void thread_yield(void);
 
 /*
- * The same, but t, of the same group, goes on in the caller's place, if it is ready and waits for a CPU; it comes to
- * this one for that. False, and nothing is done: it is not, or may not come. What both have had
- * together stays the same.
+ * Lets t, of the same group, go on at once for what is left of the caller's slice and in its place, if it is ready and waits
+ * for a CPU; it comes to this one for that. False, and nothing is done: it is not, or may not come. What both have had together
+ * stays the same. No lock is held.
  */
 bool thread_yield_to(struct thread *t);
 

@@ -14,21 +14,6 @@ static bool may_follow(const struct thread *self, const struct thread *t)
 	       t->weight == self->weight;
 }
 
-/* Puts t, ready here, where self is, if that is before its own place. This CPU's queue, locked. */
-static void swap(struct runq *rq, struct thread *self, struct thread *t)
-{
-	u64 place;
-
-	runq_charge(rq, clock_ns());
-	place = self->vruntime;
-	if (t->vruntime <= place)
-		return;
-	runq_remove(rq, t);
-	self->vruntime = t->vruntime;
-	t->vruntime = place;
-	runq_add(rq, t);
-}
-
 /* Takes t, which waits on another CPU's queue rq, here; no lock is held then. False: it stays. */
 static bool fetch(struct runq *rq, struct thread *t)
 {
@@ -57,11 +42,17 @@ static void keep_vruntime(struct runq *rq, struct thread *t, u64 had)
 
 bool thread_yield_to(struct thread *t)
 {
-	struct thread *self = thread_current();
-	u64 flags = irq_save(), had;
-	struct runq *rq = sched_lock(t);
-	bool there = may_follow(self, t);
+	const struct thread *self = thread_current();
+	struct runq *rq;
+	u64 flags, had;
+	bool there;
 
+	/* A hint, before a queue is locked: most are not ready. */
+	if (READ_ONCE(t->state) != THREAD_READY)
+		return false;
+	flags = irq_save();
+	rq = sched_lock(t);
+	there = may_follow(self, t);
 	had = t->vruntime;
 	if (there && t->cpu != cpu_id()) {
 		there = fetch(rq, t);
@@ -70,8 +61,10 @@ bool thread_yield_to(struct thread *t)
 		if (there)
 			keep_vruntime(rq, t, had);
 	}
-	if (there && t->cpu == cpu_id())
-		swap(rq, self, t);
+	if (there && t->cpu == cpu_id()) {
+		runq_charge(rq, clock_ns());
+		runq_hand(rq, t);
+	}
 	if (rq)
 		spin_unlock(&rq->lock);
 	irq_restore(flags);

@@ -61,6 +61,8 @@ static void stats_of_exits(const struct call *c, u32 vcpu, const struct vcpu_por
 	vcpu_stat(c, vcpu, "exits.sum", exit_stats_total(port->stats));
 	vcpu_stat(c, vcpu, "kicks.sent", port->kicks);
 	vcpu_stat(c, vcpu, "kicks.saved", port->kicks_saved);
+	vcpu_stat(c, vcpu, "directed_yield_attempted", port->yields_tried);
+	vcpu_stat(c, vcpu, "directed_yield_successful", port->yields_done);
 }
 
 /* What libvirt and KVM have names for goes by these. */

@@ -5,7 +5,6 @@
 
 #include "arch/cpu.h"
 #include "arch/trap.h"
-#include "core/thread.h"
 #include "lib/compiler.h"
 #include "lib/errno.h"
 #include "vm/cpuid.h"
@@ -15,6 +14,7 @@
 #include "vm/lapic.h"
 #include "vm/msr.h"
 #include "vm/skip.h"
+#include "vm/spin.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -41,7 +41,7 @@ static void exit_hlt(struct vcpu *v, const struct vm_exit *e)
 static void exit_pause(struct vcpu *v, const struct vm_exit *e)
 {
 	vcpu_skip(v, e);
-	thread_yield();
+	vcpu_spins(v);
 }
 
 static void exit_cpuid(struct vcpu *v, const struct vm_exit *e)

@@ -142,6 +142,8 @@ static void set_starting(struct vm *vm)
 		vm->ports[i].injected = vm->ports[i].nmis = vm->ports[i].posted = 0;
 		memset(vm->ports[i].stats, 0, sizeof(*vm->ports[i].stats));
 		memset(vm->ports[i].irq_exits, 0, sizeof(vm->ports[i].irq_exits));
+		vm->ports[i].spins = false;
+		vm->ports[i].yields_tried = vm->ports[i].yields_done = 0;
 		vm->ports[i].takes_calls = true;
 	}
 	vm_set_state(vm, VM_STARTING);

@@ -95,6 +95,8 @@ struct vcpu_port {
 	u64 injected, nmis;       /* interrupts that software injected; NMIs; the same */
 	u64 posted;               /* atomic: interrupts that were left to the hardware */
 	u64 away_tsc;             /* the host's TSC when its thread last lost its CPU; its own */
+	bool spins;               /* it gave way because it spins; atomic, written by its thread */
+	u64 yields_tried, yields_done; /* vm/spin.c; written by its thread, read by anyone */
 	u64 kicks, kicks_saved; /* atomic: requests that took an interrupt, and that needed none */
 };
 
@@ -158,6 +160,7 @@ struct vm {
 	u32 vcpu_count;
 	struct vcpu_port ports[VM_MAX_VCPUS];
 	struct thread_group threads; /* have the VM's share together */
+	u32 yielded_to;              /* atomic: the vCPU; vm/spin.c */
 	struct chardev serial[VM_MAX_SERIALS];
 	struct log_limit log; /* of lines that the guest causes */
 	u64 start_ns;         /* of this run; keeper */

@@ -77,6 +77,7 @@ struct optional {
 };
 static const struct optional optionals[] = {
 	{ "vpid", offsetof(struct vmx_msrs, proc2), PROC2_VPID << 32 },
+	{ "pause-loop", offsetof(struct vmx_msrs, proc2), PROC2_PAUSE_LOOP << 32 },
 	{ "page1g", offsetof(struct vmx_msrs, ept_vpid), EPT_CAP_1G },
 };
 

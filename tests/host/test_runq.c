@@ -310,6 +310,87 @@ TEST(pass_lets_another_one_run)
 	CHECK(next() == &idle);
 }
 
+/* current's place in the line and what is left of its slice are the heir's, whoever else waits. */
+TEST(an_heir_takes_the_place)
+{
+	setup();
+	for (unsigned i = 0; i < 3; i++)
+		wake(&t[i], true);
+	CHECK(next() == &t[0]);
+	now += RUNQ_SLICE_NS / 5;
+	t[2].vruntime += RUNQ_SLICE_NS;
+	runq_charge(&rq, now);
+
+	u64 own = t[0].vruntime, its = t[2].vruntime;
+
+	CHECK(t[1].vruntime < own);
+	runq_hand(&rq, &t[2]);
+	CHECK_EQ(rq.ready_count, 2);
+	CHECK_EQ(t[2].vruntime, own);
+	CHECK_EQ(t[0].vruntime, its);
+	CHECK(next() == &t[2]);
+	CHECK(!rq.heir);
+	/* Then it goes on as ever. */
+	CHECK(next() == &t[1]);
+}
+
+/* Who is behind already stays so; a slice that is over is not handed on, and who leaves is no heir any more. */
+TEST(who_is_no_heir)
+{
+	setup();
+	for (unsigned i = 0; i < 3; i++)
+		wake(&t[i], true);
+	CHECK(next() == &t[0]);
+	now += RUNQ_SLICE_NS / 2;
+	runq_charge(&rq, now);
+
+	u64 own = t[0].vruntime, its = t[2].vruntime;
+
+	runq_hand(&rq, &t[2]);
+	CHECK_EQ(t[2].vruntime, its);
+	CHECK_EQ(t[0].vruntime, own);
+	CHECK(rq.heir == &t[2]);
+	runq_remove(&rq, &t[2]);
+	CHECK(!rq.heir);
+	runq_add(&rq, &t[2]);
+	t[0].need_resched = true;
+	t[2].vruntime = own + 1;
+	runq_hand(&rq, &t[2]);
+	CHECK(!rq.heir);
+	CHECK_EQ(t[2].vruntime, own);
+	CHECK(next() == &t[1]);
+}
+
+/* Two of a group that hand the CPU to and fro without end have what one would have beside a neighbour. */
+TEST(handing_on_gains_nothing)
+{
+	struct thread_group group = { 0 };
+	u64 ran;
+
+	setup();
+	t[0].group = t[1].group = &group;
+	group.active = 2;
+	for (unsigned i = 0; i < 3; i++)
+		wake(&t[i], true);
+	for (u32 i = 0; i < 40000; i++) {
+		struct thread *cur = rq.current;
+
+		now += RUNQ_SLICE_NS / 10;
+		if (i % 10 == 0 || cur == &t[2] || cur == &idle) {
+			if (i % 10 == 0)
+				next();
+			else
+				runq_charge(&rq, now);
+			continue;
+		}
+		runq_charge(&rq, now);
+		runq_hand(&rq, cur == &t[0] ? &t[1] : &t[0]);
+		CHECK(next() != &t[2]);
+	}
+	ran = t[0].runtime_ns + t[1].runtime_ns;
+	CHECK(ran * 50 > t[2].runtime_ns * 49 && ran * 50 < t[2].runtime_ns * 51);
+}
+
 TEST(min_vruntime_never_falls)
 {
 	u64 last;
