@@ -428,11 +428,15 @@ static bool cmos_valid(const u8 *cmos)
 	return flags == ((flags & RTC_FLAGS) | irqf) && !(cmos[RTC_REG_A] & RTC_A_UIP);
 }
 
-/* The ticks of r, which is not r's device but a copy. Owed ones are those that flags_sync() would leave. */
+/*
+ * The ticks of r, which is not r's device but a copy. Owed ones are those that flags_sync() would leave: where it leaves
+ * none, one that has come since it looked is merged with the next.
+ */
 static void periodic_state(struct rtc *r, struct state *s)
 {
 	u32 period = divider_held(r) ? 0 : periodic_ticks(r);
-	u64 now = vm_time_ns(r->dev.vm);
+	bool owes = is_counted(r) && !merges(r);
+	u64 now = s->loading || owes ? vm_time_ns(r->dev.vm) : r->synced_ns;
 	u64 elapsed = period ? ns_to_ticks(now - r->base_ns, RTC_HZ) : 0;
 
 	if (!period)
@@ -444,7 +448,7 @@ static void periodic_state(struct rtc *r, struct state *s)
 	if (!period || !tick_owed(&r->tick, elapsed, period))
 		return;
 	r->again_ns = now + owed_gap_ns(period);
-	if (!is_counted(r) || merges(r))
+	if (!owes)
 		state_reject(s, "owed");
 }
 

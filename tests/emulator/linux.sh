@@ -7,14 +7,14 @@ words="plinth.test=poweroff no_timer_check"
 # How many vCPUs it has; its kernel must have brought up all of them.
 vcpus=1
 
-# The parts of KVM's paravirtual interface that the kernel uses by itself: docs/pv.md.
+# The parts of KVM's paravirtual interface that the kernel uses by itself, docs/pv.md; and what else was asked for.
 linux_found() {
 	local found=('Hypervisor detected: KVM' 'kvm-clock: Using msrs 4b564d01 and 4b564d00'
 		'clocksource: Switched to clocksource kvm-clock')
 	[ "$vcpus" = 1 ] || found+=('KVM setup pv remote TLB flush' 'setup PV sched yield' 'PV spinlocks enabled')
 	# A CPU that sends IPIs without exits needs no hypercall for them.
 	[ "$vcpus" = 1 ] || [ "$CPU" = intel ] || found+=('setup PV IPIs')
-	for what in "${found[@]}"; do
+	for what in "${found[@]}" "${said[@]}"; do
 		grep -aqF "$what" "$console" && continue
 		cat "$console"
 		echo "FAIL: Linux does not say '$what'"
@@ -22,8 +22,8 @@ linux_found() {
 	done
 }
 
-# Its <cpu>, if any, and what its kernel then says of it.
-cpu= cpu_said=
+# Further elements of its document, and what its kernel then says of them.
+elements= said=()
 
 # linux GUEST-MIB [tools/run arguments]: the guest must reach its init and switch itself off, and the
 # host with it, in an orderly way.
@@ -34,7 +34,7 @@ linux() {
 	shift
 	[ -d "$set" ] || tools/mkbootset "$set" --mem "$mem" --vcpus "$vcpus" \
 		--cmdline "$words" >/dev/null
-	[ -z "$cpu" ] || sed -i "s|  <devices>|  $cpu\n&|" "$set"/*.xml
+	[ -z "$elements" ] || sed -i "s|  <devices>|  $elements\n&|" "$set"/*.xml
 	echo "--- guest of $mem MiB, $vcpus vCPUs, $*"
 	tools/run --cpu "$CPU" --bootset "$set" --append 'follow=all poweroff=last-guest' \
 		--timeout 280 "$@" </dev/null >"$console" 2>&1 || status=$?
@@ -45,11 +45,6 @@ linux() {
 		exit 1
 	fi
 	grep -a 'init reached' "$console"
-	if [ -n "$cpu" ] && ! grep -aqF "$cpu_said" "$console"; then
-		cat "$console"
-		echo "FAIL: the kernel does not say: $cpu_said"
-		exit 1
-	fi
 	linux_found
 	if [[ " $words " == *" plinth.test=smp "* ]] && ! grep -aq '^\[linux\] guest: smp ok' "$console"; then
 		cat "$console"
