@@ -12,6 +12,8 @@
 #include "arch/percpu.h"
 #include "core/cmdline.h"
 #include "core/log.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
 
 /* CPUID leaf 7, EDX. */
 #define L7_MD_CLEAR   BIT(10)
@@ -87,10 +89,21 @@ static u32 decide_intel(u32 l7)
 	return a;
 }
 
-static void say_line(void *ctx, const char *attack, const char *what)
+static void report(void)
 {
-	(void)ctx;
-	log_info("mitigations: %s: %s", attack, what);
+	static const char *const names[] = { "IBPB", "L1D flush", "VERW", "IBRS",
+					     "automatic IBRS" };
+	char text[64] = "";
+
+	for (u32 i = 0; i < ARRAY_LEN(names); i++) {
+		size_t len = strlen(text);
+
+		if (actions & BIT(i))
+			snprintf(text + len, sizeof(text) - len, "%s %s", len ? "," : "", names[i]);
+	}
+	log_info("mitigations:%s", actions ? text :
+				   off     ? " off" :
+					     " none that this CPU needs and has");
 }
 
 void mitigation_init(void)
@@ -111,7 +124,7 @@ void mitigation_init(void)
 	off = cmdline_off("mitigations");
 	if (off)
 		actions = 0;
-	mitigation_each(say_line, NULL);
+	report();
 }
 
 void mitigation_init_cpu(void)
