@@ -17,14 +17,14 @@ class Failed(Exception):
 class Session:
     """tools/run with somebody at the console."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, limit=LIMIT):
         self.process = subprocess.Popen([TOOLS / "run", *map(str, words)], cwd=ROOT, bufsize=0,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.text = ""
         self.seen = 0
-        self.end = time.monotonic() + LIMIT
+        self.end = time.monotonic() + limit
 
     def expect(self, pattern):
         """Waits for the pattern in what came since the last one. Returns the match."""
@@ -54,5 +54,6 @@ class Session:
     def domstats(self, name):
         """What `domstats` says of a domain: {figure: number}."""
         self.type("domstats " + name)
-        text = self.expect(rf"Domain: '{name}'\n((?:  .*\n)*)\n")[1]
+        # Lines of the log may come between.
+        text = self.expect(rf"Domain: '{name}'\n((?:(?:  |\[).*\n)*)\n")[1]
         return {key: int(value) for key, value in re.findall(r"  (\S+)=(\d+)\n", text)}
