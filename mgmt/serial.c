@@ -220,10 +220,11 @@ static bool drain(struct serial *s)
 	if (!most)
 		return false;
 	n = chardev_host_read(s->dev, piece, most);
+	/* Once more behind it: a byte that came before woke nobody. Pairs with guest_wrote(). */
+	if (!n && atomic_xchg(&s->attention, ATTENTION_NONE))
+		n = chardev_host_read(s->dev, piece, most);
 	if (n)
 		atomic_store_relaxed(&s->attention, ATTENTION_SOON);
-	else if (atomic_xchg(&s->attention, ATTENTION_NONE)) /* pairs with guest_wrote() */
-		return true; /* look once more: a byte that came before this woke nobody */
 	scrollback_put(s, piece, n);
 	s->counts.from_guest += n;
 	if (!watched(s))
