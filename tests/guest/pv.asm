@@ -4,6 +4,7 @@
 ; forgets. Prints "pv ok", or "pv BAD n" with the number of the check, and switches itself off.
 %include "tests/guest/bare.inc"
 %include "tests/guest/smp.inc"
+%include "tests/guest/smp_checks.inc"
 
 KVM_LEAF	equ 0x40000000
 FEATURES	equ 0x01003aab		; all that there are
@@ -23,9 +24,6 @@ STABLE		equ 1
 PREEMPTED	equ 1
 FLUSH		equ 2
 SPAN		equ 20000000		; ns
-PAGE		equ 0x1000000		; 2 MiB of which the translation changes
-OTHER_PAGE	equ 0x1200000
-LARGE		equ 1 << 21
 KICKS		equ 50
 FLUSHES		equ 30
 
@@ -33,14 +31,6 @@ FLUSHES		equ 30
 DO_SPIN		equ 0
 DO_HALT		equ 1			; with interrupts off
 DO_READ		equ 2
-
-%macro until 2
-%%again:
-	pause
-	mov	eax, [%1]
-	cmp	eax, %2
-	jne	%%again
-%endmacro
 
 %macro must 1				; condition
 	j%-1	bad
@@ -309,45 +299,6 @@ near_clock:
 	must	z
 	ret
 
-; EDI: the gate's number; RAX: where it leads.
-set_gate:
-	shl	edi, 4
-	add	edi, IDT
-	mov	[rdi], ax
-	shr	rax, 16
-	mov	[rdi + 6], ax
-	ret
-
-counted:
-	push	rax
-	push	rcx
-	push	rdx
-	push	rdi
-	call	my_number
-	lock inc dword [counts + rdi * 4]
-	write_msr X2APIC_EOI, 0, 0
-	pop	rdi
-	pop	rdx
-	pop	rcx
-	pop	rax
-	iretq
-
-counted_nmi:
-	lock inc dword [nmis_of_others]
-	iretq
-
-; The page directory's entry for PAGE.
-find_entry:
-	mov	rax, cr3
-	and	eax, 0xfffff000
-	mov	rax, [rax]		; PML4, entry 0
-	and	eax, 0xfffff000
-	mov	rax, [rax]		; page directory pointers
-	and	eax, 0xfffff000
-	lea	rax, [rax + PAGE / LARGE * 8]
-	mov	[entry], rax
-	ret
-
 ap_main:
 	mov	ecx, MSR_STEAL
 	rdmsr
@@ -401,17 +352,14 @@ ap_main:
 %include "tests/guest/cpu.inc"
 
 align 8
-entry:	dq	0
 last_clock: dq	0
 stolen:	dq	0
-counts:	times MAX_CPUS dd 0
 woken:	times MAX_CPUS dd 0
 spinning: times MAX_CPUS dd 0
 answers: times MAX_CPUS dd 0
 cpus:	dd	0
 others:	dd	0
 alive:	dd	0
-nmis_of_others: dd 0
 what:	dd	DO_SPIN
 expected: dd	1
 question: dd	0

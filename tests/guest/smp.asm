@@ -4,11 +4,9 @@
 ; switches itself off.
 %include "tests/guest/bare.inc"
 %include "tests/guest/smp.inc"
+%include "tests/guest/smp_checks.inc"
 
 TLB_VECTOR	equ 0x42
-PAGE		equ 0x1000000		; 2 MiB of which the translation changes
-OTHER_PAGE	equ 0x1200000
-LARGE		equ 1 << 21
 TSC_ROUNDS	equ 2000
 TLB_ROUNDS	equ 100
 STORM		equ 500
@@ -18,15 +16,6 @@ DO_SPIN		equ 0
 DO_HALT		equ 1
 DO_TSC		equ 2
 DO_READ		equ 3
-
-; Waits until the doubleword is the value.
-%macro until 2
-%%again:
-	pause
-	mov	eax, [%1]
-	cmp	eax, %2
-	jne	%%again
-%endmacro
 
 ; All the others have been interrupted so often since the start: waits for it. Changes EAX, ECX.
 %macro until_others 1			; how often
@@ -166,33 +155,6 @@ main:
 	jne	bad
 	jmp	pass
 
-; EDI: the gate's number; RAX: where it leads.
-set_gate:
-	shl	edi, 4
-	add	edi, IDT
-	mov	[rdi], ax
-	shr	rax, 16
-	mov	[rdi + 6], ax
-	ret
-
-counted:
-	push	rax
-	push	rcx
-	push	rdx
-	push	rdi
-	call	my_number
-	lock inc dword [counts + rdi * 4]
-	write_msr X2APIC_EOI, 0, 0
-	pop	rdi
-	pop	rdx
-	pop	rcx
-	pop	rax
-	iretq
-
-counted_nmi:
-	lock inc dword [nmis_of_others]
-	iretq
-
 flushed:
 	push	rax
 	push	rcx
@@ -231,18 +193,6 @@ compare_tsc:
 	dec	r8d
 	jnz	.round
 	lock inc dword [done]
-	ret
-
-; The page directory's entry for PAGE.
-find_entry:
-	mov	rax, cr3
-	and	eax, 0xfffff000
-	mov	rax, [rax]		; PML4, entry 0
-	and	eax, 0xfffff000
-	mov	rax, [rax]		; page directory pointers
-	and	eax, 0xfffff000
-	lea	rax, [rax + PAGE / LARGE * 8]
-	mov	[entry], rax
 	ret
 
 ap_main:
@@ -300,15 +250,12 @@ ap_main:
 %include "tests/guest/cpu.inc"
 
 align 8
-entry:	dq	0
 last_tsc: dq	0
-counts:	times MAX_CPUS dd 0
 started_from: times MAX_CPUS dd 0
 cpus:	dd	0
 others:	dd	0
 alive:	dd	0
 alive_again: dd	0
-nmis_of_others: dd 0
 what:	dd	DO_SPIN
 lock_word: dd	0
 done:	dd	0
