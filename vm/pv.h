@@ -16,8 +16,8 @@ struct vm_exit;
 
 /* A vCPU's part; owner: its thread. */
 struct vcpu_pv {
-	u64 clock, wall, steal, eoi, poll; /* MSRs as written */
-	u64 waited_ns;                     /* of its thread's, as much as the guest was told */
+	u64 clock, wall, steal, poll; /* MSRs as written */
+	u64 waited_ns;                /* of its thread's, as much as the guest was told */
 	u64 tsc_ref, ns_ref; /* its clock: ns_ref when its TSC, less TSC_ADJUST, was tsc_ref */
 	bool unhalted;       /* it was kicked: the next HLT ends, whatever IF says */
 	bool told_preempted; /* the guest sees it as preempted */

@@ -17,7 +17,6 @@
 #define KVM_FEATURE_NO_IO_DELAY  BIT(1)
 #define KVM_FEATURE_CLOCK        BIT(3)
 #define KVM_FEATURE_STEAL_TIME   BIT(5)
-#define KVM_FEATURE_PV_EOI       BIT(6)
 #define KVM_FEATURE_PV_UNHALT    BIT(7)
 #define KVM_FEATURE_TLB_FLUSH    BIT(9)
 #define KVM_FEATURE_SEND_IPI     BIT(11)
@@ -33,7 +32,6 @@
 #define MSR_KVM_WALL_CLOCK      0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME     0x4b564d01u
 #define MSR_KVM_STEAL_TIME      0x4b564d03u
-#define MSR_KVM_PV_EOI          0x4b564d04u
 #define MSR_KVM_POLL_CONTROL    0x4b564d05u
 #define KVM_MSR_ENABLED         BIT(0) /* the others are an address */
 
