@@ -18,6 +18,7 @@
 #include "core/mce.h"
 #include "core/mitigation.h"
 #include "core/panic.h"
+#include "core/place.h"
 #include "core/pstate.h"
 #include "core/sched.h"
 #include "core/timer.h"
@@ -86,6 +87,7 @@ static void ap_main(void)
 	mm_init_cpu();
 	ucode_init_cpu();
 	timer_init_cpu();
+	place_init_cpu();
 	sched_init_cpu();
 	mce_init_cpu();
 	pstate_init_cpu();
@@ -181,5 +183,6 @@ void cpus_start(void)
 	}
 	smp_done();
 	log_info("smp: %u CPU%s", cpu_count(), cpu_count() == 1 ? "" : "s");
+	place_report();
 	tsc_sync_report();
 }

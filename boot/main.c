@@ -30,6 +30,7 @@
 #include "core/mitigation.h"
 #include "core/panic.h"
 #include "core/panic_log.h"
+#include "core/place.h"
 #include "core/power.h"
 #include "core/pstate.h"
 #include "core/random.h"
@@ -225,6 +226,7 @@ __noreturn void boot_main(const void *mbi, u64 load_base, u32 efi)
 	stack_guard_set(random_u64());
 	test_memory();
 	timer_init_cpu();
+	place_init_cpu();
 	sched_init_cpu();
 	mce_init_cpu();
 	pstate_init_cpu();

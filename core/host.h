@@ -10,6 +10,8 @@
 #define HOST_MAX_CPUS    64
 #define HOST_MAX_IOAPICS 8
 #define HOST_MAX_MCFG    8
+#define HOST_MAX_NODES   16
+#define HOST_MAX_RANGES  64
 
 struct host_ioapic {
 	paddr_t base;
@@ -39,6 +41,17 @@ struct host_console {
 	bool flow;        /* RTS and CTS are connected */
 };
 
+/* NUMA: a node is a proximity domain of the SRAT, numbered in the order in which that names them. */
+struct host_affinity {
+	u32 apic_id;
+	u8 node;
+};
+
+struct host_range { /* memory near a node; ranges do not overlap */
+	u64 base, len;
+	u8 node;
+};
+
 enum host_tpm {
 	HOST_TPM_NONE,
 	HOST_TPM_FIFO,
@@ -59,6 +72,14 @@ struct host {
 	paddr_t hpet; /* .v 0: none */
 	struct host_console console;
 	enum host_tpm tpm; /* at TPM_BASE (lib/hw/tpm.h) */
+	u32 node_count;    /* 0: there is no SRAT, and all is near */
+	u32 node_domains[HOST_MAX_NODES];
+	u32 affinity_count;
+	struct host_affinity affinities[HOST_MAX_CPUS];
+	u32 range_count;
+	struct host_range ranges[HOST_MAX_RANGES];
+	u32 slit_count; /* of proximity domains, from 0, whose distances are known */
+	u8 slit[HOST_MAX_NODES][HOST_MAX_NODES];
 	/* ACPI fixed hardware (ACPI 6.5, 4.8) */
 	u16 pm1a_cnt, pm1b_cnt, pm_timer; /* I/O ports; 0: none */
 	bool pm_timer_32bit;
@@ -80,3 +101,9 @@ extern struct host host;
  * none). After the tables were read.
  */
 void host_set_boot_cpu(struct host *h, u32 apic_id);
+
+/* The node of the CPU with that APIC id; 0 where the SRAT does not name it. */
+u32 host_node_of(const struct host *h, u32 apic_id);
+
+/* How far node b's memory is from node a's CPUs, 10 being its own (ACPI 6.5, 5.2.17); 10 or 20 where no SLIT says it. */
+u32 host_distance(const struct host *h, u32 a, u32 b);

@@ -46,3 +46,6 @@ extern const struct arg_spec cmd_domstats_args[], cmd_stat_args[], cmd_trace_arg
 /* mgmt/cmd_cpu.c: rows of the host's group. */
 int cmd_cpu_models(struct call *c);
 int cmd_domcapabilities(struct call *c);
+
+/* mgmt/cmd_capabilities.c: the same. */
+int cmd_capabilities(struct call *c);

@@ -7,6 +7,7 @@
 #include "core/mce.h"
 #include "core/mitigation.h"
 #include "core/panic_log.h"
+#include "core/place.h"
 #include "core/power.h"
 #include "core/thermal.h"
 #include "lib/fmt.h"
@@ -77,12 +78,17 @@ static void say_thermal(const struct session *s)
 static int cmd_nodeinfo(struct call *c)
 {
 	const struct session *s = c->session;
+	struct place_shape shape;
 	struct memory_report m;
 	struct mce_counts mc;
 
 	memory_report(&m);
 	say(s, "%-20sx86_64\n%-20s%u\n%-20s%llu MHz\n", "CPU model:", "CPU(s):", host.cpu_count,
 	    "CPU frequency:", (unsigned long long)(clock_tsc_khz() / KHZ_PER_MHZ));
+	(void)place_shape(&shape);
+	say(s, "%-20s%u\n%-20s%u\n%-20s%u\n%-20s%u\n", "CPU socket(s):", shape.packages,
+	    "Core(s) per socket:", shape.cores, "Thread(s) per core:", shape.threads,
+	    "NUMA cell(s):", MAX(host.node_count, 1u));
 	say(s, "%-20s%llu KiB\n%-20s%llu KiB\n",
 	    "Memory size:", (unsigned long long)(m.total / KIB),
 	    "Free for guests:", (unsigned long long)(m.free / KIB));
@@ -135,6 +141,11 @@ static int cmd_reboot_host(struct call *c)
 }
 
 static const struct command commands[] = {
+	{ .name = "capabilities",
+	  .help = "say as XML what this host is made of",
+	  .text = "Its CPUs by NUMA cell, socket and core, with which others they share a core, "
+		  "and its caches.",
+	  .run = cmd_capabilities },
 	{ .name = "cpu-models",
 	  .help = "list the CPU models that domains may ask for here",
 	  .text = "Names are libvirt's.",

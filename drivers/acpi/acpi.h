@@ -6,7 +6,7 @@
 struct boot_info;
 
 /*
- * Reads MADT, FADT, MCFG, HPET and the DSDT's _S5_ package. Each table is mapped, copied, checked
+ * Reads MADT, FADT, MCFG, HPET, SPCR, SRAT, SLIT, TPM2 and the DSDT's _S5_ package. Each table is mapped, copied, checked
  * and parsed from the copy; a broken one costs a warning that names it, the reason and what Plinth
  * goes without. 0, or -ENODEV when there is no usable root table; host names the boot CPU either
  * way. Boot CPU, once, after the kernel heap.

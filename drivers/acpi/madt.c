@@ -35,50 +35,54 @@ static void add_cpu(struct madt_result *r, u32 apic_id, u32 flags)
 		h->apic_ids[h->cpu_count++] = apic_id;
 }
 
-static void take_lapic(struct madt_result *r, const void *entry)
+static const char *take_lapic(void *result, const void *entry)
 {
 	const struct acpi_madt_lapic *e = entry;
 
 	if (e->apic_id != XAPIC_ID_NONE)
-		add_cpu(r, e->apic_id, e->flags);
+		add_cpu(result, e->apic_id, e->flags);
+	return NULL;
 }
 
-static void take_x2apic(struct madt_result *r, const void *entry)
+static const char *take_x2apic(void *result, const void *entry)
 {
 	const struct acpi_madt_x2apic *e = entry;
 
 	if (e->apic_id != X2APIC_ID_NONE)
-		add_cpu(r, e->apic_id, e->flags);
+		add_cpu(result, e->apic_id, e->flags);
+	return NULL;
 }
 
-static void take_ioapic(struct madt_result *r, const void *entry)
+static const char *take_ioapic(void *result, const void *entry)
 {
 	const struct acpi_madt_ioapic *e = entry;
+	struct madt_result *r = result;
 	struct host *h = r->h;
 
 	if (!e->address)
-		return;
+		return NULL;
 	if (h->ioapic_count == HOST_MAX_IOAPICS) {
 		r->ioapics_dropped++;
-		return;
+		return NULL;
 	}
 	h->ioapics[h->ioapic_count++] = (struct host_ioapic){
 		.base = PADDR(e->address),
 		.gsi_base = e->gsi_base,
 		.id = e->id,
 	};
+	return NULL;
 }
 
-static void take_override(struct madt_result *r, const void *entry)
+static const char *take_override(void *result, const void *entry)
 {
 	const struct acpi_madt_override *e = entry;
-	struct host *h = r->h;
+	struct host *h = ((struct madt_result *)result)->h;
 
 	if (e->bus != BUS_ISA || e->source >= ISA_IRQS)
-		return;
+		return NULL;
 	for (u32 i = 0; i < h->override_count; i++) {
 		if (h->overrides[i].isa_irq == e->source)
-			return;
+			return NULL;
 	}
 	/* One for each ISA interrupt at most, so there is room. */
 	h->overrides[h->override_count++] = (struct host_override){
@@ -87,53 +91,16 @@ static void take_override(struct madt_result *r, const void *entry)
 		.level = (e->flags & ACPI_INTI_TRIGGER) == ACPI_INTI_LEVEL,
 		.active_low = (e->flags & ACPI_INTI_POLARITY) == ACPI_INTI_ACTIVE_LOW,
 	};
+	return NULL;
 }
 static_assert(ARRAY_LEN(((struct host *)0)->overrides) >= ISA_IRQS, "take_override() counts on it");
 
-/* The entries that we use; others are passed over by their length. */
-static const struct madt_kind {
-	u8 type, size;
-	void (*take)(struct madt_result *r, const void *entry);
-} kinds[] = {
+static const struct acpi_kind kinds[] = {
 	{ ACPI_MADT_LAPIC, sizeof(struct acpi_madt_lapic), take_lapic },
 	{ ACPI_MADT_IOAPIC, sizeof(struct acpi_madt_ioapic), take_ioapic },
 	{ ACPI_MADT_OVERRIDE, sizeof(struct acpi_madt_override), take_override },
 	{ ACPI_MADT_X2APIC, sizeof(struct acpi_madt_x2apic), take_x2apic },
 };
-
-/* One entry, of which length bytes are there. */
-static const char *take_entry(struct madt_result *r, const struct acpi_madt_entry *e)
-{
-	for (u32 i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (kinds[i].type != e->type)
-			continue;
-		if (e->length < kinds[i].size)
-			return "an entry is shorter than its type";
-		kinds[i].take(r, e);
-	}
-	return NULL;
-}
-
-static const char *take_entries(struct madt_result *r, const u8 *p, size_t left)
-{
-	while (left) {
-		const struct acpi_madt_entry *e = (const void *)p;
-		const char *reason;
-
-		if (left < sizeof(*e))
-			return "its last entry is cut off";
-		if (e->length < sizeof(*e))
-			return "an entry has length 0 or 1";
-		if (e->length > left)
-			return "an entry reaches beyond its end";
-		reason = take_entry(r, e);
-		if (reason)
-			return reason;
-		p += e->length;
-		left -= e->length;
-	}
-	return NULL;
-}
 
 const char *acpi_parse_madt(const void *table, size_t len, struct host *h)
 {
@@ -147,8 +114,9 @@ const char *acpi_parse_madt(const void *table, size_t len, struct host *h)
 	if (header->length < sizeof(struct acpi_madt))
 		return "too short";
 	copy.cpu_count = copy.ioapic_count = copy.override_count = 0;
-	reason = take_entries(&r, (const u8 *)table + sizeof(struct acpi_madt),
-			      header->length - sizeof(struct acpi_madt));
+	reason = acpi_each_entry((const u8 *)table + sizeof(struct acpi_madt),
+				 header->length - sizeof(struct acpi_madt), kinds, ARRAY_LEN(kinds),
+				 &r);
 	if (reason)
 		return reason;
 	if (r.cpus_dropped)

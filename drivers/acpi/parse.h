@@ -30,8 +30,20 @@ const char *acpi_parse_rsdp(const void *rsdp, size_t len, u64 *xsdt, u64 *rsdt) 
 const char *acpi_parse_root(const void *table, size_t len, u64 *entries, size_t max, size_t *count)
 	__must_check;
 
-/* Each fills its part of *h. 5.2.12; 5.2.9; PCI Firmware 3.3, 4.1.2; HPET 1.0a, 3.2.4; SPCR (Microsoft); TCG ACPI 1.3, 7.3 */
+/* What is done with an entry of a kind, of which size bytes at least are there. */
+struct acpi_kind {
+	u8 type, size;
+	const char *(*take)(void *result, const void *entry);
+};
+
+/* Goes through a table's entries, left bytes in all; those of no kind are passed over by their length. 5.2.12, 5.2.16 */
+const char *acpi_each_entry(const u8 *p, size_t left, const struct acpi_kind *kinds, u32 count,
+			    void *result) __must_check;
+
+/* Each fills its part of *h. 5.2.12; 5.2.16; 5.2.17; 5.2.9; PCI Firmware 3.3, 4.1.2; HPET 1.0a, 3.2.4; SPCR (Microsoft); TCG ACPI 1.3, 7.3 */
 const char *acpi_parse_madt(const void *table, size_t len, struct host *h) __must_check;
+const char *acpi_parse_srat(const void *table, size_t len, struct host *h) __must_check;
+const char *acpi_parse_slit(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_fadt(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_mcfg(const void *table, size_t len, struct host *h) __must_check;
 const char *acpi_parse_hpet(const void *table, size_t len, struct host *h) __must_check;

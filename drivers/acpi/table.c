@@ -81,3 +81,39 @@ const char *acpi_parse_root(const void *table, size_t len, u64 *entries, size_t 
 	*count = n;
 	return NULL;
 }
+
+/* One entry, of which length bytes are there. */
+static const char *take_entry(const struct acpi_entry *e, const struct acpi_kind *kinds, u32 count,
+			      void *result)
+{
+	for (u32 i = 0; i < count; i++) {
+		if (kinds[i].type != e->type)
+			continue;
+		if (e->length < kinds[i].size)
+			return "an entry is shorter than its type";
+		return kinds[i].take(result, e);
+	}
+	return NULL;
+}
+
+const char *acpi_each_entry(const u8 *p, size_t left, const struct acpi_kind *kinds, u32 count,
+			    void *result)
+{
+	while (left) {
+		const struct acpi_entry *e = (const void *)p;
+		const char *reason;
+
+		if (left < sizeof(*e))
+			return "its last entry is cut off";
+		if (e->length < sizeof(*e))
+			return "an entry has length 0 or 1";
+		if (e->length > left)
+			return "an entry reaches beyond its end";
+		reason = take_entry(e, kinds, count, result);
+		if (reason)
+			return reason;
+		p += e->length;
+		left -= e->length;
+	}
+	return NULL;
+}

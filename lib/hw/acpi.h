@@ -72,6 +72,8 @@ static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
 #define ACPI_SIG_HPET "HPET"
 #define ACPI_SIG_SPCR "SPCR"
 #define ACPI_SIG_TPM2 "TPM2"
+#define ACPI_SIG_SRAT "SRAT"
+#define ACPI_SIG_SLIT "SLIT"
 
 /* 5.2.7, 5.2.8: after the header come table addresses, u32 in the RSDT, u64 in the XSDT. */
 
@@ -201,14 +203,15 @@ enum acpi_madt_type {
 	ACPI_MADT_X2APIC_NMI = 10,
 };
 
-struct acpi_madt_entry {
-	u8 type;   /* enum acpi_madt_type */
+/* What entries of the MADT and the SRAT begin with. */
+struct acpi_entry {
+	u8 type;   /* enum acpi_madt_type, enum acpi_srat_type */
 	u8 length; /* with these two bytes */
 } __packed;
-static_assert(sizeof(struct acpi_madt_entry) == 2, "ACPI 5.2.12");
+static_assert(sizeof(struct acpi_entry) == 2, "ACPI 5.2.12");
 
 struct acpi_madt_lapic {
-	struct acpi_madt_entry entry;
+	struct acpi_entry entry;
 	u8 processor_uid;
 	u8 apic_id;
 	u32 flags;
@@ -218,7 +221,7 @@ static_assert(sizeof(struct acpi_madt_lapic) == 8, "ACPI 5.2.12.2");
 #define ACPI_MADT_ONLINE_CAPABLE BIT(1)
 
 struct acpi_madt_ioapic {
-	struct acpi_madt_entry entry;
+	struct acpi_entry entry;
 	u8 id;
 	u8 reserved;
 	u32 address;
@@ -227,7 +230,7 @@ struct acpi_madt_ioapic {
 static_assert(sizeof(struct acpi_madt_ioapic) == 12, "ACPI 5.2.12.3");
 
 struct acpi_madt_override {
-	struct acpi_madt_entry entry;
+	struct acpi_entry entry;
 	u8 bus; /* 0: ISA */
 	u8 source;
 	u32 gsi;
@@ -243,7 +246,7 @@ static_assert(sizeof(struct acpi_madt_override) == 10, "ACPI 5.2.12.5");
 #define ACPI_INTI_LEVEL       0xc
 
 struct acpi_madt_lapic_nmi {
-	struct acpi_madt_entry entry;
+	struct acpi_entry entry;
 	u8 processor_uid; /* 0xff: all */
 	u16 flags;
 	u8 lint;
@@ -251,20 +254,78 @@ struct acpi_madt_lapic_nmi {
 static_assert(sizeof(struct acpi_madt_lapic_nmi) == 6, "ACPI 5.2.12.7");
 
 struct acpi_madt_lapic_address {
-	struct acpi_madt_entry entry;
+	struct acpi_entry entry;
 	u16 reserved;
 	u64 address;
 } __packed;
 static_assert(sizeof(struct acpi_madt_lapic_address) == 12, "ACPI 5.2.12.8");
 
 struct acpi_madt_x2apic {
-	struct acpi_madt_entry entry;
+	struct acpi_entry entry;
 	u16 reserved;
 	u32 apic_id;
 	u32 flags;
 	u32 processor_uid;
 } __packed;
 static_assert(sizeof(struct acpi_madt_x2apic) == 16, "ACPI 5.2.12.12");
+
+/* 5.2.16 System Resource Affinity Table: entries follow */
+struct acpi_srat {
+	struct acpi_header header;
+	u32 reserved1; /* 1 */
+	u64 reserved2;
+} __packed;
+static_assert(sizeof(struct acpi_srat) == 48, "ACPI 5.2.16");
+#define ACPI_SRAT_WIDE_REV 2 /* from this revision on proximity domains have 32 bits everywhere */
+
+enum acpi_srat_type {
+	ACPI_SRAT_LAPIC = 0,
+	ACPI_SRAT_MEMORY = 1,
+	ACPI_SRAT_X2APIC = 2,
+};
+
+struct acpi_srat_lapic {
+	struct acpi_entry entry;
+	u8 domain_low;
+	u8 apic_id;
+	u32 flags;
+	u8 sapic_eid;
+	u8 domain_high[3];
+	u32 clock_domain;
+} __packed;
+static_assert(sizeof(struct acpi_srat_lapic) == 16, "ACPI 5.2.16.1");
+
+struct acpi_srat_memory {
+	struct acpi_entry entry;
+	u32 domain;
+	u16 reserved1;
+	u64 base;
+	u64 length;
+	u32 reserved2;
+	u32 flags;
+	u64 reserved3;
+} __packed;
+static_assert(sizeof(struct acpi_srat_memory) == 40, "ACPI 5.2.16.2");
+
+struct acpi_srat_x2apic {
+	struct acpi_entry entry;
+	u16 reserved1;
+	u32 domain;
+	u32 x2apic_id;
+	u32 flags;
+	u32 clock_domain;
+	u32 reserved2;
+} __packed;
+static_assert(sizeof(struct acpi_srat_x2apic) == 24, "ACPI 5.2.16.3");
+#define ACPI_SRAT_ENABLED BIT(0) /* in all three */
+
+/* 5.2.17 System Locality Information Table: count * count bytes follow, a row for each domain */
+struct acpi_slit {
+	struct acpi_header header;
+	u64 count;
+} __packed;
+static_assert(sizeof(struct acpi_slit) == 44, "ACPI 5.2.17");
+#define ACPI_SLIT_LOCAL 10u /* a domain's distance from itself; nothing is nearer */
 
 /* PCI Firmware 3.3, 4.1.2: allocations follow */
 struct acpi_mcfg {

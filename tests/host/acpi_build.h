@@ -126,6 +126,44 @@ static inline void build_hpet(struct table *t)
 	table_close(t);
 }
 
+/*
+ * Two nodes of two CPUs, the second one's domain being 7, and 1 GiB for each, the first one's around the hole at
+ * 640 KiB (5.2.16).
+ */
+static inline void build_srat(struct table *t)
+{
+	table_open(t, "SRAT", 3, 48);
+	put8(t, 36, 1);
+	TABLE_ADD(t, 0, 16, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 0, 16, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 0, 16, 7, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 2, 24, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 2, 24, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	for (u32 i = 0; i < 3; i++) {
+		static const u32 from[] = { 0, 1 * MIB, 1024 * MIB };
+		static const u32 size[] = { 640 * KIB, 1023 * MIB, 1024 * MIB };
+		u32 at = t->len;
+
+		t->len += 40;
+		put8(t, at, 1);
+		put8(t, at + 1, 40);
+		put_n(t, at + 2, i == 2 ? 7 : 0, 4);
+		put_n(t, at + 8, from[i], 8);
+		put_n(t, at + 16, size[i], 8);
+		put_n(t, at + 28, 1, 4);
+	}
+	table_close(t);
+}
+
+/* Distances of three domains (5.2.17). */
+static inline void build_slit(struct table *t)
+{
+	table_open(t, "SLIT", 1, 44);
+	put_n(t, 36, 3, 8);
+	TABLE_ADD(t, 10, 20, 30, 21, 10, 31, 32, 33, 10);
+	table_close(t);
+}
+
 /* Microsoft's SPCR, revision 4: COM2 at 57600 baud with RTS and CTS */
 static inline void build_tpm2(struct table *t)
 {

@@ -11,6 +11,7 @@
 #include "core/bootfs.h"
 #include "core/clock.h"
 #include "core/host.h"
+#include "core/place.h"
 #include "core/log.h"
 #include "core/mce.h"
 #include "core/mitigation.h"
@@ -39,7 +40,46 @@ int fake_references;
 const char *fake_failure;
 void (*fake_at_key)(void);
 struct vm *fake_attached;
-struct host host = { .cpu_count = 4 };
+/* Two nodes with a core of two threads each. */
+struct host host = {
+	.cpu_count = 4,
+	.node_count = 2,
+	.range_count = 2,
+	.ranges = { { 0, 16 * MIB, 0 }, { 16 * MIB, 8 * MIB, 1 } },
+};
+
+static const struct place fake_places[] = {
+	{ 0, 0, 0, 0, 0, 3, 4 * MIB },
+	{ 1, 0, 0, 1, 0, 3, 4 * MIB },
+	{ 8, 1, 0, 0, 1, 3, 4 * MIB },
+	{ 9, 1, 0, 1, 1, 3, 4 * MIB },
+};
+
+const struct place *place_of(u32 cpu)
+{
+	return &fake_places[cpu];
+}
+
+u64 place_core(u32 cpu)
+{
+	return cpu < 2 ? 3 : 12;
+}
+
+u64 place_llc(u32 cpu)
+{
+	return place_core(cpu);
+}
+
+bool place_shape(struct place_shape *out)
+{
+	*out = (struct place_shape){ .packages = 1, .cores = 1, .threads = 2 };
+	return true;
+}
+
+u32 host_distance(const struct host *h, u32 a, u32 b)
+{
+	return a == b ? 10 : 21;
+}
 const struct hvm_ops *hvm;
 
 static struct vm *vms[VMS_MAX];
@@ -298,7 +338,7 @@ __weak u32 cpu_id(void)
 
 __weak u32 cpu_count(void)
 {
-	return 1;
+	return host.cpu_count;
 }
 
 void vcpu_need(struct vcpu *v, u32 groups)

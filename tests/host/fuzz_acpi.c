@@ -3,7 +3,7 @@
  * header's length and checksum are put right first: most mutations would break those.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/numa.c core/host.c lib/string.c
  * runs: 100000
  * max_len: 1024
  */
@@ -21,8 +21,8 @@
 typedef const char *parser(const void *table, size_t len, struct host *h);
 
 static parser *const parsers[] = {
-	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet,
-	acpi_parse_s5,   acpi_parse_spcr, acpi_parse_tpm2,
+	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet, acpi_parse_s5,
+	acpi_parse_spcr, acpi_parse_tpm2, acpi_parse_srat, acpi_parse_slit,
 };
 
 /* Makes the header's length and checksum agree with what is there. */
@@ -52,6 +52,26 @@ static void check_console(const struct host_console *c)
 	CHECK(c->address && c->address % c->width == 0 && c->address + 8 * c->stride < BIT(52));
 }
 
+static void check_nodes(const struct host *h)
+{
+	CHECK(h->node_count <= HOST_MAX_NODES && h->affinity_count <= HOST_MAX_CPUS);
+	CHECK(h->range_count <= HOST_MAX_RANGES && h->slit_count <= HOST_MAX_NODES);
+	for (u32 i = 0; i < h->affinity_count; i++)
+		CHECK(h->affinities[i].node < h->node_count);
+	for (u32 i = 0; i < h->range_count; i++) {
+		const struct host_range *r = &h->ranges[i];
+
+		CHECK(r->node < h->node_count && r->len && r->base + r->len >= r->base);
+		for (u32 j = 0; j < i; j++)
+			CHECK(h->ranges[j].base >= r->base + r->len ||
+			      r->base >= h->ranges[j].base + h->ranges[j].len);
+	}
+	for (u32 a = 0; a < h->node_count; a++) {
+		for (u32 b = 0; b < h->node_count; b++)
+			CHECK((host_distance(h, a, b) == 10) == (a == b));
+	}
+}
+
 /* What the rest of Plinth relies on, whatever the firmware says. */
 static void check_host(const struct host *h)
 {
@@ -72,6 +92,7 @@ static void check_host(const struct host *h)
 	CHECK(h->hpet.v < BIT(52));
 	if (h->console.present)
 		check_console(&h->console);
+	check_nodes(h);
 	CHECK(h->s5_typ_a < 8 && h->s5_typ_b < 8);
 	CHECK(h->reset_space != 0 || h->reset_address < BIT(52));
 	CHECK(h->reset_space != 1 || h->reset_address < 0x10000);
@@ -141,9 +162,10 @@ void fuzz_seeds(void)
 {
 	/* In the order of the parsers. */
 	static void (*const builders[])(struct table * t) = {
-		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt,
-		build_spcr, build_tpm2, build_xsdt, build_rsdp,
+		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt, build_spcr,
+		build_tpm2, build_srat, build_slit, build_xsdt, build_rsdp,
 	};
+	const u32 xsdt = ARRAY_LEN(parsers), rsdp = xsdt + 1;
 	u8 input[TABLE_SIZE_MAX + 1];
 	struct table t;
 
@@ -151,7 +173,8 @@ void fuzz_seeds(void)
 		bool rsdt = i == ARRAY_LEN(builders);
 
 		(rsdt ? build_rsdt : builders[i])(&t);
-		input[0] = (u8)(rsdt ? 6 | FIX_CHECKSUM : i == 7 ? i : i | FIX_CHECKSUM);
+		/* A root pointer has its checksum elsewhere. */
+		input[0] = (u8)(rsdt ? xsdt | FIX_CHECKSUM : i == rsdp ? i : i | FIX_CHECKSUM);
 		memcpy(input + 1, t.b, t.len);
 		fuzz_seed(input, t.len + 1);
 	}

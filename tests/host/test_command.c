@@ -4,7 +4,7 @@
  *
  * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c mgmt/cmd_trace.c vm/exitstat.c vm/trace.c lib/crc32.c
  * sources: tests/host/fake_domains.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c mgmt/cmd_monitor.c
- * sources: mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
+ * sources: mgmt/cmd_capabilities.c mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
  * sources: mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c mgmt/table.c mgmt/words.c
  * sources: mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
  */
@@ -411,6 +411,8 @@ TEST(the_host)
 	CHECK_STR(run("dmesg --last-panic"), "  PANIC: why\n");
 	run("nodeinfo");
 	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
+	CHECK(has("CPU socket(s):      1\nCore(s) per socket: 1\nThread(s) per core: 2\n"
+		  "NUMA cell(s):       2\n"));
 	CHECK(has("Hardware errors:    5 corrected, 1 not, 2048 KiB of memory taken out of use\n"));
 	CHECK(has("Temperature:        the CPUs do not tell it\n\n"));
 	fake_thermal = (struct thermal){ .cpus = 4, .hottest = 3, .below = 53, .limit = 100 };
@@ -429,6 +431,25 @@ TEST(the_host)
 		"Slowed down:        2 CPUs now, 2 before; by power limit 0 now, 1 before; 0 critical\n\n"));
 	run("version");
 	CHECK(has("Plinth ") && has("\nSHA-256: 00"));
+}
+
+TEST(what_the_host_is_made_of)
+{
+	run("capabilities");
+	CHECK(has("<topology sockets='1' dies='1' cores='1' threads='2'/>"));
+	CHECK(has("        <cell id='1'>\n"
+		  "          <memory unit='KiB'>8192</memory>\n"
+		  "          <distances>\n"
+		  "            <sibling id='0' value='21'/>\n"
+		  "            <sibling id='1' value='10'/>\n"
+		  "          </distances>\n"
+		  "          <cpus num='2'>\n"
+		  "            <cpu id='2' socket_id='1' die_id='0' core_id='0' siblings='2-3'/>\n"
+		  "            <cpu id='3' socket_id='1' die_id='0' core_id='0' siblings='2-3'/>\n"
+		  "          </cpus>\n        </cell>\n      </cells>\n"));
+	CHECK(has(
+		"      <bank id='1' level='3' type='both' size='4096' unit='KiB' cpus='2-3'/>\n"));
+	CHECK(!has("bank id='2'"));
 }
 
 /* What a terminal of 80 columns shows of one screen. */

@@ -3,7 +3,7 @@
  *
  * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c mgmt/cmd_trace.c vm/exitstat.c vm/trace.c lib/crc32.c
  * sources: tests/host/fake_domains.c mgmt/complete.c mgmt/command.c mgmt/cmd_help.c mgmt/cmd_host.c
- * sources: mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
+ * sources: mgmt/cmd_capabilities.c mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c
  * sources: mgmt/cmd_monitor.c mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c mgmt/session.c
  * sources: mgmt/table.c mgmt/words.c mgmt/uuid.c lib/cpuset.c lib/string.c lib/fmt.c
  */

@@ -5,7 +5,7 @@
  * sources: mgmt/cmd_domstats.c mgmt/cmd_stat.c mgmt/cmd_trace.c vm/exitstat.c vm/trace.c lib/crc32.c
  * sources: tests/host/screen.c tests/host/fake_domains.c mgmt/shell.c mgmt/shell_attach.c mgmt/hotkey.c
  * sources: mgmt/lineedit.c mgmt/history.c mgmt/complete.c mgmt/command.c mgmt/cmd_help.c
- * sources: mgmt/cmd_host.c mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c mgmt/cmd_monitor.c mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c
+ * sources: mgmt/cmd_host.c mgmt/cmd_capabilities.c mgmt/cmd_cpu.c vm/cpu_choice.c vm/cpu_models.c mgmt/cmd_monitor.c mgmt/cmd_run.c mgmt/cmd_sched.c mgmt/cmd_top.c
  * sources: mgmt/session.c mgmt/table.c mgmt/words.c mgmt/uuid.c core/console.c core/log.c
  * sources: core/cmdline.c core/chardev.c arch/lock.c lib/cpuset.c lib/string.c lib/fmt.c
  */
