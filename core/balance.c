@@ -152,6 +152,15 @@ void balance_settle(struct runq *rq, struct thread *prev)
 		sched_poke((u32)__builtin_ctzll(takers));
 }
 
+bool balance_waits_elsewhere(void)
+{
+	for (u64 set = balance_online() & ~BIT(cpu_id()); set; set &= set - 1) {
+		if (READ_ONCE(queue_of((u32)__builtin_ctzll(set))->ready_count))
+			return true;
+	}
+	return false;
+}
+
 /* What there is to take from other CPUs. */
 struct offer {
 	u32 cpu;      /* from where */

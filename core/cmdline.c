@@ -8,10 +8,10 @@
 
 /* Every word that some part of Plinth reads; docs/boot.md explains them. */
 static const char *const known[] = {
-	"apicv", "confirm", "console",  "cpu.off",  "cycles",   "follow",    "hostile",
-	"idle",  "iommu",   "loglevel", "mcepoll",  "memtest",  "microcode", "mitigations",
-	"nmi",   "panic",   "poweroff", "pstate",   "selftest", "slot",      "slot-failed",
-	"smp",   "tsc",     "vmx.off",  "watchdog",
+	"apicv",       "confirm", "console", "cpu.off",  "cycles",   "follow",   "haltpoll",
+	"hostile",     "idle",    "iommu",   "loglevel", "mcepoll",  "memtest",  "microcode",
+	"mitigations", "nmi",     "panic",   "poweroff", "pstate",   "selftest", "slot",
+	"slot-failed", "smp",     "tsc",     "vmx.off",  "watchdog",
 };
 
 static char line[CMDLINE_MAX];
@@ -95,19 +95,19 @@ bool cmdline_is(const char *key, const char *value)
 	       !memcmp(w.value, value, w.value_len);
 }
 
-u64 cmdline_seconds(const char *key, u64 min, u64 max, u64 standard)
+u64 cmdline_number(const char *key, const char *unit, u64 min, u64 max, u64 standard)
 {
 	char word[16];
-	u64 s;
+	u64 n;
 
 	if (!cmdline_get(key, word, sizeof(word)))
 		return standard;
 	if (!strcmp(word, "off"))
 		return 0;
-	if (!str_to_u64(word, &s) && s >= min && s <= max)
-		return s;
-	log_warn("%s=%s: not %llu to %llu seconds, nor off: %llu s", key, word,
-		 (unsigned long long)min, (unsigned long long)max, (unsigned long long)standard);
+	if (!str_to_u64(word, &n) && n >= min && n <= max)
+		return n;
+	log_warn("%s=%s: not %llu to %llu %s, nor off: %llu", key, word, (unsigned long long)min,
+		 (unsigned long long)max, unit, (unsigned long long)standard);
 	return standard;
 }
 

@@ -20,10 +20,10 @@ bool cmdline_get(const char *key, char *buf, size_t size);
 bool cmdline_is(const char *key, const char *value);
 
 /*
- * The seconds of a word `key=SECONDS` from min to max, or `key=off`, which is 0. Without the word it is
- * standard, and with another value, too, with a warning.
+ * The number of a word `key=NUMBER` from min to max, or `key=off`, which is 0. Without the word it is
+ * standard, and with another value, too, with a warning that names the unit.
  */
-u64 cmdline_seconds(const char *key, u64 min, u64 max, u64 standard);
+u64 cmdline_number(const char *key, const char *unit, u64 min, u64 max, u64 standard);
 
 /* True when the word is `key=off`, the only value that it has; a warning about another. */
 bool cmdline_off(const char *key);

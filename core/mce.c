@@ -406,7 +406,7 @@ void mce_start(void)
 	t = thread_create(&spec);
 	if (!t)
 		panic("no memory for the machine-check thread");
-	poll_ns = cmdline_seconds("mcepoll", 1, POLL_S_MAX, POLL_S_DEFAULT) * NS_PER_S;
+	poll_ns = cmdline_number("mcepoll", "seconds", 1, POLL_S_MAX, POLL_S_DEFAULT) * NS_PER_S;
 	/* Where it is seen, the thread is whole. */
 	atomic_store_release(&thread, t);
 	thread_start(t);

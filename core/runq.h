@@ -46,6 +46,7 @@ struct runq {
 	struct thread *current; /* written under the lock on the CPU itself */
 	struct thread *idle;    /* const */
 	struct thread *heir;    /* ready here, next with what is left of current's slice; or NULL */
+	bool polls;             /* current does, instead of sleeping: core/poll.c; owner CPU */
 	struct thread *previous; /* owner CPU: whom the switch under way leaves */
 	struct timer slice;      /* the end of current's slice */
 };

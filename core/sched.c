@@ -516,8 +516,8 @@ static void resched_interrupt(void)
 	struct runq *rq = this_cpu(sched_runq);
 	u64 flags = spin_lock_irq(&rq->lock);
 
-	if (rq->current == rq->idle) {
-		WRITE_ONCE(rq->idle->need_resched, true);
+	if (rq->current == rq->idle || rq->polls) {
+		WRITE_ONCE(rq->current->need_resched, true);
 	} else if (!rq->current->need_resched) {
 		if (!timer_armed(&rq->slice))
 			timer_arm(&rq->slice, clock_ns() + RUNQ_SLICE_NS);

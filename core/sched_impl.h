@@ -34,6 +34,9 @@ u64 balance_online(void);
 void balance_join(u32 cpu);
 void balance_set_idle(u32 cpu, bool idle);
 
+/* Whether a thread is ready on another CPU: a hint, without locks. */
+bool balance_waits_elsewhere(void);
+
 /* Keeps this queue's pace: runq_follow(). It is locked. */
 void balance_follow(struct runq *rq);
 

@@ -139,6 +139,15 @@ bool thread_yield_to(struct thread *t);
  */
 void thread_block(void);
 
+/*
+ * Polling instead of sleeping, for a short while, by a thread that runs: false: others want the CPU, or wait elsewhere. Then
+ * until thread_poll_end() it asks thread_poll_goes_on() all the time and polls no longer when that is false. It does not block or
+ * yield in between.
+ */
+bool thread_poll_begin(void) __must_check;
+bool thread_poll_goes_on(void);
+void thread_poll_end(void);
+
 /* Sleeps until thread_wake() or until clock_ns() reaches deadline. */
 void thread_block_until(u64 deadline_ns);
 

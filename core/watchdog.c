@@ -82,8 +82,9 @@ static void probed(void)
 
 void watchdog_start(void)
 {
-	period_ns = cmdline_seconds("watchdog", SECONDS_MIN, SECONDS_MAX, SECONDS_DEFAULT) *
-		    NS_PER_S / PROBES;
+	period_ns =
+		cmdline_number("watchdog", "seconds", SECONDS_MIN, SECONDS_MAX, SECONDS_DEFAULT) *
+		NS_PER_S / PROBES;
 	if (!period_ns || cpu_count() == 1)
 		return;
 	irq_set_fixed(IRQ_VECTOR_PROBE, probed);

@@ -1,6 +1,7 @@
 /*
  * domstats: figures of domains for other programs, under libvirt's names where it has any.
  */
+#include "core/clock.h"
 #include "mgmt/cmd.h"
 #include "mgmt/domains.h"
 #include "mgmt/manager.h"
@@ -61,6 +62,11 @@ static void stats_of_exits(const struct call *c, u32 vcpu, const struct vcpu_por
 	vcpu_stat(c, vcpu, "exits.sum", exit_stats_total(port->stats));
 	vcpu_stat(c, vcpu, "kicks.sent", port->kicks);
 	vcpu_stat(c, vcpu, "kicks.saved", port->kicks_saved);
+	vcpu_stat(c, vcpu, "halt_attempted_poll.sum", port->poll.hits + port->poll.misses);
+	vcpu_stat(c, vcpu, "halt_successful_poll.sum", port->poll.hits);
+	vcpu_stat(c, vcpu, "halt_poll_success_ns.sum", clock_tsc_to_ns(port->poll.hit_tsc));
+	vcpu_stat(c, vcpu, "halt_poll_fail_ns.sum", clock_tsc_to_ns(port->poll.miss_tsc));
+	vcpu_stat(c, vcpu, "halt_poll_window", clock_tsc_to_ns(port->poll.window));
 	vcpu_stat(c, vcpu, "directed_yield_attempted", port->yields_tried);
 	vcpu_stat(c, vcpu, "directed_yield_successful", port->yields_done);
 }
@@ -96,6 +102,19 @@ static void stats_of_vcpus(const struct call *c, struct vm *vm)
 		stats_of_interrupts(c, i, &vm->ports[i]);
 		stats_of_exits(c, i, &vm->ports[i]);
 	}
+}
+
+/* Of the time that the vCPUs ran. */
+static void stats_of_polls(const struct call *c, const struct vm *vm)
+{
+	u64 hit = 0, miss = 0;
+
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		hit += vm->ports[i].poll.hit_tsc;
+		miss += vm->ports[i].poll.miss_tsc;
+	}
+	stat(c, "cpu.haltpoll.success.time", clock_tsc_to_ns(hit));
+	stat(c, "cpu.haltpoll.fail.time", clock_tsc_to_ns(miss));
 }
 
 struct serial_look {
@@ -150,6 +169,7 @@ static int stats_of(struct vm *vm, void *ctx)
 		stat(c, "state.state", state_number(vm));
 	if (all || call_flag(c, STATS_CPU)) {
 		stat(c, "cpu.time", domain_cpu_time(vm));
+		stats_of_polls(c, vm);
 		/* The guest's clock: it stands still while the domain is paused. */
 		stat(c, "cpu.guest.time", domain_active(vm) ? vm_time_ns(vm) : 0);
 	}

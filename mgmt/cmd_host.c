@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mgmt/cmd.h"
 #include "mgmt/version.h"
+#include "vm/halt.h"
 #include "vm/hvm.h"
 #include "vm/memory.h"
 
@@ -95,6 +96,10 @@ static int cmd_nodeinfo(struct call *c)
 	say(s, "%-20s%llu KiB\n%-20s%llu KiB, %llu KiB in use\n",
 	    "Guests:", (unsigned long long)(m.vms / KIB),
 	    "Hypervisor:", (unsigned long long)(m.hv / KIB), (unsigned long long)(m.hv_used / KIB));
+	if (halt_poll_max_us())
+		say(s, "%-20sup to %u us in HLT\n", "Polling:", halt_poll_max_us());
+	else
+		say(s, "%-20soff\n", "Polling:");
 	mce_counts(&mc);
 	say(s, "%-20s%llu corrected, %llu not, %llu KiB of memory taken out of use\n",
 	    "Hardware errors:", (unsigned long long)mc.corrected,

@@ -36,6 +36,7 @@ static void exit_hlt(struct vcpu *v, const struct vm_exit *e)
 {
 	vcpu_skip(v, e);
 	v->activity = ACTIVITY_HALTED;
+	v->halt_tsc = rdtsc();
 }
 
 static void exit_pause(struct vcpu *v, const struct vm_exit *e)

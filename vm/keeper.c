@@ -143,6 +143,7 @@ static void set_starting(struct vm *vm)
 		memset(vm->ports[i].stats, 0, sizeof(*vm->ports[i].stats));
 		memset(vm->ports[i].irq_exits, 0, sizeof(vm->ports[i].irq_exits));
 		vm->ports[i].spins = false;
+		vm->ports[i].poll = (struct halt_poll){ 0 };
 		vm->ports[i].yields_tried = vm->ports[i].yields_done = 0;
 		vm->ports[i].takes_calls = true;
 	}
@@ -404,6 +405,7 @@ int vm_init(void)
 	struct thread_spec spec = { .name = "vm-keeper", .fn = keeper_main, .cpu = -1 };
 
 	build_init();
+	halt_init();
 	keeper = thread_create(&spec);
 	if (!keeper)
 		return -ENOMEM;

@@ -34,6 +34,7 @@
 #define MSR_KVM_STEAL_TIME      0x4b564d03u
 #define MSR_KVM_POLL_CONTROL    0x4b564d05u
 #define KVM_MSR_ENABLED         BIT(0) /* the others are an address */
+#define KVM_POLL_BY_HOST        BIT(0) /* of MSR_KVM_POLL_CONTROL: the host may poll in HLT */
 
 /* Areas in guest memory. A version that is odd says that the hypervisor is at it. */
 struct kvm_wall_clock {

@@ -76,7 +76,7 @@ static int set_steal(struct vcpu *v, u64 value)
 
 static int set_poll(struct vcpu *v, u64 value)
 {
-	if (value & ~BIT(0))
+	if (value & ~KVM_POLL_BY_HOST)
 		return -EINVAL;
 	v->pv.poll = value;
 	return 0;
@@ -146,7 +146,7 @@ void pv_state(struct vcpu *v, struct state *s)
 	pv->waited_ns = v->port->thread->waited_ns;
 	if (!area_ok(v->vm, pv->clock, 4, sizeof(struct kvm_system_time)) ||
 	    !area_ok(v->vm, pv->steal, 64, sizeof(struct kvm_steal_time)) ||
-	    pv->steal & STEAL_RESERVED || pv->poll & ~BIT(0))
+	    pv->steal & STEAL_RESERVED || pv->poll & ~KVM_POLL_BY_HOST)
 		state_reject(s, "area of the paravirtual interface");
 	else
 		vcpu_request(v->vm, v->index, REQ_PV_CLOCK);

@@ -12,6 +12,7 @@
 #include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/exitstat.h"
+#include "vm/halt.h"
 #include "vm/hvm.h"
 #include "vm/pause.h"
 #include "vm/startup.h"
@@ -166,7 +167,8 @@ static void idle(struct vcpu *v)
 		v->pv.unhalted = false;
 		v->activity = ACTIVITY_RUNS;
 		v->recheck = true;
-	} else {
+		halt_ended(v);
+	} else if (!halt_poll(v)) {
 		halt_sleep(v->port);
 	}
 	if (apicv)

@@ -191,6 +191,7 @@ struct vcpu {
 	u8 activity;       /* enum vcpu_activity */
 	bool blocked_intr; /* an interrupt window was asked for */
 	bool state_live;   /* vector, debug and syscall state are in the CPU, not in memory */
+	u64 halt_tsc;      /* the host's TSC at the last HLT */
 	u64 tsc_offset;
 	u64 paused_tsc;      /* as much of the VM's as tsc_offset has in it */
 	u64 s2_generation;   /* the second stage's at the last entry */

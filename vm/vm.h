@@ -20,6 +20,7 @@
 #include "mm/page.h"
 #include "vm/cpu_choice.h"
 #include "vm/domain.h"
+#include "vm/halt.h"
 #include "vm/iobus.h"
 #include "vm/irq.h"
 #include "vm/topology.h"
@@ -97,6 +98,7 @@ struct vcpu_port {
 	u64 away_tsc;             /* the host's TSC when its thread last lost its CPU; its own */
 	bool spins;               /* it gave way because it spins; atomic, written by its thread */
 	u64 yields_tried, yields_done; /* vm/spin.c; written by its thread, read by anyone */
+	struct halt_poll poll;
 	u64 kicks, kicks_saved; /* atomic: requests that took an interrupt, and that needed none */
 };
 

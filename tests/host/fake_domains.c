@@ -149,6 +149,9 @@ struct vm *fake_domain(const char *name, bool is_active)
 	vm->vcpu_count = 1;
 	vm->ports[0].vm = vm;
 	vm->ports[0].stats = calloc(1, sizeof(*vm->ports[0].stats));
+	vm->ports[0].poll = (struct halt_poll){
+		.window = 200, .hits = 3, .misses = 2, .hit_tsc = 40, .miss_tsc = 20
+	};
 	vm->state = is_active ? VM_RUNNING : VM_STOPPED;
 	vm->cfg.vcpus = 1;
 	vm->cfg.serials = 1;

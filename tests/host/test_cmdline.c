@@ -140,21 +140,21 @@ TEST(unknown_words_are_named)
 	CHECK_EQ(warning_count, 0);
 }
 
-TEST(seconds)
+TEST(number)
 {
 	set("a=2 b=60 c=off d=1 e=61 f= g=8s h=on");
-	CHECK_EQ(cmdline_seconds("a", 2, 60, 20), 2);
-	CHECK_EQ(cmdline_seconds("b", 2, 60, 20), 60);
-	CHECK_EQ(cmdline_seconds("c", 2, 60, 20), 0);
-	CHECK_EQ(cmdline_seconds("none", 2, 60, 20), 20);
+	CHECK_EQ(cmdline_number("a", "seconds", 2, 60, 20), 2);
+	CHECK_EQ(cmdline_number("b", "seconds", 2, 60, 20), 60);
+	CHECK_EQ(cmdline_number("c", "seconds", 2, 60, 20), 0);
+	CHECK_EQ(cmdline_number("none", "seconds", 2, 60, 20), 20);
 	CHECK_EQ(warning_count, 0);
 	for (const char *key = "defgh"; *key; key++) {
 		char one[2] = { *key, 0 };
 
-		CHECK_EQ(cmdline_seconds(one, 2, 60, 20), 20);
+		CHECK_EQ(cmdline_number(one, "seconds", 2, 60, 20), 20);
 	}
 	CHECK_EQ(warning_count, 5);
-	CHECK(str_prefix(warnings, "d=1: not 2 to 60 seconds, nor off: 20 s"));
+	CHECK(str_prefix(warnings, "d=1: not 2 to 60 seconds, nor off: 20"));
 }
 
 TEST(off)

@@ -253,6 +253,10 @@ TEST(what_domains_are)
 	run("domstats");
 	CHECK(has("Domain: 'web'\n  state.state=1\n") && has("Domain: 'db'\n  state.state=5\n"));
 	CHECK(has("  cpu.guest.time=") && has("  vcpu.0.exits.hlt=") && has("  vcpu.0.exits.eoi="));
+	CHECK(has("  cpu.haltpoll.success.time=20\n  cpu.haltpoll.fail.time=10\n"));
+	CHECK(has("  vcpu.0.halt_attempted_poll.sum=5\n  vcpu.0.halt_successful_poll.sum=3\n"));
+	CHECK(has("  vcpu.0.halt_poll_success_ns.sum=20\n  vcpu.0.halt_poll_fail_ns.sum=10\n"));
+	CHECK(has("  vcpu.0.halt_poll_window=100\n"));
 	CHECK(has("  vcpu.0.exits.sum=") && has("  vcpu.0.irq_injections.sum="));
 	CHECK(has("  vcpu.0.halted=yes\n  vcpu.0.halt_wait_ns.sum=30\n"
 		  "  vcpu.0.other_wait_ns.sum=40\n"));
@@ -403,8 +407,16 @@ TEST(cpus)
 	CHECK_STR(fake_output, "error: no such CPU\n");
 }
 
+static u32 poll_max;
+
+u32 halt_poll_max_us(void)
+{
+	return poll_max;
+}
+
 TEST(the_host)
 {
+	poll_max = 200;
 	CHECK_STR(run("dmesg"), "a line of the log\n");
 	CHECK_STR(run("dmesg --last-panic"), "The last run left no panic.\n");
 	fake_last_panic = "PANIC: why";
@@ -413,10 +425,13 @@ TEST(the_host)
 	CHECK(has("CPU(s):             4\n") && has("Memory size:        1048576 KiB\n"));
 	CHECK(has("CPU socket(s):      1\nCore(s) per socket: 1\nThread(s) per core: 2\n"
 		  "NUMA cell(s):       2\n"));
+	CHECK(has("Polling:            up to 200 us in HLT\n"));
 	CHECK(has("Hardware errors:    5 corrected, 1 not, 2048 KiB of memory taken out of use\n"));
 	CHECK(has("Temperature:        the CPUs do not tell it\n\n"));
+	poll_max = 0;
 	fake_thermal = (struct thermal){ .cpus = 4, .hottest = 3, .below = 53, .limit = 100 };
 	run("nodeinfo");
+	CHECK(has("Polling:            off\n"));
 	CHECK(has("Temperature:        CPU 3 47 C, limit 100 C\n\n"));
 	fake_thermal.have_package = true;
 	fake_thermal.package_below = 50;

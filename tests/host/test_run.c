@@ -14,6 +14,7 @@
 #include "vm/call.h"
 #include "vm/exit.h"
 #include "vm/exitstat.h"
+#include "vm/halt.h"
 #include "vm/hvm.h"
 #include "vm/pause.h"
 #include "vm/run.h"
@@ -91,6 +92,25 @@ bool vcpu_has_work(struct vcpu *c)
 	if (at_look)
 		at_look();
 	return has_work;
+}
+
+static u32 polls, halts_ended;
+static u32 hit_at; /* the poll that meets something; 0: none */
+
+bool halt_poll(struct vcpu *c)
+{
+	CHECK_EQ(c->activity, ACTIVITY_HALTED);
+	CHECK_EQ(c->port->where, VCPU_OUTSIDE); /* nobody needs to wake it */
+	if (++polls != hit_at)
+		return false;
+	c->port->requests |= REQ_EVENT;
+	has_work = true;
+	return true;
+}
+
+void halt_ended(struct vcpu *c)
+{
+	halts_ended++;
 }
 
 #define SLEEP_NS 1000000000ULL
@@ -194,6 +214,7 @@ static void run(struct setup setup)
 	entries = flushes = stale_entries = injects = blocks = yields = 0;
 	calls = cancels = timers = inputs = 0;
 	pauses = resumes = inits = dev_timers = 0;
+	polls = halts_ended = 0;
 	sipi = false;
 	has_work = setup.has_work;
 	thread = (struct thread){ .cpu = 0 };
@@ -313,6 +334,23 @@ TEST(halt)
 	/* Three sleeps of a second each: see thread_block(). */
 	CHECK_EQ(vm->ports[0].halted_ns, 3 * SLEEP_NS);
 	CHECK_EQ(vm->ports[0].halt_from, 0);
+	/* Before each sleep it was polled. */
+	CHECK_EQ(polls, 3);
+	CHECK_EQ(halts_ended, 1);
+}
+
+/* What a poll meets takes no sleep. */
+TEST(halt_polled)
+{
+	hit_at = 1;
+	run((struct setup){ .at_entry = halt_first });
+	hit_at = 0;
+	CHECK_EQ(entries, 2);
+	CHECK_EQ(blocks, 0);
+	CHECK_EQ(polls, 1);
+	CHECK_EQ(halts_ended, 1);
+	CHECK_EQ(injects, 1);
+	CHECK_EQ(vm->ports[0].halted_ns, 0);
 }
 
 static void stop_now(void)
