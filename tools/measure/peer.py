@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 from measure import interrupts
-from measure.session import LIMIT, ROOT, TOOLS, Failed
+from measure.session import ROOT, TOOLS, Failed
 
 DEPS = ROOT / "build/deps"
 CFLAGS = "-std=gnu11 -O2 -Wall -Wextra -Wno-unused-parameter -Werror -DPLINTH_HOST_TEST -I. -Itests/host"
@@ -68,8 +68,9 @@ REASONS = {
               31: "MSR", 32: "MSR", 48: "second-stage fault", 49: "second-stage fault", 52: "preemption timer",
               55: "XSETBV", 44: "APIC register", 45: "APIC register", 56: "APIC register"},
 }
-# What is still on its way to the serial line would be lost.
-TAIL = 'echo "peer: end"\nsleep 1\npoweroff -f\n'
+# What is still on its way to the serial line would be lost: stty waits for it before it changes anything.
+TAIL = 'echo "peer: end"\nstty -echo\nsleep 1\npoweroff -f\n'
+LIMIT = 900             # seconds of all that is measured there
 
 
 def guest(name, *words):
