@@ -77,6 +77,7 @@ enum {
 	MSR_VM_CR = 0xc0010114,
 	MSR_VM_HSAVE_PA = 0xc0010117,
 	MSR_AVIC_DOORBELL = 0xc001011b,
+	MSR_VIRT_SPEC_CTRL = 0xc001011f,
 };
 
 #define APIC_BASE_BSP    BIT(8)
@@ -84,6 +85,18 @@ enum {
 #define APIC_BASE_ENABLE BIT(11)
 
 #define DEBUGCTL_BTF BIT(1)
+
+#define SPEC_CTRL_IBRS      BIT(0)
+#define SPEC_CTRL_STIBP     BIT(1)
+#define SPEC_CTRL_SSBD      BIT(2) /* in VIRT_SPEC_CTRL, too */
+#define SPEC_CTRL_IPRED_DIS BITS(4, 3)
+#define SPEC_CTRL_RRSBA_DIS BITS(6, 5)
+#define SPEC_CTRL_PSFD      BIT(7)
+#define SPEC_CTRL_DDPD_U    BIT(8)
+#define SPEC_CTRL_BHI_DIS_S BIT(10)
+#define PRED_CMD_IBPB       BIT(0)
+#define PRED_CMD_SBPB       BIT(7) /* AMD */
+#define FLUSH_CMD_L1D       BIT(0)
 
 #define S_CET_SHSTK_EN BIT(0) /* shadow stack */
 #define S_CET_WRSS_EN  BIT(1) /* WRSS writes to shadow stacks */

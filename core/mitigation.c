@@ -37,10 +37,6 @@
 #define CAPS_RFDS_CLEAR BIT(28)
 #define L7_EBX_RTM      BIT(11)
 
-#define SPEC_CTRL_IBRS BIT(0)
-#define PRED_CMD_IBPB  BIT(0)
-#define FLUSH_CMD_L1D  BIT(0)
-
 /* Const after mitigation_init(). */
 static u32 actions;
 static bool off, intel, l1tf, buffers, ibpb, threads;
@@ -144,6 +140,11 @@ void mitigation_init_cpu(void)
 u32 mitigation_actions(void)
 {
 	return actions;
+}
+
+u64 mitigation_spec_ctrl(void)
+{
+	return actions & MITIGATE_IBRS ? SPEC_CTRL_IBRS : 0;
 }
 
 void mitigation_switch(u64 vm)

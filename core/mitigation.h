@@ -23,6 +23,9 @@ void mitigation_init_cpu(void);
 /* enum mitigation bits; const after mitigation_init(). */
 u32 mitigation_actions(void);
 
+/* What SPEC_CTRL, where the CPU has it, holds while the host runs; const after mitigation_init(). */
+u64 mitigation_spec_ctrl(void);
+
 /*
  * A vCPU of the VM with that number (vm/vm.h) comes to this CPU after another thread. Interrupts off; its
  * predecessor's state has been saved.

@@ -11,6 +11,8 @@
 #include "vm/hvm.h"
 #include "vm/vcpu.h"
 
+struct cpuid_spec;
+
 #define INSN_LEN_MAX 15
 
 /* CPUID Fn8000_000A "SVM Revision and Feature Identification". Const after probe. */
@@ -23,7 +25,8 @@ struct svm_caps {
 	bool decode_assists;
 	bool pause_filter;
 	bool pause_threshold;
-	u32 avic; /* enum avic_use */
+	bool virt_spec_ctrl; /* VMRUN and #VMEXIT switch SPEC_CTRL */
+	u32 avic;            /* enum avic_use */
 	bool tcg; /* QEMU's emulation has faults: see svm_host_recheck() and svm_inject() */
 };
 extern struct svm_caps svm_caps;
@@ -35,6 +38,7 @@ enum svm_work {
 	WORK_CR8 = BIT(2),  /* writes of CR8 are intercepted: look whether they still must be */
 	WORK_TLB = BIT(3),  /* TLB_CONTROL is to be taken back */
 	WORK_IRET = BIT(4), /* the guest is at the IRET that ends its NMI handler */
+	WORK_SPEC = BIT(5), /* svm_spec_enter(), at every entry */
 };
 
 /* ... and for svm_long_exit() after it. */
@@ -42,6 +46,7 @@ enum svm_after {
 	AFTER_STEPPING = BIT(0), /* RFLAGS.TF is ours, for one instruction */
 	AFTER_SOFT = BIT(1),     /* RIP was moved over a software event: soft_len */
 	AFTER_RECHECK = BIT(2),  /* svm_host_recheck() */
+	AFTER_SPEC = BIT(3),     /* svm_spec_leave(), at every exit */
 };
 
 /* insnlen.h: an instruction that exited before. */
@@ -66,7 +71,8 @@ struct avic_vm {
 };
 
 struct hvm_vm {
-	u8 *msrpm, *iopm;
+	u8 *msrpm; /* two: the second for vCPUs with a SPEC_CTRL of their own */
+	u8 *iopm;
 	struct avic_vm avic;
 };
 
@@ -83,13 +89,15 @@ struct hvm_vcpu {
 	s32 cpu;            /* where asid is from; -1: nowhere yet */
 	u32 asid;
 	u64 asid_generation;
-	u64 step_tf;  /* TF as the guest has it */
-	u64 iret_rip; /* WORK_IRET: where it is */
-	u8 soft_len;  /* bytes */
-	bool avic;    /* the VMCB has AVIC on */
-	bool loaded;  /* it is on a CPU */
-	bool asleep;  /* posts wake the thread, wherever it is */
-	u32 where;    /* atomic: the APIC id of the CPU it may run on, and 1; 0: posts wake it */
+	u64 step_tf;   /* TF as the guest has it */
+	u64 iret_rip;  /* WORK_IRET: where it is */
+	u64 spec_ctrl; /* the guest's, where the CPU does not keep it in the VMCB */
+	u8 soft_len;   /* bytes */
+	bool spec_own; /* svm/spec.c switches it */
+	bool avic;     /* the VMCB has AVIC on */
+	bool loaded;   /* it is on a CPU */
+	bool asleep;   /* posts wake the thread, wherever it is */
+	u32 where;     /* atomic: the APIC id of the CPU it may run on, and 1; 0: posts wake it */
 	u32 logical_slot; /* of the logical table; as many as there are: none */
 	struct insn_seen seen[INSN_SEEN];
 };
@@ -107,8 +115,8 @@ int svm_probe(const char **why) __must_check;
 /* The decision by facts: CPUID Fn8000_000A's EBX and EDX, the register VM_CR, the host's CR4. Fills svm_caps. */
 int svm_caps_decide(u32 ebx, u32 edx, u64 vm_cr, u64 cr4, const char **why) __must_check;
 
-/* maps.c: all accesses exit but those of the pass list */
-void msrpm_init(u8 *map);
+/* maps.c: all accesses exit but those of the pass list, and of spec_passes() */
+void msrpm_init(u8 *map, const struct cpuid_spec *spec, bool own);
 void iopm_init(u8 *map);
 
 /* build.c: a VMCB as every vCPU starts with */
@@ -127,6 +135,12 @@ void asid_flush_failed(void);
 /* regs.c */
 void svm_read_regs(struct vcpu *v, u32 groups);
 void svm_write_regs(struct vcpu *v);
+
+/* spec.c: RG_SPEC; around the guest's run, for WORK_SPEC and AFTER_SPEC */
+void svm_spec_read(struct vcpu *v);
+void svm_spec_write(struct vcpu *v);
+void svm_spec_enter(struct vcpu *v);
+void svm_spec_leave(struct vcpu *v);
 
 /* event.c */
 void svm_inject(struct vcpu *v, const struct vm_event *ev);

@@ -27,6 +27,7 @@
 #define SVM_EDX_DECODE_ASSISTS  BIT(7)
 #define SVM_EDX_PAUSE_FILTER    BIT(10)
 #define SVM_EDX_PAUSE_THRESHOLD BIT(12)
+#define SVM_EDX_SPEC_CTRL       BIT(20)
 
 struct svm_caps svm_caps;
 
@@ -51,6 +52,7 @@ int svm_caps_decide(u32 ebx, u32 edx, u64 vm_cr, u64 cr4, const char **why)
 		.decode_assists = edx & SVM_EDX_DECODE_ASSISTS,
 		.pause_filter = edx & SVM_EDX_PAUSE_FILTER,
 		.pause_threshold = edx & SVM_EDX_PAUSE_THRESHOLD,
+		.virt_spec_ctrl = edx & SVM_EDX_SPEC_CTRL,
 	};
 	return 0;
 }
@@ -79,11 +81,12 @@ int svm_probe(const char **why)
 	avic_init();
 	svm_caps.tcg = cpuid(CPUID_HYPERVISOR, 0).ebx == TCG_EBX;
 	s2_limit_leaf(cpu_has(CPU_PAGE_1G) ? 2 : 1);
-	log_info("AMD-V: %u ASIDs; %s%s%s%s%s", svm_caps.asids,
+	log_info("AMD-V: %u ASIDs; %s%s%s%s%s%s", svm_caps.asids,
 		 svm_caps.next_rip ? "next-RIP" : "no next-RIP",
 		 svm_caps.decode_assists ? ", decode assists" : "",
 		 svm_caps.flush_by_asid ? ", flush by ASID" : "",
 		 svm_caps.clean ? ", clean bits" : "",
-		 svm_caps.pause_filter ? ", pause filter" : "");
+		 svm_caps.pause_filter ? ", pause filter" : "",
+		 svm_caps.virt_spec_ctrl ? ", SPEC_CTRL" : "");
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "lib/string.h"
 #include "vm/msr.h"
+#include "vm/spec.h"
 
 /* The first MSR of each 2 KiB of the map; what is in none always exits. */
 static const u32 ranges[] = { 0x00000000, 0xc0000000, 0xc0010000 };
@@ -28,11 +29,16 @@ static void msrpm_pass(u8 *map, const struct msr_pass *p)
 	}
 }
 
-void msrpm_init(u8 *map)
+void msrpm_init(u8 *map, const struct cpuid_spec *spec, bool own)
 {
+	struct msr_pass passes[SPEC_PASSES];
+	u32 n = spec_passes(spec, own, passes);
+
 	memset(map, 0xff, MSRPM_SIZE);
 	for (size_t i = 0; i < msr_pass_count; i++)
 		msrpm_pass(map, &msr_pass_list[i]);
+	for (u32 i = 0; i < n; i++)
+		msrpm_pass(map, &passes[i]);
 }
 
 void iopm_init(u8 *map)

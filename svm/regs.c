@@ -108,6 +108,8 @@ void svm_read_regs(struct vcpu *v, u32 groups)
 		read_syscall(r, b);
 	if (groups & RG_DEBUGCTL)
 		r->debugctl = b->debugctl;
+	if (groups & RG_SPEC)
+		svm_spec_read(v);
 	v->valid |= groups;
 }
 
@@ -213,4 +215,6 @@ void svm_write_regs(struct vcpu *v)
 		svm_set_nmi_shadow(s, r->shadow & SHADOW_NMI);
 	if (groups & (RG_SYSENTER | RG_SYSCALL | RG_PAT))
 		write_msrs(s, r, groups);
+	if (groups & RG_SPEC)
+		svm_spec_write(v);
 }

@@ -62,6 +62,17 @@ static void tpr_to_vmcb(struct hvm_vcpu *s, u8 tpr)
 	vmcb_changed(s, CLEAN_INT);
 }
 
+static void prepare_rarely(struct vcpu *v)
+{
+	struct hvm_vcpu *s = v->hvm;
+
+	if (s->work & WORK_ASID)
+		asid_assign(s);
+	s->work &= ~(u32)WORK_ASID;
+	if (s->work & WORK_SPEC)
+		svm_spec_enter(v);
+}
+
 static void svm_prepare(struct vcpu *v, u8 tpr)
 {
 	struct hvm_vcpu *s = v->hvm;
@@ -70,10 +81,8 @@ static void svm_prepare(struct vcpu *v, u8 tpr)
 		tpr_to_vmcb(s, tpr);
 	s->vmcb->control.tlb_control = TLB_KEEP;
 	s->work &= ~(u32)WORK_TLB;
-	if (s->work & WORK_ASID) {
-		asid_assign(s);
-		s->work &= ~(u32)WORK_ASID;
-	}
+	if (s->work & (WORK_ASID | WORK_SPEC))
+		prepare_rarely(v);
 	if (!s->avic && ((s->work & WORK_CR8) || cr8_matters(v->lapic, s->tpr)))
 		cr8_intercept(v, s->tpr);
 	if (s->work & (WORK_NMI_WINDOW | WORK_IRET))
@@ -95,6 +104,14 @@ static void tpr_from_vmcb(struct vcpu *v)
 	v->recheck = true;
 }
 
+static void after_rarely(struct vcpu *v)
+{
+	if (v->hvm->after & AFTER_SPEC)
+		svm_spec_leave(v);
+	if (v->hvm->after & AFTER_RECHECK)
+		svm_host_recheck();
+}
+
 /* Exits that have more to say, and those that left something to do. */
 static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
 {
@@ -103,8 +120,8 @@ static __noinline void svm_long_exit(struct vcpu *v, struct vm_exit *e)
 
 	if (s->vmcb->control.v_tpr != s->tpr)
 		tpr_from_vmcb(v);
-	if (s->after & AFTER_RECHECK)
-		svm_host_recheck();
+	if (s->after & (AFTER_SPEC | AFTER_RECHECK))
+		after_rarely(v);
 	if (info & EVENT_VALID)
 		svm_event_cut_short(v, info);
 	s->soft_len = 0;

@@ -16,6 +16,7 @@
 #include "svm/avic.h"
 #include "svm/backend.h"
 #include "svm/run.h"
+#include "vm/cpuid.h"
 #include "vm/lapic.h"
 #include "vm/vm.h"
 
@@ -72,13 +73,14 @@ static int svm_vm_create(struct vm *vm)
 	if (!h)
 		return -ENOMEM;
 	vm->hvm = h;
-	h->msrpm = heap_alloc(vm->heap, MSRPM_SIZE, PAGE_SIZE);
+	h->msrpm = heap_alloc(vm->heap, 2 * MSRPM_SIZE, PAGE_SIZE);
 	h->iopm = heap_alloc(vm->heap, IOPM_SIZE, PAGE_SIZE);
 	if (!h->msrpm || !h->iopm || avic_vm_create(vm)) {
 		svm_vm_destroy(vm);
 		return -ENOMEM;
 	}
-	msrpm_init(h->msrpm);
+	msrpm_init(h->msrpm, &vm->cpuid->spec, false);
+	msrpm_init(h->msrpm + MSRPM_SIZE, &vm->cpuid->spec, true);
 	iopm_init(h->iopm);
 	return 0;
 }

@@ -179,7 +179,9 @@ struct vmcb_save {
 	u64 cr2;
 	u8 reserved_248[0x268 - 0x248];
 	u64 g_pat, debugctl;
-	u8 reserved_278[0xc00 - 0x278];
+	u8 reserved_278[0x2e0 - 0x278];
+	u64 spec_ctrl; /* with SVM_EDX_SPEC_CTRL of svm/caps.c; else nobody looks */
+	u8 reserved_2e8[0xc00 - 0x2e8];
 };
 
 struct vmcb {
@@ -261,6 +263,7 @@ VMCB_AT(sysenter_eip, 0x238);
 VMCB_AT(cr2, 0x240);
 VMCB_AT(g_pat, 0x268);
 VMCB_AT(debugctl, 0x270);
+VMCB_AT(spec_ctrl, 0x2e0);
 #undef VMCB_AT
 
 static_assert(sizeof(struct vmcb_segment) == 16, "APM: VMCB segment");

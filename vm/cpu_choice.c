@@ -98,7 +98,7 @@ static const char *const beside[] = { "hypervisor", "x2apic" };
 
 /* Of Plinth's own making: no reason to say that a host has more than was asked for. */
 static const char *const own[] = { "hypervisor", "x2apic", "tsc-deadline",
-				   "tsc_adjust", "arat",   "arch-capabilities" };
+				   "tsc_adjust", "arat",   "virt-ssbd" };
 
 static struct cpu_set names_set(const char *const *names, u32 count)
 {
@@ -113,11 +113,11 @@ static struct cpu_set names_set(const char *const *names, u32 count)
 static const struct {
 	const char *on, *what;
 } dependents[] = {
-	{ "xsave", "xsaveopt" }, { "xsave", "xsavec" }, { "xsave", "xgetbv1" },
-	{ "xsave", "xsaves" },   { "xsave", "avx" },    { "avx", "avx2" },
-	{ "avx", "fma" },        { "avx", "f16c" },     { "avx", "vpclmulqdq" },
-	{ "avx", "vaes" },       { "avx", "avx512f" },  { "avx", "fma4" },
-	{ "avx", "xop" },
+	{ "xsave", "xsaveopt" }, { "xsave", "xsavec" },       { "xsave", "xgetbv1" },
+	{ "xsave", "xsaves" },   { "xsave", "avx" },          { "avx", "avx2" },
+	{ "avx", "fma" },        { "avx", "f16c" },           { "avx", "vpclmulqdq" },
+	{ "avx", "vaes" },       { "avx", "avx512f" },        { "avx", "fma4" },
+	{ "avx", "xop" },        { "spec-ctrl", "ibrs-all" },
 };
 
 /* The feature that one in that place wants; NULL: none. */
@@ -186,10 +186,15 @@ static struct cpu_set base_set(const struct domain *d, const struct cpu_set *off
 		s = *offered;
 		if (d->cpu_migratable == CPU_MIGRATABLE_ON)
 			drop_name(&s, "invtsc"); /* as QEMU does it */
+		drop_name(&s, "virt-ssbd");      /* for who asks by name */
 		return s;
 	}
 	s = set_or(&cpu_model_rows[d->cpu_model].features, &more);
-	return d->cpu_match == CPU_MATCH_MINIMUM ? set_or(&s, offered) : s;
+	if (d->cpu_match == CPU_MATCH_MINIMUM) {
+		s = set_or(&s, offered);
+		drop_name(&s, "virt-ssbd");
+	}
+	return s;
 }
 
 static void take(struct cpu_set *s, const struct domain *d, enum cpu_policy policy)

@@ -47,7 +47,13 @@
 #define L7_ECX                                                                                     \
 	(BIT(2) /* UMIP */ | BIT(8) /* GFNI */ | BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ |    \
 	 BIT(22) /* RDPID */)
-#define L7_EDX (BIT(4) /* fast short REP MOV */)
+#define L7_EDX                                                                                     \
+	(BIT(4) /* fast short REP MOV */ | BIT(10) /* MD_CLEAR */ | BIT(26) /* IBRS, IBPB */ |     \
+	 BIT(27) /* STIBP */ | BIT(28) /* FLUSH_CMD */ | BIT(29) /* ARCH_CAPABILITIES */ |         \
+	 BIT(31) /* SSBD */)
+#define L7_2_EDX                                                                                   \
+	(BIT(0) /* PSFD */ | BIT(1) /* IPRED_DIS */ | BIT(2) /* RRSBA_DIS */ |                     \
+	 BIT(3) /* DDPD_U */ | BIT(4) /* BHI_DIS_S */ | BIT(5) /* MCDT_NO */)
 
 #define X1_ECX                                                                                     \
 	(BIT(0) /* LAHF64 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ |                           \
@@ -59,7 +65,20 @@
 	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* long mode */)
 
 #define X7_EDX_INVARIANT_TSC BIT(8)
-#define X8_EBX               (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
+#define X8_EBX                                                                                     \
+	(BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */ | BIT(12) /* IBPB */ | BIT(14) /* IBRS */ | \
+	 BIT(15) /* STIBP */ | BITS(18, 16) /* how they are best used */ |                         \
+	 BIT(19) /* IBRS protects its own mode */ | BIT(24) /* SSBD */ | BIT(26) /* SSB_NO */ |    \
+	 BIT(28) /* PSFD */ | BIT(29) /* BTC_NO */ | BIT(30) /* IBPB_RET */)
+#define X8_EBX_SSBD      BIT(24)
+#define X8_EBX_VIRT_SSBD BIT(25) /* hypervisors' own */
+#define X21_EAX                                                                                    \
+	(BIT(0) /* no nested breakpoints */ | BIT(2) /* LFENCE serializes */ |                     \
+	 BIT(5) /* VERW clears buffers */ | BIT(6) /* null selectors clear bases */ |              \
+	 BIT(8) /* automatic IBRS */ | BIT(27) /* SBPB */ | BIT(28) /* IBPB_BRTYPE */ |            \
+	 BIT(29) /* SRSO_NO */ | BIT(30) /* SRSO_USER_KERNEL_NO */)
+#define X21_EAX_AUTO_IBRS BIT(8)
+#define X21_ECX           (BIT(1) /* TSA_SQ_NO */ | BIT(2) /* TSA_L1_NO */)
 
 #define XCR0_OFFERED BITS(2, 0) /* x87, SSE, AVX */
 #define XSAVE1_OFFERED                                                                             \
@@ -138,7 +157,8 @@ static void leaf_features(struct cpuid_table *t, const struct topology *topo)
 
 static void leaf_features7(struct cpuid_table *t)
 {
-	struct cpuid_entry *e = cpuid_add(t, 7, 0, true);
+	struct cpuid_entry *e = cpuid_add(t, 7, 0, true), *two;
+	bool have_two = e->eax >= 2;
 
 	mask(e, 0, L7_EBX, L7_ECX, L7_EDX);
 	e->ebx |= (u32)L7_EBX_TSC_ADJUST;
@@ -148,6 +168,11 @@ static void leaf_features7(struct cpuid_table *t)
 	}
 	if (!cpu_has(CPU_RDTSCP))        /* TSC_AUX is not switched then */
 		e->ecx &= ~(u32)BIT(22); /* RDPID */
+	if (!have_two)
+		return;
+	e->eax = 2;
+	two = cpuid_add(t, 7, 2, true);
+	mask(two, 0, 0, 0, L7_2_EDX);
 }
 
 static void leaf_xsave(struct cpuid_table *t)
@@ -215,10 +240,10 @@ static void leaves_amd(struct cpuid_table *t, const struct topology *topo, bool 
 	cpuid_amd_ids(t, topo);
 }
 
-/* The document asks for an invariant TSC by name. */
-static bool wants_invariant_tsc(const struct domain *cfg)
+/* The document asks for a feature by name. */
+static bool wants(const struct domain *cfg, const char *name)
 {
-	int f = cpu_feature_find("invtsc");
+	int f = cpu_feature_find(name);
 
 	for (u32 i = 0; i < cfg->cpu_feature_count; i++) {
 		if (cfg->cpu_features[i].feature == f && cfg->cpu_features[i].policy <= CPU_FORCE)
@@ -236,7 +261,6 @@ static void leaves_extended(struct cpuid_table *t, const struct domain *cfg,
 	bool topoext =
 		amd && last >= LEAF_AMD_IDS && (cpuid(LEAF_EXTENDED + 1, 0).ecx & X1_ECX_TOPOEXT);
 
-	e->eax = topoext ? LEAF_AMD_IDS : MIN(last, LEAF_EXTENDED + 8);
 	e = cpuid_add(t, LEAF_EXTENDED + 1, 0, false);
 	mask(e, ~0u, 0, X1_ECX | (topoext ? X1_ECX_TOPOEXT : 0),
 	     X1_EDX | (amd ? CPUID_AMD_SHARED & L1_EDX : 0));
@@ -251,13 +275,19 @@ static void leaves_extended(struct cpuid_table *t, const struct domain *cfg,
 	/* Beside an invariant TSC Linux leaves kvmclock alone, which goes with it to any host: docs/pv.md. */
 	if (cmdline_is("tsc", "reliable") ||
 	    (cpu_has(CPU_TSC_INVARIANT) &&
-	     (!(t->pv_features & KVM_FEATURE_CLOCK) || wants_invariant_tsc(cfg))))
+	     (!(t->pv_features & KVM_FEATURE_CLOCK) || wants(cfg, "invtsc"))))
 		e->edx = (u32)X7_EDX_INVARIANT_TSC;
 	e = cpuid_add(t, LEAF_EXTENDED + 8, 0, false);
 	mask(e, BITS(15, 0), X8_EBX, 0, 0);
+	/* SSBD once more, by another register: in its place only for who asks, since that one always exits. */
+	if ((e->ebx & X8_EBX_SSBD) && wants(cfg, "virt-ssbd"))
+		e->ebx |= (u32)X8_EBX_VIRT_SSBD;
 	if (amd)
 		cpuid_amd_sizes(e, topo);
 	leaves_amd(t, topo, topoext);
+	if (amd && last >= LEAF_AMD_MORE)
+		mask(cpuid_add(t, LEAF_AMD_MORE, 0, false), X21_EAX, 0, X21_ECX, 0);
+	cpuid_extended_last(t);
 }
 
 bool cpuid_table_has(const struct cpuid_table *t, u32 leaf, u32 reg, u64 bit)
@@ -304,6 +334,8 @@ static void derive_controls(struct cpuid_table *t)
 		t->efer_allowed |= EFER_NXE;
 	if (cpuid_table_has(t, LEAF_EXTENDED + 1, CPUID_EDX, BIT(25)))
 		t->efer_allowed |= EFER_FFXSR;
+	if (cpuid_table_has(t, LEAF_AMD_MORE, CPUID_EAX, X21_EAX_AUTO_IBRS))
+		t->efer_allowed |= EFER_AUTO_IBRS;
 	t->x2apic = cpuid_table_has(t, 1, CPUID_ECX, BIT(21));
 	t->tsc_aux = cpuid_table_has(t, LEAF_EXTENDED + 1, CPUID_EDX, BIT(27)) || /* RDTSCP */
 		     cpuid_table_has(t, 7, CPUID_ECX, BIT(22));                   /* RDPID */
@@ -354,6 +386,7 @@ static void fill(struct cpuid_table *t, const struct domain *cfg, const struct t
 		cpuid_levels(t, LEAF_DIES, topo);
 	leaves_hypervisor(t, cfg);
 	leaves_extended(t, cfg, topo);
+	cpuid_spec_capabilities(t);
 }
 
 int cpuid_offered(struct cpu_set *out)
@@ -368,6 +401,9 @@ int cpuid_offered(struct cpu_set *out)
 		return -ENOMEM;
 	x->cfg.vcpus = 1;
 	x->cfg.kvm_on = DOMAIN_KVM_HIDDEN; /* an invariant TSC is not hidden for its sake */
+	x->cfg.cpu_features[x->cfg.cpu_feature_count++] =
+		(struct domain_cpu_feature){ (u16)cpu_feature_find("virt-ssbd"),
+					     CPU_REQUIRE }; /* nor is what is for who asks alone */
 	x->topology = topology_of(&x->cfg);
 	fill(&x->table, &x->cfg, &x->topology);
 	cpuid_shown(&x->table, out);
@@ -387,6 +423,7 @@ int cpuid_table_create(struct vm *vm)
 		cpuid_apply(t, &vm->cpu);
 	make_index(t);
 	derive_controls(t);
+	cpuid_spec(t);
 	return 0;
 }
 

@@ -21,7 +21,16 @@ struct cpuid_entry {
 };
 
 #define CPUID_MAX_ENTRIES  63
-#define CPUID_RANGE_LEAVES 32 /* of each of the two ranges that are looked up by index */
+#define CPUID_RANGE_LEAVES 34 /* of each of the two ranges that are looked up by index */
+
+/* What a guest may do about speculation, by the features that it is shown: vm/spec.h. */
+struct cpuid_spec {
+	u64 ctrl;        /* bits of SPEC_CTRL that may be set; 0: there is no such register */
+	u64 pred, flush; /* the same of PRED_CMD and FLUSH_CMD */
+	u64 virt;        /* and of VIRT_SPEC_CTRL */
+	bool caps;       /* there is ARCH_CAPABILITIES */
+	bool ctrl_direct, pred_direct; /* the CPU takes the same bits: it may check them itself */
+};
 
 struct cpuid_table {
 	u32 count;
@@ -36,6 +45,8 @@ struct cpuid_table {
 	u64 cr4_allowed; /* bits that the guest may set */
 	u64 efer_allowed;
 	u64 cr3_reserved; /* physical address width and what is above */
+	u32 arch_caps[2]; /* ARCH_CAPABILITIES' halves, as shown */
+	struct cpuid_spec spec;
 	u8 phys_bits;
 	bool x2apic, tsc_aux; /* may be used */
 };

@@ -3,6 +3,7 @@
  * a domain's CPU does without, with all that goes with them.
  */
 #include "arch/feature.h"
+#include "arch/msr.h"
 #include "lib/string.h"
 #include "vm/cpu_choice.h"
 #include "vm/cpuid_table.h"
@@ -18,12 +19,16 @@ static struct cpuid_entry *entry(struct cpuid_table *t, u32 leaf, u32 subleaf)
 	return NULL;
 }
 
-/* The register with a feature; NULL: there is no such leaf. */
+/* The register with a feature; NULL: there is no such leaf or MSR. */
 static u32 *place(struct cpuid_table *t, u32 feature)
 {
 	const struct cpu_place *p = &cpu_places[cpu_feature_rows[feature].place];
-	struct cpuid_entry *e = p->reg < CPU_PLACE_MSR ? entry(t, p->leaf, p->subleaf) : NULL;
+	struct cpuid_entry *e;
 
+	if (p->reg >= CPU_PLACE_MSR)
+		return p->leaf == MSR_ARCH_CAPABILITIES ? &t->arch_caps[p->reg - CPU_PLACE_MSR] :
+							  NULL;
+	e = entry(t, p->leaf, p->subleaf);
 	return e ? &e->eax + p->reg : NULL;
 }
 
@@ -75,13 +80,28 @@ static void apply_amd(struct cpuid_table *t)
 	e->eax = one->eax;
 	e->edx &= ~(u32)CPUID_AMD_SHARED | one->edx;
 	if (!(e->ecx & BIT(22)) && entry(t, LEAF_AMD_IDS, 0)) { /* TOPOEXT */
-		entry(t, LEAF_EXTENDED, 0)->eax = LEAF_EXTENDED + 8;
 		for (u32 i = 0; i < t->count; i++) {
 			if (t->entries[i].leaf == LEAF_AMD_CACHES ||
 			    t->entries[i].leaf == LEAF_AMD_IDS)
 				clear(&t->entries[i]);
 		}
 	}
+}
+
+static bool empty(const struct cpuid_entry *e)
+{
+	return !(e->eax | e->ebx | e->ecx | e->edx | e->patched);
+}
+
+void cpuid_extended_last(struct cpuid_table *t)
+{
+	u32 last = LEAF_EXTENDED, *shown = &entry(t, LEAF_EXTENDED, 0)->eax;
+
+	for (u32 i = 0; i < t->count; i++) {
+		if (t->entries[i].leaf > last && !empty(&t->entries[i]))
+			last = t->entries[i].leaf;
+	}
+	*shown = MIN(*shown, last);
 }
 
 /* The text that CPUID has for people. */
@@ -112,4 +132,5 @@ void cpuid_apply(struct cpuid_table *t, const struct vm_cpu *cpu)
 	apply_xsave(t);
 	if (cpu_vendor() == CPU_VENDOR_AMD)
 		apply_amd(t);
+	cpuid_extended_last(t);
 }

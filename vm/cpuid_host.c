@@ -2,6 +2,7 @@
  * What all CPUs have: a guest's vCPUs may run on any of them, so features are those of all.
  */
 #include "arch/cpu.h"
+#include "arch/msr.h"
 #include "core/log.h"
 #include "vm/cpuid_table.h"
 
@@ -18,13 +19,16 @@ struct common {
 static struct common common[] = {
 	{ 1, 0, { 0, 0, ALL, ALL }, { 0, 0, 0, 0 } },
 	{ 7, 0, { 0, ALL, ALL, ALL }, { 0, 0, 0, 0 } },
+	{ 7, 2, { 0, 0, 0, ALL }, { 0, 0, 0, 0 } },
 	{ 0xd, 0, { ALL, 0, 0, 0 }, { 0, 0, 0, 0 } },
 	{ 0xd, 1, { ALL, 0, 0, 0 }, { 0, 0, 0, 0 } },
 	{ LEAF_EXTENDED + 1, 0, { 0, 0, ALL, ALL }, { 0, 0, 0, 0 } },
 	{ LEAF_EXTENDED + 7, 0, { 0, 0, 0, ALL }, { 0, 0, 0, 0 } },
 	{ LEAF_EXTENDED + 8, 0, { 0, ALL, 0, 0 }, { 0, 0, 0, 0 } },
+	{ LEAF_AMD_MORE, 0, { ALL, 0, ALL, 0 }, { 0, 0, 0, 0 } },
 };
 static u32 cpus;
+static u64 capabilities; /* ARCH_CAPABILITIES, in common */
 
 #define CPUID_OSXSAVE BIT(27) /* 1 ECX: CR4's, not the CPU's */
 
@@ -50,9 +54,32 @@ static struct cpuid read(const struct common *c)
 	return r;
 }
 
+/* Bits of ARCH_CAPABILITIES that say what is wrong with a CPU, not what is right. */
+#define CAPS_WARNINGS (BIT(2) /* RSBA */ | BIT(19) /* RRSBA */)
+
+#define L7_EDX_CAPABILITIES BIT(29)
+
+static u64 capabilities_here(void)
+{
+	u64 value = 0;
+
+	if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).edx & L7_EDX_CAPABILITIES) ||
+	    rdmsr_safe(MSR_ARCH_CAPABILITIES, &value))
+		return 0;
+	return value;
+}
+
+u64 cpuid_common_capabilities(void)
+{
+	return cpus ? capabilities : capabilities_here();
+}
+
 void cpuid_host_add(void)
 {
 	bool odd = false;
+	u64 caps = capabilities_here(), warnings = (caps | capabilities) & CAPS_WARNINGS;
+
+	capabilities = (cpus ? caps & capabilities : caps) | warnings;
 
 	for (u32 i = 0; i < ARRAY_LEN(common); i++) {
 		struct common *c = &common[i];

@@ -15,6 +15,7 @@
 #include "vm/pv.h"
 #include "vm/pv_abi.h"
 #include "vm/skip.h"
+#include "vm/spec.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -281,14 +282,18 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 }
 
 /* clang-format off */
-#define ROWS(LOW, HIGH, KVM)                                                                            \
+#define ROWS(LOW, HIGH, KVM, AMD)                                                                            \
 	LOW(MSR_TSC, MSR_TSC, read_tsc, write_tsc)                                                 \
 	LOW(MSR_KVM_WALL_CLOCK_OLD, MSR_KVM_SYSTEM_TIME_OLD, pv_rdmsr, pv_wrmsr)                   \
 	LOW(MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL)                                     \
 	LOW(MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, write_apic_base)                         \
 	LOW(MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust)                     \
+	LOW(MSR_SPEC_CTRL, MSR_SPEC_CTRL, spec_rdmsr, spec_wrmsr)                                  \
+	LOW(MSR_PRED_CMD, MSR_PRED_CMD, NULL, spec_command)                                        \
 	LOW(MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_zero, write_ignore)                           \
 	LOW(MSR_MTRRCAP, MSR_MTRRCAP, read_mtrrcap, NULL)                                          \
+	LOW(MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, spec_capabilities, NULL)                 \
+	LOW(MSR_FLUSH_CMD, MSR_FLUSH_CMD, NULL, spec_command)                                      \
 	LOW(MSR_SYSENTER_CS, MSR_SYSENTER_EIP, read_sysenter, write_sysenter)                      \
 	LOW(MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL)                                             \
 	LOW(MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero)                                 \
@@ -305,10 +310,12 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 	LOW(MSR_X2APIC_BASE, MSR_X2APIC_LAST, read_x2apic, write_x2apic)                           \
 	HIGH(MSR_EFER, MSR_EFER, read_efer, write_efer)                                            \
 	HIGH(MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux)                                \
-	KVM(MSR_KVM_WALL_CLOCK, MSR_KVM_POLL_CONTROL, pv_rdmsr, pv_wrmsr)
+	KVM(MSR_KVM_WALL_CLOCK, MSR_KVM_POLL_CONTROL, pv_rdmsr, pv_wrmsr)                          \
+	AMD(MSR_VIRT_SPEC_CTRL, MSR_VIRT_SPEC_CTRL, spec_rdmsr, spec_wrmsr)
 /* clang-format on */
 
 #define HIGH_BASE         0xc0000000u /* the second of the two stretches that MSRs come in */
+#define AMD_BASE          0xc001011fu /* of AMD's own there is one */
 #define ROW_NUMBER(first) row_of_##first
 #define ROW_NONE(...)
 #define ROW_ENUM(f, l, r, w) ROW_NUMBER(f),
@@ -316,13 +323,15 @@ static int write_tsc_aux(struct vcpu *v, u32 index, u64 value)
 #define ROW_LOW(f, l, r, w)  [(f)...(l)] = ROW_NUMBER(f),
 #define ROW_HIGH(f, l, r, w) [(f)-HIGH_BASE...(l) - HIGH_BASE] = ROW_NUMBER(f),
 #define ROW_KVM(f, l, r, w)  [(f)-MSR_KVM_WALL_CLOCK...(l) - MSR_KVM_WALL_CLOCK] = ROW_NUMBER(f),
+#define ROW_AMD(f, l, r, w)  [(f)-AMD_BASE...(l) - AMD_BASE] = ROW_NUMBER(f),
 
-enum row_number { ROW_UNKNOWN, ROWS(ROW_ENUM, ROW_ENUM, ROW_ENUM) };
-static const struct row rows[] = { ROWS(ROW_FILL, ROW_FILL, ROW_FILL) };
+enum row_number { ROW_UNKNOWN, ROWS(ROW_ENUM, ROW_ENUM, ROW_ENUM, ROW_ENUM) };
+static const struct row rows[] = { ROWS(ROW_FILL, ROW_FILL, ROW_FILL, ROW_FILL) };
 /* By index: the row. */
-static const u8 low_rows[] = { ROWS(ROW_LOW, ROW_NONE, ROW_NONE) };
-static const u8 high_rows[] = { ROWS(ROW_NONE, ROW_HIGH, ROW_NONE) };
-static const u8 kvm_rows[] = { ROWS(ROW_NONE, ROW_NONE, ROW_KVM) };
+static const u8 low_rows[] = { ROWS(ROW_LOW, ROW_NONE, ROW_NONE, ROW_NONE) };
+static const u8 high_rows[] = { ROWS(ROW_NONE, ROW_HIGH, ROW_NONE, ROW_NONE) };
+static const u8 kvm_rows[] = { ROWS(ROW_NONE, ROW_NONE, ROW_KVM, ROW_NONE) };
+static const u8 amd_rows[] = { ROWS(ROW_NONE, ROW_NONE, ROW_NONE, ROW_AMD) };
 
 /*
  * Accesses without an exit: registers that the hardware switches with the guest or that stay in
@@ -344,8 +353,10 @@ static const struct row *find(u32 index)
 		return &rows[low_rows[index]];
 	if (index - HIGH_BASE < ARRAY_LEN(high_rows))
 		return &rows[high_rows[index - HIGH_BASE]];
-	index -= MSR_KVM_WALL_CLOCK;
-	return &rows[index < ARRAY_LEN(kvm_rows) ? kvm_rows[index] : ROW_UNKNOWN];
+	if (index - MSR_KVM_WALL_CLOCK < ARRAY_LEN(kvm_rows))
+		return &rows[kvm_rows[index - MSR_KVM_WALL_CLOCK]];
+	index -= AMD_BASE;
+	return &rows[index < ARRAY_LEN(amd_rows) ? amd_rows[index] : ROW_UNKNOWN];
 }
 
 int msr_read(struct vcpu *v, u32 index, u64 *value)

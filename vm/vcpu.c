@@ -188,9 +188,10 @@ void vcpu_init(struct vcpu *v)
 	lazy_sync(v);
 	regs_init(&v->regs);
 	events_clear(v);
+	v->spec_ctrl = v->virt_spec_ctrl = 0;
 	pv_reset(&v->pv);
 	vcpu_dirty(v, RG_RIP | RG_RSP | RG_RFLAGS | RG_CR | RG_CR2 | RG_CS | RG_SEG | RG_DT |
-			      RG_DR7 | RG_SHADOW);
+			      RG_DR7 | RG_SHADOW | RG_SPEC);
 	lazy_reload(v); /* the debug registers */
 	hvm->flush(v);  /* paging goes off */
 }
@@ -214,6 +215,7 @@ void vcpu_reset(struct vcpu *v)
 	memset(v->mtrr_fixed, 0, sizeof(v->mtrr_fixed));
 	memset(v->mtrr_var, 0, sizeof(v->mtrr_var));
 	v->tsc_adjust = 0;
+	v->spec_ctrl = v->virt_spec_ctrl = 0;
 	pv_reset(&v->pv);
 	vcpu_dirty(v, RG_ALL);
 }

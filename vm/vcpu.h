@@ -81,9 +81,10 @@ enum reg_group {
 	RG_PAT = BIT(11),
 	RG_SYSCALL = BIT(12), /* star lstar cstar sfmask kernel_gs */
 	RG_DEBUGCTL = BIT(13),
-	RG_ALL = BITS(13, 0),
+	RG_SPEC = BIT(14), /* vcpu.spec_ctrl; virt_spec_ctrl with it */
+	RG_ALL = BITS(14, 0),
 	RG_STEPPED = BIT(
-		14), /* dirty alone: an instruction took away RF, or the shadow of STI and MOV SS */
+		15), /* dirty alone: an instruction took away RF, or the shadow of STI and MOV SS */
 };
 
 #define SHADOW_STI   BIT(0)
@@ -199,6 +200,7 @@ struct vcpu {
 	u64 apic_base;       /* IA32_APIC_BASE */
 	u64 misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 tsc_adjust;
+	u64 spec_ctrl, virt_spec_ctrl;             /* vm/spec.h */
 	struct io_access io;                       /* the one under way */
 	const struct io_range *io_last[IO_SPACES]; /* that the last one went to; vm/iobus.c */
 	struct insn_known insns[INSNS_KNOWN];      /* by RIP's low bits; vm/emul.c */

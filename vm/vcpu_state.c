@@ -8,13 +8,14 @@
 #include "vm/cpuid.h"
 #include "vm/lapic.h"
 #include "vm/lazy.h"
+#include "vm/spec.h"
 #include "vm/startup.h"
 #include "vm/state.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 #include "vm/vtimer.h"
 
-#define VCPU_STATE_VERSION 3
+#define VCPU_STATE_VERSION 4
 
 static bool canonical(u64 va)
 {
@@ -118,6 +119,8 @@ static void regs_check(const struct vcpu *v, struct state *s)
 		state_reject(s, "interrupt shadow");
 	if (!apic_base_valid(v->apic_base))
 		state_reject(s, "APIC base");
+	if (!spec_valid(v))
+		state_reject(s, "speculation control");
 }
 
 static void msrs_state(struct vcpu *v, struct state *s)
@@ -148,6 +151,10 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	lazy_vector_state(v, s);
 	if (s->version >= 3)
 		pv_state(v, s);
+	if (s->version >= 4) {
+		state_u64(s, "spec_ctrl", &v->spec_ctrl);
+		state_u64(s, "virt_spec_ctrl", &v->virt_spec_ctrl);
+	}
 	if (s->loading && !s->error)
 		regs_check(v, s);
 	state_end(s);
@@ -157,6 +164,7 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	if (s->error) {
 		startup_reset(v); /* nothing stays that was not checked */
 		vlapic_reset(v->lapic);
+		v->spec_ctrl = v->virt_spec_ctrl = 0;
 	} else {
 		v->tsc_offset += tsc - vcpu_tsc(v);
 	}

@@ -248,20 +248,28 @@ static void refresh(struct vcpu *v)
 		vmx_ipiv_follow(v, false);
 }
 
+void vmx_apicv_msr_bitmap(struct vcpu *v)
+{
+	struct hvm_vm *hv = v->vm->hvm;
+	enum apic_mode mode = apic_mode(vmx_caps.apicv, v->apic_base);
+	const u8 *two = mode == APIC_MODE_X2APIC ? hv->x2apic_bitmap : hv->msr_bitmap;
+
+	vmcs_write(MSR_BITMAP, heap_phys(v->vm->heap, two + (v->hvm->spec.own ? PAGE_SIZE : 0)).v);
+}
+
 void vmx_apicv_follow(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
 	struct hvm_vm *hv = v->vm->hvm;
 	enum apic_mode mode = apic_mode(vmx_caps.apicv, v->apic_base);
 	struct apic_controls c = apic_controls(vmx_caps.apicv, mode);
-	const u8 *bitmap = mode == APIC_MODE_X2APIC ? hv->x2apic_bitmap : hv->msr_bitmap;
 	u64 flags = irq_save();
 
 	h->controls.pin = vmx_caps.base.pin | c.pin;
 	h->controls.proc2 = (h->controls.proc2 & ~(u32)APIC_PROC2) | c.proc2;
 	vmcs_write(PIN_CONTROLS, h->controls.pin);
 	vmcs_write(PROC2_CONTROLS, h->controls.proc2);
-	vmcs_write(MSR_BITMAP, heap_phys(v->vm->heap, bitmap).v);
+	vmx_apicv_msr_bitmap(v);
 	h->tpr = c.delivery || !(vmx_caps.apicv & APICV_TPR) ? NULL : v->lapic->page + LAPIC_TPR;
 	h->posted = c.posted;
 	if (c.delivery)
@@ -310,11 +318,11 @@ int vmx_apicv_vm_create(struct vm *vm)
 	int err;
 
 	if (vmx_caps.apicv & APICV_X2APIC) {
-		hv->x2apic_bitmap = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
+		hv->x2apic_bitmap = vmx_msr_bitmaps(vm);
 		if (!hv->x2apic_bitmap)
 			return -ENOMEM;
-		vmx_msr_bitmap_fill(hv->x2apic_bitmap);
 		apic_pass_msrs(hv->x2apic_bitmap, vmx_caps.apicv);
+		apic_pass_msrs(hv->x2apic_bitmap + PAGE_SIZE, vmx_caps.apicv);
 	}
 	if (apicv) {
 		hv->posted = page_alloc(0);

@@ -23,6 +23,8 @@ void vmx_apicv_vm_destroy(struct vm *vm);
 void vmx_apicv_construct(struct vcpu *v);
 /* The APIC's mode or its page have changed: VMX_APIC is pending. */
 void vmx_apicv_follow(struct vcpu *v);
+/* Which bitmap its mode, and a SPEC_CTRL of its own, ask for. */
+void vmx_apicv_msr_bitmap(struct vcpu *v);
 
 /* The vCPU has come onto this CPU; it leaves it. Interrupts off. */
 void vmx_apicv_load(struct vcpu *v);

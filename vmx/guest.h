@@ -8,7 +8,9 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 #include "vmx/caps.h"
+#include "vmx/spec.h"
 
+struct cpuid_spec;
 struct vcpu;
 struct vm;
 struct vm_event;
@@ -16,7 +18,7 @@ struct vm_exit;
 enum hvm_window;
 
 struct hvm_vm {
-	u8 *msr_bitmap; /* const: a page */
+	u8 *msr_bitmap; /* const: two pages, the second for vCPUs with a SPEC_CTRL of their own */
 	/* NULL where vmx_caps.apicv has no use for them: */
 	u8 *x2apic_bitmap;      /* const: the same for those whose x2APIC is virtualized */
 	u8 *access_page;        /* const: where guests see their APIC: vmx/apicpage.h */
@@ -58,6 +60,7 @@ struct hvm_vcpu {
 	u64 eoi_exits[EOI_EXIT_WORDS]; /* as the VMCS has them; atomic: posters look */
 	u64 level[EOI_EXIT_WORDS];     /* posted, and not in eoi_exits; atomic */
 	u64 level_waits;               /* there is something in level; atomic */
+	struct vmx_spec spec;
 };
 
 /* What struct vcpu_regs.shadow has of the interruptibility state. */
@@ -89,8 +92,12 @@ void vmx_run(struct vcpu *v, struct vm_exit *e);
 void vmx_construct(struct vcpu *v);
 void vmx_write_host_state(void);
 
-/* MSRs whose accesses need no exit, from vm/msr.h's list (msrmap.c). */
-void vmx_msr_bitmap_fill(u8 *bitmap);
+/*
+ * MSRs whose accesses need no exit, from vm/msr.h's list and spec_passes() (msrmap.c): a VM's two bitmaps, one
+ * behind the other; vCPUs with a SPEC_CTRL of their own have the second. NULL: no memory.
+ */
+u8 *vmx_msr_bitmaps(struct vm *vm) __must_check;
+void vmx_msr_bitmap_fill(u8 *bitmap, const struct cpuid_spec *spec, bool own);
 void vmx_msr_bitmap_pass(u8 *bitmap, u32 msr, bool read, bool write);
 
 /* A VPID that no other vCPU has, or 0 (none is left, or the CPU has none); gives it back. */

@@ -95,6 +95,8 @@ static void write_syscall(struct vcpu *v)
 }
 
 /* The groups that a VM needs now and then. */
+#define RG_RARE (RG_DT | RG_DR7 | RG_SYSENTER | RG_PAT | RG_SYSCALL | RG_DEBUGCTL | RG_SPEC)
+
 static void read_rare(struct vcpu *v, u32 groups)
 {
 	struct vcpu_regs *r = &v->regs;
@@ -111,6 +113,8 @@ static void read_rare(struct vcpu *v, u32 groups)
 		read_syscall(v);
 	if (groups & RG_DEBUGCTL)
 		r->debugctl = vmcs_read(GUEST_DEBUGCTL);
+	if (groups & RG_SPEC)
+		vmx_spec_read(v);
 }
 
 /* CR2 is saved by every exit (entry.asm). */
@@ -136,7 +140,7 @@ void vmx_read_regs(struct vcpu *v, u32 groups)
 		for (enum seg i = 0; i < SEG_COUNT; i++)
 			if (in_group(i, RG_SEG))
 				read_segment(r, i);
-	if (groups & (RG_DT | RG_DR7 | RG_SYSENTER | RG_PAT | RG_SYSCALL | RG_DEBUGCTL))
+	if (groups & RG_RARE)
 		read_rare(v, groups);
 }
 
@@ -172,6 +176,8 @@ static void write_rare(struct vcpu *v, u32 dirty)
 		write_syscall(v);
 	if (dirty & RG_DEBUGCTL)
 		vmcs_write(GUEST_DEBUGCTL, r->debugctl);
+	if (dirty & RG_SPEC)
+		vmx_spec_write(v);
 }
 
 void vmx_write_regs(struct vcpu *v)
@@ -202,6 +208,6 @@ void vmx_write_regs(struct vcpu *v)
 		vmcs_write(GUEST_INTERRUPTIBILITY, r->shadow & SHADOW_ALL);
 	if (dirty & (RG_RFLAGS | RG_SHADOW))
 		write_pending_debug(v);
-	if (dirty & (RG_DT | RG_DR7 | RG_SYSENTER | RG_PAT | RG_SYSCALL | RG_DEBUGCTL))
+	if (dirty & RG_RARE)
 		write_rare(v, dirty);
 }

@@ -34,12 +34,11 @@ int vmx_vm_create(struct vm *vm)
 
 	if (!hv)
 		return -ENOMEM;
-	hv->msr_bitmap = heap_alloc(vm->heap, PAGE_SIZE, PAGE_SIZE);
+	hv->msr_bitmap = vmx_msr_bitmaps(vm);
 	if (!hv->msr_bitmap) {
 		heap_free(vm->heap, hv);
 		return -ENOMEM;
 	}
-	vmx_msr_bitmap_fill(hv->msr_bitmap);
 	hv->eptp = s2_root(&vm->s2).v | vmx_caps.eptp_bits;
 	vm->hvm = hv;
 	return vmx_apicv_vm_create(vm);

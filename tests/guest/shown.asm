@@ -85,11 +85,13 @@ rows:
 	row	1, 0, ECX_, 0xfffa3203, 0x81200000
 	; no debug store, thermal control
 	row	1, 0, EDX_, 0x178bfbff, 0x078bbb7f & ~0x20002
-	; no SGX, TSX, MPX, AVX-512, PT; no PKU, CET, LA57, WAITPKG; no AMX, speculation controls
+	; no SGX, TSX, MPX, AVX-512, PT; no PKU, CET, LA57, WAITPKG; no AMX
 	row	7, 0, EBX_, 0x219c07ab, 0x2
 	row	7, 0, ECX_, 0x00400704, 0
-	row	7, 0, EDX_, 0x00000010, 0
+	row	7, 0, EDX_, 0xbc000410, 0
 	nothing	7, 1
+	row	7, 2, EDX_, 0x3f, 0
+	nothing	7, 3
 	row	0xd, 0, EAX_, 7, 0	; x87, SSE, AVX
 	row	0xd, 1, EAX_, 7, 0	; no XSAVES, so no supervisor states
 	row	0xd, 1, ECX_, 0, 0
@@ -98,7 +100,7 @@ rows:
 	row	0x80000001, 0, ECX_, 0x000001e1, 0
 	row	0x80000001, 0, EDX_, 0x2fdbfbff, 0x20100800
 	row	0x80000007, 0, EDX_, 0x100, 0
-	row	0x80000008, 0, EBX_, 5, 0
+	row	0x80000008, 0, EBX_, 0x750fd005, 0
 	nothing	2, 0
 	nothing	5, 0			; MONITOR
 	nothing	0xa, 0			; performance counters
@@ -116,4 +118,6 @@ rows:
 	nothing	0x8000000a, 0		; SVM's features
 	nothing	0x8000001b, 0		; IBS
 	nothing	0x8000001f, 0		; SEV
+	row	0x80000021, 0, EAX_, 0x78000165, 0
+	nothing	0x80000022, 0
 	dd	-1

@@ -204,6 +204,12 @@ bool svm_host_machine_check(void)
 	return machine_check_hits;
 }
 
+/* svm/spec.c, for tests that are not about it */
+__weak void svm_spec_read(struct vcpu *c) {}
+__weak void svm_spec_write(struct vcpu *c) {}
+__weak void svm_spec_enter(struct vcpu *c) {}
+__weak void svm_spec_leave(struct vcpu *c) {}
+
 bool cpu_has(enum cpu_feature f)
 {
 	(void)f;

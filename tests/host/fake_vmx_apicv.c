@@ -12,6 +12,7 @@
 #include "mm/heap.h"
 #include "mm/page.h"
 #include "vm/build.h"
+#include "vm/cpuid.h"
 #include "vm/msr.h"
 
 u64 fake_vmcs[FAKE_VMCS_FIELDS];
@@ -22,6 +23,7 @@ const struct msr_pass msr_pass_list[] = { { 0x10, true, false } };
 const size_t msr_pass_count = ARRAY_LEN(msr_pass_list);
 
 struct vm vm;
+static struct cpuid_table cpuid_table;
 struct vcpu v;
 struct hvm_vcpu h;
 struct vlapic lapic;
@@ -47,7 +49,8 @@ void log_printf(enum log_level level, const char *fmt, ...)
 
 void *heap_alloc(struct heap *heap, size_t size, size_t align)
 {
-	return memset(aligned_alloc(4096, 4096), 0, 4096);
+	size = (size + 4095) & ~4095ull;
+	return memset(aligned_alloc(4096, size), 0, size);
 }
 
 void heap_free(struct heap *heap, void *p)
@@ -200,6 +203,7 @@ void start_on(struct vmx_caps caps, const char *words, u64 apic_base)
 	vmx_apicv_init();
 	vm.hvm = heap_alloc(NULL, sizeof(*vm.hvm), 0);
 	vm.hvm->msr_bitmap = page; /* anything */
+	vm.cpuid = &cpuid_table;
 	CHECK_EQ(vmx_apicv_vm_create(&vm), 0);
 	lapic = (struct vlapic){ .page = page, .vcpu = &v };
 	v = (struct vcpu){ .vm = &vm, .index = 1, .lapic = &lapic, .hvm = &h, .port = &vm.ports[1] };

@@ -2,122 +2,31 @@
  * What a guest sees by CPUID, from machines that claim everything and nothing: each bit of the feature
  * leaves is either on the list below or hidden; CR4, EFER and XCR0 follow what is shown.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpu_models.c vm/pv_cpuid.c
+ * sources: tests/host/fake_cpuid.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpuid_spec.c vm/cpu_models.c vm/pv_cpuid.c
  * sources: vm/cpuid_topology.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/feature.h"
 #include "arch/msr.h"
+#include "tests/host/fake_cpuid.h"
 #include "tests/host/fake_vcpu.h"
 #include "tests/host/harness.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct vcpu *v;
-static u32 machine_fill; /* what every leaf of the machine says */
-static u32 machine_last, machine_last_extended;
-static enum cpu_vendor machine_vendor;
-static u64 machine_khz;
-
-void vcpu_need(struct vcpu *c, u32 groups) {}
-
-void *kalloc(size_t size)
-{
-	return calloc(1, size);
-}
-
-void kfree(void *p)
-{
-	free(p);
-}
-
-u32 cpu_id(void)
-{
-	return 0;
-}
-
-enum cpu_vendor cpu_vendor(void)
-{
-	return machine_vendor;
-}
-
-u8 cpu_phys_bits(void)
-{
-	return 40;
-}
-
-u64 clock_tsc_khz(void)
-{
-	return machine_khz;
-}
-
-static bool told_reliable; /* the command line */
-bool apicv_ipis;
-
-bool cmdline_is(const char *key, const char *value)
-{
-	return told_reliable && !strcmp(key, "tsc") && !strcmp(value, "reliable");
-}
-
-struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
-{
-	struct cpuid all = { machine_fill, machine_fill, machine_fill, machine_fill };
-
-	if (leaf == 0)
-		return (struct cpuid){ machine_last, 0x756e6547, 0x6c65746e, 0x49656e69 };
-	if (leaf == 0x80000000)
-		return (struct cpuid){ machine_last_extended, 0x756e6547, 0x6c65746e, 0x49656e69 };
-	if (leaf == 4 && subleaf == 3)
-		all.eax = 0;
-	if (leaf == 0xd && subleaf == 2) /* AVX: 256 bytes at 576 */
-		return (struct cpuid){ 256, 576, 0, 0 };
-	if (leaf == 0xd && subleaf > 2)
-		return (struct cpuid){ 64, 2048 + 64 * subleaf, 0, 0 };
-	return all;
-}
-
-static void start(u32 fill, enum cpu_vendor vendor)
-{
-	fake_vcpu_new();
-	v = fake_vcpu;
-	machine_fill = fill;
-	machine_last = 0x24;
-	machine_last_extended = 0x80000021;
-	machine_vendor = vendor;
-	machine_khz = 2400000;
-	fake_vm->cpuid = NULL;
-}
-
-static void create(void)
-{
-	CHECK_EQ(cpuid_table_create(fake_vm), 0);
-}
-
-static struct cpuid ask(u32 leaf, u32 subleaf)
-{
-	u64 *g = v->regs.gpr;
-
-	g[GPR_RAX] = 0xdeadbeef00000000 | leaf;
-	g[GPR_RCX] = 0xdeadbeef00000000 | subleaf;
-	g[GPR_RBX] = g[GPR_RDX] = 0xdeadbeefdeadbeef;
-	cpuid_exit(v);
-	/* The upper halves are cleared in 64-bit mode. */
-	CHECK_EQ((g[GPR_RAX] | g[GPR_RBX] | g[GPR_RCX] | g[GPR_RDX]) >> 32, 0);
-	return (struct cpuid){ (u32)g[GPR_RAX], (u32)g[GPR_RBX], (u32)g[GPR_RCX], (u32)g[GPR_RDX] };
-}
-
 /*
  * SDM vol. 2, "CPUID--CPU Identification"; APM vol. 3, appendix E. Hidden, among others: VMX (1:ECX.5), SMX,
  * MONITOR, PDCM, DCA, debug store, thermal control; SGX, TSX, MPX,
- * AVX-512, PT, PKU, CET, LA57, WAITPKG, AMX, the speculation controls; SVM (8000_0001:ECX.2), IBS.
+ * AVX-512, PT, PKU, CET, LA57, WAITPKG, AMX; SVM (8000_0001:ECX.2), IBS.
  */
 #define SEEN_1_ECX                                                                                 \
 	0xf7fa3203u /* less XSAVE's copy OSXSAVE (27), plus x2APIC, TSC-deadline, hypervisor */
 #define SEEN_1_EDX        0x078bfbffu
 #define SEEN_7_EBX        0x219c07abu
 #define SEEN_7_ECX        0x00400704u
-#define SEEN_7_EDX        0x00000010u
+#define SEEN_7_EDX        0xbc000410u
+#define SEEN_X8_EBX       0x750fd005u
 #define SEEN_X1_ECX       0x000001e1u
 #define SEEN_X1_EDX_INTEL 0x2e500800u
 /*
@@ -137,8 +46,13 @@ TEST(all_features_are_claimed)
 	CHECK_EQ(c.ecx, SEEN_1_ECX);
 	CHECK_EQ(c.edx, SEEN_1_EDX);
 	CHECK(!(c.ecx & BIT(5))); /* VMX */
+	c = ask(7, 2);
+	CHECK_EQ(c.edx, 0x3f); /* PSFD, IPRED_DIS, RRSBA_DIS, DDPD_U, BHI_DIS_S, MCDT_NO */
+	CHECK_EQ(c.eax | c.ebx | c.ecx, 0);
+	c = ask(7, 1);
+	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
 	c = ask(7, 0);
-	CHECK_EQ(c.eax, 0);
+	CHECK_EQ(c.eax, 2);
 	CHECK_EQ(c.ebx, SEEN_7_EBX);
 	CHECK_EQ(c.ecx, SEEN_7_ECX);
 	CHECK_EQ(c.edx, SEEN_7_EDX);
@@ -153,8 +67,10 @@ TEST(all_features_are_claimed)
 	CHECK_EQ(c.edx, 0x100); /* invariant TSC */
 	c = ask(0x80000008, 0);
 	CHECK_EQ(c.eax & 0xffff0000, 0);
-	CHECK_EQ(c.ebx, 5); /* CLZERO, XSAVEERPTR */
+	CHECK_EQ(c.ebx, SEEN_X8_EBX); /* CLZERO, XSAVEERPTR, AMD's speculation controls */
 	CHECK_EQ(c.ecx | c.edx, 0);
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000008);
+	CHECK_EQ(ask(0x80000021, 0).eax, 0);
 }
 
 TEST(all_features_are_claimed_amd)
@@ -171,6 +87,13 @@ TEST(all_features_are_claimed_amd)
 	CHECK_EQ(c.edx & ~0x0183f3ffu, SEEN_X1_EDX_INTEL);
 	c = ask(4, 0);
 	CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000021);
+	CHECK_EQ(ask(0x8000001f, 0).eax, 0); /* SEV, and its like, are not */
+	c = ask(0x80000021, 0);
+	CHECK_EQ(c.eax, 0x78000165);
+	CHECK_EQ(c.ecx, 6); /* TSA_SQ_NO, TSA_L1_NO */
+	CHECK_EQ(c.ebx | c.edx, 0);
+	CHECK_EQ(fake_vm->cpuid->efer_allowed & BIT(21), BIT(21)); /* automatic IBRS */
 }
 
 TEST(no_feature_is_claimed)
@@ -401,7 +324,7 @@ TEST(arrangement_amd)
 	v->apic_id = topology_apic_id(&fake_vm->topology, v->index);
 	create();
 	CHECK_EQ(v->apic_id, 16 + 8 + 3);
-	CHECK_EQ(ask(0x80000000, 0).eax, 0x8000001e);
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000021);
 	CHECK_EQ(ask(0x80000001, 0).ecx & (BIT(22) | BIT(1)), BIT(22) | BIT(1));
 	CHECK_EQ(ask(0x80000008, 0).ecx, 4 << 12 | 11);
 	CHECK_EQ(ask(0x8000001d, 0).eax >> 14, 7);
@@ -448,7 +371,7 @@ TEST(other_leaves)
 		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
 	}
 	CHECK_EQ(ask(7, 1).eax, 0); /* sub-leaves that are not offered */
-	CHECK_EQ(ask(7, 2).edx, 0);
+	CHECK_EQ(ask(7, 3).edx, 0);
 	CHECK_EQ(ask(0xffffffff, 0xffffffff).eax, 0);
 }
 
@@ -557,25 +480,6 @@ TEST(old_machine)
 
 /* --- models -------------------------------------------------------------------------------------------- */
 
-static u32 number(const char *name)
-{
-	int f = cpu_feature_find(name);
-
-	CHECK(f >= 0);
-	return (u32)f;
-}
-
-/* A guest that gets all that this machine offers, but for some. */
-static void start_without(enum cpu_vendor vendor, const char *const *names)
-{
-	start(~0u, vendor);
-	CHECK_EQ(cpuid_offered(&fake_vm->cpu.features), 0);
-	fake_vm->cpu.chosen = true;
-	for (; *names; names++)
-		cpu_set_drop(&fake_vm->cpu.features, number(*names));
-	create();
-}
-
 /* All of the list is offered where the machine has it, by the names that libvirt has. */
 TEST(offered_by_name)
 {
@@ -650,7 +554,7 @@ TEST(taken_away_amd)
 	start_without(CPU_VENDOR_AMD, some);
 	CHECK_EQ(ask(1, 0).edx & (BIT(1) | BIT(23)), 0);
 	CHECK_EQ(ask(0x80000001, 0).edx & (BIT(1) | BIT(23) | BIT(24)), BIT(24));
-	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000008);
+	CHECK_EQ(ask(0x80000000, 0).eax, 0x80000021);
 	CHECK_EQ(ask(0x8000001e, 0).eax | ask(0x8000001d, 0).eax, 0);
 }
 
@@ -692,8 +596,10 @@ TEST(what_all_cpus_have)
 	struct cpu_set s;
 
 	start(~0u, CPU_VENDOR_AMD);
+	machine_capabilities = 0x27 | 1 << 8;
 	cpuid_host_add();
 	machine_fill = ~(u32)(BIT(25) | BIT(5)); /* 1 ECX: AES; 7 EBX: AVX2 */
+	machine_capabilities = 0x23 | 1 << 19;
 	cpuid_host_add();
 	machine_fill = ~0u;
 	CHECK_EQ(cpuid_offered(&s), 0);
@@ -702,4 +608,6 @@ TEST(what_all_cpus_have)
 	create();
 	CHECK_EQ(ask(1, 0).ecx, SEEN_1_ECX & ~BIT(25));
 	CHECK_EQ(ask(1, 0).eax, ~0u); /* no feature */
+	CHECK_EQ(capabilities(),
+		 0x27 | 1 << 19); /* RSBA and RRSBA warn of any, the others are of all */
 }

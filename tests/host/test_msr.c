@@ -2,7 +2,7 @@
  * The MSR policy: everything that is not on the list raises #GP; values are checked as the CPU would (SDM
  * vol. 4); what is stored comes back.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/msr.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/msr.c vm/spec.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/feature.h"
@@ -14,10 +14,13 @@
 #include "vm/lapic_timer.h"
 #include "vm/msr.h"
 #include "vm/skip.h"
+#include "vm/spec.h"
 
 #include <string.h>
 
 static struct vcpu *v;
+static u32 command; /* the last of PRED_CMD and FLUSH_CMD that reached the CPU, with its value */
+static u64 command_value;
 static u64 tsc_aux, efer_written, base_written, x2apic_value;
 static u32 x2apic_msr;
 static int raised;
@@ -43,6 +46,11 @@ u64 fake_rdmsr(u32 msr)
 
 void fake_wrmsr(u32 msr, u64 value)
 {
+	if (msr == 0x49 || msr == 0x10b) {
+		command = msr;
+		command_value = value;
+		return;
+	}
 	CHECK_EQ(msr, MSR_TSC_AUX);
 	tsc_aux = value;
 }
@@ -184,10 +192,10 @@ TEST(nothing_but_the_list)
 TEST(what_must_not_be_there)
 {
 	static const u32 hidden[] = {
-		0x3a,       0x48,       0x49,       0x10a,      0x10b,      0x122, 0x186,
-		0x1c9,      0x309,      0x38f,      0x480,      0x48f,      0x4c1, 0x560,
-		0x600,      0x6a0,      0x6a2,      0x6a4,      0x6a8,      0xda0, 0xc0000081,
-		0xc0000100, 0xc0000102, 0xc0010114, 0xc0010117, 0xc0011029,
+		0x3a,       0x48,       0x49,       0x10a,      0x10b,      0x122,      0x186,
+		0x1c9,      0x309,      0x38f,      0x480,      0x48f,      0x4c1,      0x560,
+		0x600,      0x6a0,      0x6a2,      0x6a4,      0x6a8,      0xda0,      0xc0000081,
+		0xc0000100, 0xc0000102, 0xc0010114, 0xc0010117, 0xc001011f, 0xc0011029,
 	};
 	u64 value;
 
@@ -216,6 +224,48 @@ TEST(pass_list)
 		if (msr_pass_list[i].index == 0x10) /* written, it would be the host's */
 			CHECK(!msr_pass_list[i].write);
 	}
+}
+
+/* SDM vol. 4: what may be written is what CPUID shows; commands cannot be read, capabilities not written. */
+TEST(speculation)
+{
+	u64 value;
+
+	start();
+	fake_cpuid_table.spec = (struct cpuid_spec){
+		.ctrl = 0x405, .pred = 1, .flush = 1, .virt = 4, .caps = true
+	};
+	fake_cpuid_table.arch_caps[0] = 0x2b;
+	fake_cpuid_table.arch_caps[1] = 0x40000000;
+	v->dirty = 0;
+	CHECK_EQ(rd(0x48, &value), 0);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(msr_write(v, 0x48, 0x405), 0);
+	CHECK_EQ(v->dirty, RG_SPEC);
+	CHECK_EQ(rd(0x48, &value), 0);
+	CHECK_EQ(value, 0x405);
+	for (u32 bit = 0; bit < 64; bit++) {
+		CHECK_EQ(msr_write(v, 0x48, 1ull << bit), 0x405ull >> bit & 1 ? 0 : -EINVAL);
+		CHECK_EQ(msr_write(v, 0xc001011f, 1ull << bit), bit == 2 ? 0 : -EINVAL);
+		command = 0;
+		CHECK_EQ(msr_write(v, 0x49, 1ull << bit), bit ? -EINVAL : 0);
+		CHECK_EQ(command, bit ? 0 : 0x49);
+		CHECK_EQ(msr_write(v, 0x10b, 1ull << bit), bit ? -EINVAL : 0);
+		CHECK_EQ(command, bit ? 0 : 0x10b);
+	}
+	CHECK_EQ(command_value, 1);
+	CHECK(v->spec_ctrl == 0x400 && v->virt_spec_ctrl == 4);
+	CHECK_EQ(spec_effective(v), 0x404);
+	CHECK_EQ(rd(0xc001011f, &value), 0);
+	CHECK_EQ(value, 4);
+	command = 0;
+	CHECK_EQ(msr_write(v, 0x49, 0), 0);
+	CHECK_EQ(command, 0); /* nothing asked for */
+	CHECK_EQ(rd(0x49, &value), -EINVAL);
+	CHECK_EQ(rd(0x10b, &value), -EINVAL);
+	CHECK_EQ(rd(0x10a, &value), 0);
+	CHECK_EQ(value, 0x400000000000002b);
+	CHECK_EQ(msr_write(v, 0x10a, 0x2b), -EINVAL);
 }
 
 TEST(tsc)

@@ -226,6 +226,7 @@ TEST(registers_after_init)
 	v->mtrr_def_type = 0xc06;
 	v->tsc_offset = 77;
 	v->tsc_adjust = 7;
+	v->spec_ctrl = v->virt_spec_ctrl = 4;
 	v->nmi_pending = true;
 	v->event.kind = EVENT_INTR;
 	v->exception.kind = EVENT_EXCEPTION;
@@ -247,6 +248,7 @@ TEST(registers_after_init)
 	CHECK(r->sysenter_eip == old.sysenter_eip);
 	CHECK(v->apic_base & APIC_BASE_X2APIC);
 	CHECK(v->mtrr_def_type == 0xc06 && v->tsc_offset == 77 && v->tsc_adjust == 7);
+	CHECK(!v->spec_ctrl && !v->virt_spec_ctrl && v->dirty & RG_SPEC);
 	/* Nothing is on its way any more. */
 	CHECK(!v->nmi_pending && !v->event.kind && !v->exception.kind && v->recheck);
 	CHECK(syncs == 1 && reloads == 1 && lapic_resets == 1);

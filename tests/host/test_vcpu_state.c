@@ -3,7 +3,7 @@
  * was not offered, is refused, and then nothing of it stays.
  *
  * sources: tests/host/fake_trace.c
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/spec.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
@@ -65,6 +65,7 @@ static void start(void)
 		.efer_allowed = EFER_SCE | EFER_LME | EFER_NXE,
 		.xcr0_allowed = 7,
 		.phys_bits = 40,
+		.spec = { .ctrl = 7, .virt = 4 },
 	};
 	CHECK_EQ(vm_irqs_create(fake_vm), 0);
 	CHECK_EQ(vlapic_create(v), 0);
@@ -134,6 +135,8 @@ static void fill(void)
 	for (u32 i = 0; i < 16; i++)
 		v->mtrr_var[i] = 0x1000 * i;
 	v->tsc_adjust = 77;
+	v->spec_ctrl = 5;
+	v->virt_spec_ctrl = 4;
 	v->tsc_offset = -100ull;
 	v->pv.clock = 0x4001;
 	v->pv.wall = 0x5000;
@@ -174,6 +177,7 @@ TEST(round_trip)
 	CHECK(!memcmp(v->mtrr_var, before.mtrr_var, sizeof(v->mtrr_var)));
 	CHECK_EQ(v->mtrr_def_type, 0xc06);
 	CHECK_EQ(v->tsc_adjust, 77);
+	CHECK(v->spec_ctrl == 5 && v->virt_spec_ctrl == 4);
 	CHECK_EQ(v->apic_base, before.apic_base);
 	CHECK(v->pv.clock == 0x4001 && v->pv.wall == 0x5000 && v->pv.steal == 0x6041);
 	CHECK(!v->pv.poll && v->pv.unhalted && fake_requests & REQ_PV_CLOCK);
@@ -220,6 +224,7 @@ TEST(truncated)
 		CHECK_EQ(load(stream, size), -EINVAL);                                             \
 		CHECK_EQ(v->regs.rip, 0xfff0);                                                     \
 		CHECK_EQ(v->regs.efer, 0);                                                         \
+		CHECK(!v->spec_ctrl && !v->virt_spec_ctrl);                                        \
 		CHECK(v->exception.kind == EVENT_NONE && v->event.kind == EVENT_NONE);             \
 		CHECK_EQ(reloads, 1);                                                              \
 	} while (0)
@@ -247,6 +252,8 @@ TEST(what_is_refused)
 	REFUSED(v->apic_base = 0xfee00000 | APIC_BASE_X2APIC);
 	REFUSED(v->apic_base = 0xfed00000 | APIC_BASE_ENABLE);
 	REFUSED(v->apic_base |= BIT(52));
+	REFUSED(v->spec_ctrl = 8);
+	REFUSED(v->virt_spec_ctrl = 1);
 }
 
 /* What was refused is gone: the state after it can be saved and loaded. */

@@ -154,7 +154,7 @@ TEST(msr_map)
 		if (msr_pass_list[i].write)
 			want[(bit + 1) / 8] &= (u8) ~(1u << (bit + 1) % 8);
 	}
-	msrpm_init(map);
+	msrpm_init(map, &(struct cpuid_spec){ .ctrl = 7, .ctrl_direct = true }, false);
 	CHECK_EQ(memcmp(map, want, sizeof(map)), 0);
 	/* and some by hand */
 	CHECK_EQ(map[0x10 / 4], 0xfe);          /* TSC: reads pass */
@@ -163,6 +163,23 @@ TEST(msr_map)
 	CHECK_EQ(map[0x800 + 0x100 / 4], 0xdf); /* KERNEL_GS_BASE: writes pass */
 	CHECK_EQ(map[0x1000 + 0x14 / 4], 0xfb); /* HWCR: reads pass */
 	CHECK_EQ(map[0x1800], 0xff);
+}
+
+TEST(msr_map_speculation)
+{
+	const struct cpuid_spec all = {
+		.ctrl = 7, .pred = 1, .flush = 1, .ctrl_direct = true, .pred_direct = true
+	};
+	static u8 map[8192];
+
+	msrpm_init(map, &all, false);
+	CHECK_EQ(map[0x48 / 4], 0xf7); /* SPEC_CTRL exits, writes of PRED_CMD pass */
+	CHECK_EQ(map[0x108 / 4], 0x7f);
+	msrpm_init(map, &all, true);
+	CHECK_EQ(map[0x48 / 4], 0xf4);
+	CHECK_EQ(map[0x1000 + 0x11c / 4], 0xff); /* VIRT_SPEC_CTRL is nowhere but here */
+	msrpm_init(map, &(struct cpuid_spec){ .ctrl = 7, .pred = 1 }, true);
+	CHECK_EQ(map[0x48 / 4], 0xff); /* the CPU would take more than is shown */
 }
 
 TEST(io_map)

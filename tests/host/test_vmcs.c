@@ -10,6 +10,8 @@
 #include "core/irq.h"
 #include "core/mce.h"
 #include "lib/errno.h"
+#include "mm/heap.h"
+#include "vm/cpuid.h"
 #include "vm/hvm.h"
 #include "vm/msr.h"
 #include "vm/vcpu.h"
@@ -43,6 +45,11 @@ void irq_dispatch(u8 vector)
 {
 	(void)vector;
 }
+void *heap_alloc(struct heap *h, size_t size, size_t align)
+{
+	return NULL;
+}
+
 u64 fake_vmcs[FAKE_VMCS_FIELDS];
 
 static bool machine_check_hits;
@@ -292,7 +299,7 @@ TEST(msr_bitmap)
 	static u8 map[4096];
 	u32 open = 0;
 
-	vmx_msr_bitmap_fill(map);
+	vmx_msr_bitmap_fill(map, &(struct cpuid_spec){ .ctrl = 7, .pred = 1 }, true);
 	/* reads of low MSRs at 0, of high ones at 1024; writes at 2048 and 3072 */
 	CHECK_EQ(map[0x174 / 8], 0xff & ~(1 << 4));
 	CHECK_EQ(map[2048 + 0x174 / 8], 0xff & ~(1 << 4));
@@ -305,6 +312,27 @@ TEST(msr_bitmap)
 	for (u32 i = 0; i < sizeof(map); i++)
 		open += 8 - (u32)__builtin_popcount(map[i]);
 	CHECK_EQ(open, 6); /* nothing else is open */
+}
+
+/* Speculation controls that the guest may write as the CPU takes them: SPEC_CTRL once it has one of its own. */
+TEST(msr_bitmap_speculation)
+{
+	const struct cpuid_spec all = {
+		.ctrl = 7, .pred = 1, .flush = 1, .ctrl_direct = true, .pred_direct = true
+	};
+	static u8 map[4096];
+
+	vmx_msr_bitmap_fill(map, &all, false);
+	CHECK_EQ(map[0x48 / 8], 0xff); /* neither SPEC_CTRL nor PRED_CMD is read */
+	CHECK_EQ(map[2048 + 0x48 / 8], 0xfd);
+	CHECK_EQ(map[0x108 / 8], 0xff);
+	CHECK_EQ(map[2048 + 0x108 / 8], 0xf7);
+	vmx_msr_bitmap_fill(map, &all, true);
+	CHECK_EQ(map[0x48 / 8], 0xfe);
+	CHECK_EQ(map[2048 + 0x48 / 8], 0xfc);
+	vmx_msr_bitmap_fill(map, &(struct cpuid_spec){ .ctrl = 7, .pred = 1 }, true);
+	CHECK_EQ(map[2048 + 0x48 / 8], 0xff); /* the CPU would take more than is shown */
+	CHECK_EQ(map[2048 + 0x108 / 8], 0xff);
 }
 
 /* OUT DX, AL to 0x3f8; REP INSD from 0xcfc in 64-bit address size; OUTSB with an ES override. */

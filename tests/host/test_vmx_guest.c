@@ -31,6 +31,11 @@
 #define F_PROC             0x4002
 #define F_DR7              0x681a
 
+void *heap_alloc(struct heap *h, size_t size, size_t align)
+{
+	return NULL;
+}
+
 u64 fake_vmcs[FAKE_VMCS_FIELDS];
 struct vmx_caps vmx_caps;
 char vmx_exit_label[1];

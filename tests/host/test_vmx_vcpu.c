@@ -99,7 +99,10 @@ paddr_t s2_root(const struct s2 *s)
 	return PADDR(0x5000);
 }
 
-void vmx_msr_bitmap_fill(u8 *bitmap) {}
+u8 *vmx_msr_bitmaps(struct vm *vm)
+{
+	return heap_alloc(vm->heap, 8192, 4096);
+}
 
 static u32 listens, suppresses; /* while the right VMCS is current */
 
