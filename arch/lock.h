@@ -25,6 +25,7 @@ enum lock_rank {
 	RANK_THREAD,   /* dead threads and who waits for them */
 	RANK_SLEEPERS, /* vCPUs that a CPU's wake-up vector is for */
 	RANK_RUNQ,
+	RANK_CORE, /* who has a core: taken with the queue of one of its CPUs locked */
 	RANK_TIMER,
 	RANK_IRQ,
 	RANK_IOAPIC, /* the I/O APICs' index and data registers */

@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/lapic.h"
 #include "core/clock.h"
+#include "core/coresched.h"
 #include "core/irq.h"
 #include "core/panic.h"
 #include "core/sched.h"
@@ -98,6 +99,13 @@ u32 balance_choose(const struct thread *t)
 	if (may_stay && (!idle || idle & BIT(t->cpu)))
 		return t->cpu;
 	return idle ? (u32)__builtin_ctzll(idle) : sched_least_loaded(&t->cpus);
+}
+
+u64 balance_taker(const struct thread *t)
+{
+	u64 idle = core_open(t, cpus_of(t) & atomic_load_relaxed(&idle_cpus));
+
+	return runq_movable(t) ? idle & -idle : 0;
 }
 
 void balance_depart(struct thread *t, u32 cpu)

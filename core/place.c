@@ -146,6 +146,8 @@ static struct place places[MAX_CPUS];        /* each const once its CPU is among
 static struct place_levels levels[MAX_CPUS]; /* the same */
 static u64 sets[SHARE_COUNT][MAX_CPUS];      /* by CPU; atomic */
 
+bool place_threads;
+
 static bool shares(u32 what, u32 a, u32 b)
 {
 	u32 ia = places[a].apic_id, ib = places[b].apic_id;
@@ -187,6 +189,8 @@ void place_init_cpu(void)
 			atomic_fetch_or(&sets[what][other], BIT(cpu));
 		}
 	}
+	if (place_core(cpu) & ~BIT(cpu))
+		atomic_store_relaxed(&place_threads, true);
 }
 
 const struct place *place_of(u32 cpu)

@@ -36,6 +36,9 @@ void place_init_cpu(void);
 /* Of a CPU that has called the above. */
 const struct place *place_of(u32 cpu);
 
+/* Some core has several threads. Never false again. */
+extern bool place_threads;
+
 /* CPUs that share it with cpu, which is one of them: a core; a last-level cache; a package; a NUMA node. Any context. */
 u64 place_core(u32 cpu);
 u64 place_llc(u32 cpu);

@@ -89,10 +89,13 @@ void runq_charge(struct runq *rq, u64 now)
 
 	rq->charged_ns += ns;
 	t->runtime_ns += ns;
-	if (t == rq->idle)
+	if (t != rq->idle) {
+		quota_charge(&t->quota, ns, now);
+		charge(t, MIN(ns, CHARGE_MAX_NS));
+	} else if (!rq->ready_count) {
 		return;
-	quota_charge(&t->quota, ns, now);
-	charge(t, MIN(ns, CHARGE_MAX_NS));
+	}
+	/* Of an idle CPU, too: it may have to idle while threads wait (core/coresched.h). */
 	advance_min(rq);
 }
 

@@ -10,6 +10,7 @@
 #include "arch/percpu.h"
 #include "arch/switch.h"
 #include "core/clock.h"
+#include "core/coresched.h"
 #include "core/idle.h"
 #include "core/irq.h"
 #include "core/log.h"
@@ -61,7 +62,8 @@ static void slice_end(struct timer *timer)
 
 	runq_charge(rq, clock_ns());
 	balance_follow(rq);
-	if (rq->ready_count || quota_exhausted(&rq->current->quota))
+	if (rq->ready_count || quota_exhausted(&rq->current->quota) ||
+	    (place_threads && core_contended()))
 		WRITE_ONCE(rq->current->need_resched, true);
 	else
 		sched_slice_update(rq);
@@ -74,6 +76,8 @@ void sched_slice_update(struct runq *rq)
 {
 	u64 left = MIN(quota_left(&rq->current->quota), runq_left(rq));
 
+	if (place_threads && (core_contended() || core_defers()))
+		left = MIN(quota_left(&rq->current->quota), RUNQ_SLICE_NS);
 	if (rq->current == rq->idle) {
 		if (timer_armed(&rq->slice))
 			timer_cancel(&rq->slice);
@@ -91,6 +95,8 @@ void sched_switched(void)
 	/* Pairs with thread_kick(): either it sees t running here, or t sees why it was kicked. */
 	smp_mb();
 	balance_settle(rq, rq->previous);
+	if (place_threads)
+		core_switched(rq);
 	if (t->ops && t->ops->switch_in)
 		t->ops->switch_in(t);
 }
@@ -200,14 +206,19 @@ static struct thread *take_next(struct runq *rq)
 		t = runq_take(rq);
 		if (t && runs_here(t)) {
 			balance_set_idle(cpu_id(), false);
-			return t;
+			if (place_threads)
+				t = core_admit(rq, t);
+			return t ? t : rq->idle;
 		}
 		if (t) {
 			send_away(rq, t);
 			continue;
 		}
-		if (!more)
+		if (!more) {
+			if (place_threads)
+				core_give_up();
 			return rq->idle;
+		}
 		balance_set_idle(cpu_id(), true);
 		spin_unlock(&rq->lock);
 		more = balance_pull_any();
@@ -521,7 +532,11 @@ static void resched_interrupt(void)
 	} else if (!rq->current->need_resched) {
 		if (!timer_armed(&rq->slice))
 			timer_arm(&rq->slice, clock_ns() + RUNQ_SLICE_NS);
-		if (runq_left(rq) < RUNQ_SLICE_NS)
+		if (place_threads)
+			runq_charge(rq, clock_ns());
+		if (place_threads && core_turns(rq))
+			WRITE_ONCE(rq->current->need_resched, true);
+		else if (runq_left(rq) < RUNQ_SLICE_NS)
 			sched_slice_update(rq);
 	}
 	spin_unlock_irq(&rq->lock, flags);

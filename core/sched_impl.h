@@ -43,6 +43,9 @@ void balance_follow(struct runq *rq);
 /* The CPU for t, which is about to become ready and is movable; its queue is locked. */
 u32 balance_choose(const struct thread *t);
 
+/* An idle CPU that could take t, which is ready and has been refused its own, as a set; or 0. */
+u64 balance_taker(const struct thread *t);
+
 /* Takes t, on no queue any more, away from its CPU, whose queue is locked; balance_arrive() ends that. */
 void balance_depart(struct thread *t, u32 cpu);
 

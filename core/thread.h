@@ -54,6 +54,7 @@ struct thread_ops {
 struct thread_group {
 	u32 active;   /* those that run or are ready; atomic */
 	u64 vruntime; /* weighted ns of them all; atomic */
+	bool alone; /* const while it has threads: nobody else runs on a core while one of them does; core/coresched.h */
 };
 
 /* In the hypervisor's heap: reachable from every address space and from interrupt handlers. */

@@ -2,6 +2,7 @@
  * Commands about the host itself.
  */
 #include "core/clock.h"
+#include "core/coresched.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/mce.h"
@@ -19,6 +20,7 @@
 #include "vm/memory.h"
 
 #define KHZ_PER_MHZ 1000u
+#define NS_PER_MS   1000000u
 
 static void log_line(void *ctx, const char *line)
 {
@@ -76,6 +78,17 @@ static void say_thermal(const struct session *s)
 		    "Slowed down:", t.hot, t.was_hot, t.power, t.was_power, t.critical);
 }
 
+/* How long CPUs idled with threads to run, since others had their core. */
+static void say_forced_idle(const struct session *s)
+{
+	u64 ns = 0;
+
+	for (u32 i = 0; i < cpu_count(); i++)
+		ns += core_idled_ns(i);
+	if (place_threads)
+		say(s, "%-20s%llu ms\n", "Forced idle:", (unsigned long long)(ns / NS_PER_MS));
+}
+
 static int cmd_nodeinfo(struct call *c)
 {
 	const struct session *s = c->session;
@@ -104,6 +117,7 @@ static int cmd_nodeinfo(struct call *c)
 	say(s, "%-20s%llu corrected, %llu not, %llu KiB of memory taken out of use\n",
 	    "Hardware errors:", (unsigned long long)mc.corrected,
 	    (unsigned long long)mc.uncorrected, (unsigned long long)(mc.retired / KIB));
+	say_forced_idle(s);
 	say_thermal(s);
 	say(s, "\n");
 	return 0;

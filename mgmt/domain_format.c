@@ -275,6 +275,9 @@ int domain_format(const struct domain *cfg, char *buf, size_t size)
 	xml_out_fmt(&o, "  <on_reboot>%s</on_reboot>\n", domain_action_names[cfg->on_reboot]);
 	xml_out_fmt(&o, "  <on_crash>%s</on_crash>\n", domain_action_names[cfg->on_crash]);
 	devices(&o, cfg);
+	if (cfg->core)
+		xml_out_fmt(&o, "  <plinth:sched xmlns:plinth='" DOMAIN_PLINTH_NS "' core='%s'/>\n",
+			    domain_core_names[cfg->core]);
 	xml_out_fmt(&o, "</domain>\n");
 	return xml_out_fits(&o) ? (int)o.len : -ENOSPC;
 }

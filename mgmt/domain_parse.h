@@ -44,6 +44,7 @@ int domain_only(struct xml *x, const char *value, const char *expected) __must_c
 
 /* Words of values, by enum. */
 extern const char *const domain_action_names[3];
+extern const char *const domain_core_names[3];
 extern const char *const domain_clock_names[4];
 extern const char *const domain_cpu_names[4], *const domain_match_names[4];
 extern const char *const domain_check_names[4], *const domain_fallback_names[3];
@@ -76,7 +77,11 @@ extern const struct xml_attr domain_clock_attrs[];
 extern const struct xml_element domain_clock_elements[];
 int domain_end_clock(struct xml *x) __must_check;
 
+/* The namespace of what libvirt's document has no words for. */
+#define DOMAIN_PLINTH_NS "urn:plinth:domain:1"
+
 /* Of domain_tune.c: vCPUs and where they run, features. */
+extern const struct xml_attr domain_plinth_sched_attrs[];
 extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_element domain_cputune[];
 extern const struct xml_element domain_feature_elements[];

@@ -14,6 +14,8 @@
 #define QUOTA_MIN_US  1000u
 #define QUOTA_MAX_US  17592186044415ULL
 
+const char *const domain_core_names[] = { NULL, "shared", "alone" };
+
 const struct domain_feature domain_features[5] = {
 	{ "pae", NULL, FEATURE_PAE },  { "hap", "on", FEATURE_HAP },
 	{ "pmu", "off", FEATURE_PMU }, { "vmport", "off", FEATURE_VMPORT },
@@ -150,6 +152,29 @@ const struct xml_element domain_cputune[] = {
 	{ .name = "shares", .text = set_shares },
 	{ .name = "period", .text = set_period },
 	{ .name = "quota", .text = set_quota },
+	{ .name = NULL },
+};
+
+/* What libvirt has no words for. */
+
+static int only_plinth_ns(struct xml *x, const char *value)
+{
+	return domain_only(x, value, DOMAIN_PLINTH_NS);
+}
+
+static int set_core(struct xml *x, const char *value)
+{
+	int i = xml_choice(x, value, domain_core_names + CORE_SHARED, CORE_ALONE);
+
+	if (i < 0)
+		return i;
+	domain_of(x)->core = (enum domain_core)(CORE_SHARED + i);
+	return 0;
+}
+
+const struct xml_attr domain_plinth_sched_attrs[] = {
+	{ "xmlns:plinth", only_plinth_ns, true },
+	{ "core", set_core, true },
 	{ .name = NULL },
 };
 

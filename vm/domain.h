@@ -46,6 +46,13 @@ enum cpu_migratable { CPU_MIGRATABLE_UNSAID, CPU_MIGRATABLE_ON, CPU_MIGRATABLE_O
 /* What a single feature is asked to be; docs/domain.md has what each means. */
 enum cpu_policy { CPU_REQUIRE, CPU_FORCE, CPU_OPTIONAL, CPU_DISABLE, CPU_FORBID };
 
+/* With whom its vCPUs run on the threads of one core at the same time. */
+enum domain_core {
+	CORE_UNSAID,
+	CORE_SHARED, /* with anyone who shares, too */
+	CORE_ALONE,  /* with each other only */
+};
+
 struct domain_cpu_feature {
 	u16 feature; /* its number: vm/cpu_models.h */
 	u8 policy;   /* enum cpu_policy */
@@ -84,6 +91,7 @@ struct domain {
 	u32 shares;                          /* its weight against others; 0: the default, 1024 */
 	u64 period_us;                       /* of quota_us; 0: the default, 100 ms */
 	s64 quota_us;                        /* of each vCPU in each period; 0 or less: no limit */
+	enum domain_core core;
 	enum domain_loader loader;
 	char kernel[DOMAIN_PATH_MAX];   /* boot-set path */
 	char initrd[DOMAIN_INITRD_MAX]; /* a path, or multiboot's and PVH's "path words,path words" */

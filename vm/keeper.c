@@ -193,6 +193,7 @@ static int launch(struct vm *vm)
 	vm->paused_tsc = 0;
 	vm->frozen = 0;
 	vm->unbuilt = false;
+	vm->threads.alone = vm->cfg.core == CORE_ALONE;
 	err = threads_start(vm);
 	if (err)
 		goto fail;

@@ -11,6 +11,7 @@
 #include "core/bootfs.h"
 #include "core/clock.h"
 #include "core/host.h"
+#include "core/coresched.h"
 #include "core/place.h"
 #include "core/log.h"
 #include "core/mce.h"
@@ -54,6 +55,13 @@ static const struct place fake_places[] = {
 	{ 8, 1, 0, 0, 1, 3, 4 * MIB },
 	{ 9, 1, 0, 1, 1, 3, 4 * MIB },
 };
+
+bool place_threads = true;
+
+u64 core_idled_ns(u32 cpu)
+{
+	return (cpu + 1) * 1500000ULL;
+}
 
 const struct place *place_of(u32 cpu)
 {

@@ -49,6 +49,7 @@ static void check_domain(const struct domain *d)
 	CHECK(ends_within(d->metadata, sizeof(d->metadata)));
 	CHECK(!d->shares || (d->shares >= 2 && d->shares <= 262144));
 	CHECK(!d->period_us || (d->period_us >= 1000 && d->period_us <= 1000000));
+	CHECK(d->core <= CORE_ALONE);
 	CHECK(d->quota_us <= 0 || d->quota_us >= 1000);
 	for (u32 i = d->vcpus; i < VM_MAX_VCPUS; i++)
 		CHECK(cpuset_empty(&d->vcpupin[i]));

@@ -427,6 +427,7 @@ TEST(the_host)
 		  "NUMA cell(s):       2\n"));
 	CHECK(has("Polling:            up to 200 us in HLT\n"));
 	CHECK(has("Hardware errors:    5 corrected, 1 not, 2048 KiB of memory taken out of use\n"));
+	CHECK(has("Forced idle:        15 ms\n"));
 	CHECK(has("Temperature:        the CPUs do not tell it\n\n"));
 	poll_max = 0;
 	fake_thermal = (struct thermal){ .cpus = 4, .hottest = 3, .below = 53, .limit = 100 };

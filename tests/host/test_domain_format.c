@@ -333,6 +333,7 @@ static void random_domain(void)
 	d.acpi = rand_below(2);
 	d.apic = rand_below(2);
 	d.features = rand_below(32);
+	d.core = (enum domain_core)rand_below(3);
 	d.kvm_on = rand_below(64);
 	d.kvm_off = rand_below(64) & ~d.kvm_on;
 	random_vcpus();
@@ -365,6 +366,7 @@ static void check_same(void)
 	CHECK_EQ(back.shares, d.shares);
 	CHECK_EQ(back.period_us, d.period_us);
 	CHECK_EQ(back.quota_us, d.quota_us);
+	CHECK_EQ(back.core, d.core);
 	CHECK_EQ(back.loader, d.loader);
 	CHECK_STR(back.kernel, d.kernel);
 	CHECK_STR(back.initrd, d.initrd);

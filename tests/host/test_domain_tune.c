@@ -105,6 +105,26 @@ TEST(tuning)
 	CHECK(d.quota_us < 0);
 }
 
+#define PLINTH_NS "xmlns:plinth='urn:plinth:domain:1' "
+
+TEST(cores)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK_EQ(d.core, CORE_UNSAID);
+	CHECK_EQ(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "core='alone'/><on_crash>"),
+		 0);
+	CHECK_EQ(d.core, CORE_ALONE);
+	CHECK_EQ(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "core='shared'/><on_crash>"),
+		 0);
+	CHECK_EQ(d.core, CORE_SHARED);
+	CHECK(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "core='own'/><on_crash>"));
+	CHECK(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "/><on_crash>"));
+	CHECK(parse_with("<on_crash>", "<plinth:sched core='alone'/><on_crash>"));
+	CHECK(parse_with("<on_crash>",
+			 "<plinth:sched xmlns:plinth='other' core='alone'/><on_crash>"));
+	CHECK(parse_with("<on_crash>", "<sched " PLINTH_NS "core='alone'/><on_crash>"));
+}
+
 TEST(words_of_people)
 {
 	CHECK_EQ(parse_with("<os>", "<title> Web &lt;1&gt; </title><description>Two\n"
