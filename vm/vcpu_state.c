@@ -164,7 +164,6 @@ void vcpu_state(struct vcpu *v, struct state *s)
 	if (s->error) {
 		startup_reset(v); /* nothing stays that was not checked */
 		vlapic_reset(v->lapic);
-		v->spec_ctrl = v->virt_spec_ctrl = 0;
 	} else {
 		v->tsc_offset += tsc - vcpu_tsc(v);
 	}

@@ -80,6 +80,7 @@ static void check_cpu(const struct vcpu *v)
 		CHECK_EQ(x->reserved[i], 0);
 	CHECK(!v->event.kind || v->event.insn_len <= 15);
 	CHECK(!v->exception.kind || v->exception.insn_len <= 15);
+	CHECK(!(v->spec_ctrl & ~t->spec.ctrl) && !(v->virt_spec_ctrl & ~t->spec.virt));
 }
 
 void machine_cpu_state(struct state *s)
@@ -100,6 +101,7 @@ static void start(void)
 		.efer_allowed = EFER_SCE | EFER_LME | EFER_NXE,
 		.xcr0_allowed = 7,
 		.phys_bits = 40,
+		.spec = { .ctrl = 7, .virt = 4 },
 	};
 	CHECK_EQ(lazy_create(fake_vcpu), 0);
 	vcpu_reset(fake_vcpu);

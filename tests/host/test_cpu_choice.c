@@ -254,6 +254,50 @@ TEST(dependents)
 	CHECK_EQ(choose(), -EINVAL);
 }
 
+/* libvirt's models with speculation controls, on hosts with them and without. */
+TEST(speculation)
+{
+	host_of("Haswell-noTSX", NULL);
+	want("Westmere-IBRS");
+	check_refused("CPU model Westmere-IBRS: this host does not offer spec-ctrl");
+	want("EPYC-IBPB");
+	CHECK_EQ(choose(), -EINVAL);
+	CHECK(strstr(text, "CPU model EPYC-IBPB: this host does not offer ") == text);
+	want("Westmere");
+	feature("stibp", CPU_REQUIRE);
+	feature("ssbd", CPU_REQUIRE);
+	feature("md-clear", CPU_OPTIONAL);
+	check_refused("CPU model Westmere: this host does not offer stibp, ssbd");
+	host_of("Haswell-noTSX-IBRS", "stibp", "ssbd", "arch-capabilities", "ibrs-all", "rdctl-no",
+		"virt-ssbd", NULL);
+	want("Westmere-IBRS");
+	feature("ssbd", CPU_REQUIRE);
+	feature("md-clear", CPU_OPTIONAL);
+	CHECK_EQ(choose(), 0);
+	CHECK(has("spec-ctrl") && has("ssbd") && !has("stibp") && !has("md-clear"));
+	want("Westmere"); /* enhanced IBRS is no use without IBRS */
+	d.cpu_match = CPU_MATCH_MINIMUM;
+	feature("spec-ctrl", CPU_DISABLE);
+	CHECK_EQ(choose(), 0);
+	CHECK(has("rdctl-no") && !has("ibrs-all") && !has("spec-ctrl"));
+}
+
+/* The machine's own, twice over: for who asks. */
+TEST(virt_ssbd)
+{
+	host_of("EPYC-Milan", "virt-ssbd", NULL);
+	d.cpu = CPU_HOST_PASSTHROUGH;
+	CHECK_EQ(choose(), 0);
+	CHECK(has("amd-ssbd") && !has("virt-ssbd"));
+	want("EPYC-IBPB");
+	d.cpu_match = CPU_MATCH_MINIMUM;
+	CHECK_EQ(choose(), 0);
+	CHECK(has("amd-ssbd") && !has("virt-ssbd"));
+	feature("virt-ssbd", CPU_REQUIRE);
+	CHECK_EQ(choose(), 0);
+	CHECK(has("virt-ssbd"));
+}
+
 TEST(vendor)
 {
 	host_of("Westmere", NULL);
