@@ -167,6 +167,13 @@ __noreturn void thread_exit(void);
 /* True when the running thread should give way; a run loop asks before each VM entry. */
 bool thread_need_resched(void);
 
+/* For long work of threads that are not preemptible: others get their turn now, if it is theirs. */
+static inline void thread_give_way(void)
+{
+	if (thread_need_resched())
+		thread_yield();
+}
+
 /*
  * Waits until t, which is not detached, has ended and its stack is gone; then t is freed, at once if
  * it was never started. One thread may join it, once. Not from interrupt context, not from an idle

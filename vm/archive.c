@@ -17,16 +17,10 @@ static int cpio_check(const u8 *data, size_t size, size_t *len)
 	do {
 		if (cpio_read(data, size, e.end, &e) != CPIO_OK)
 			return -EINVAL;
+		thread_give_way();
 	} while (!cpio_is_trailer(&e));
 	*len = e.end;
 	return 0;
-}
-
-/* This may take long: others get their turn meanwhile. */
-static void give_way(void)
-{
-	if (thread_need_resched())
-		thread_yield();
 }
 
 static int gzip_member(const u8 *data, size_t size, size_t *len)
@@ -35,7 +29,7 @@ static int gzip_member(const u8 *data, size_t size, size_t *len)
 	int err = -ENOMEM;
 
 	if (work)
-		err = gzip_check(data, size, len, give_way, work);
+		err = gzip_check(data, size, len, thread_give_way, work);
 	kfree(work);
 	return err;
 }

@@ -403,7 +403,10 @@ static void keeper_main(void *arg)
 
 int vm_init(void)
 {
-	struct thread_spec spec = { .name = "vm-keeper", .fn = keeper_main, .cpu = -1 };
+	/* It wipes memory, for as long as that takes: preemptible. */
+	struct thread_spec spec = {
+		.name = "vm-keeper", .fn = keeper_main, .cpu = -1, .preemptible = true
+	};
 
 	build_init();
 	halt_init();

@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/msr.h"
 #include "core/bootfs.h"
+#include "core/thread.h"
 #include "lib/elf.h"
 #include "lib/errno.h"
 #include "lib/fmt.h"
@@ -178,6 +179,33 @@ static int load_kernel(struct vm *vm, struct vcpu *v)
 	return loader_fail(vm, -EINVAL, "kernel '%s' %s", f->path, what_else(f));
 }
 
+/* What is done without a look at who else wants the CPU: well below a millisecond. */
+#define PIECE (32 * KIB)
+
+int loader_write(struct vm *vm, u64 gpa, const void *src, size_t n)
+{
+	int err = 0;
+
+	for (size_t done = 0, piece; done < n && !err; done += piece) {
+		piece = MIN(n - done, (size_t)PIECE);
+		err = gmem_write(vm, GPA(gpa + done), (const u8 *)src + done, piece);
+		thread_give_way();
+	}
+	return err;
+}
+
+int loader_zero(struct vm *vm, u64 gpa, size_t n)
+{
+	int err = 0;
+
+	for (size_t done = 0, piece; done < n && !err; done += piece) {
+		piece = MIN(n - done, (size_t)PIECE);
+		err = gmem_zero(vm, GPA(gpa + done), piece);
+		thread_give_way();
+	}
+	return err;
+}
+
 int loader_load(struct vm *vm, struct vcpu *v)
 {
 	switch (vm->cfg.loader) {
@@ -195,7 +223,7 @@ int loader_flat(struct vm *vm, struct vcpu *v)
 
 	if (!f)
 		return -ENOENT;
-	if (gmem_write(vm, GPA(GUEST_FLAT_BASE), f->data, f->size))
+	if (loader_write(vm, GUEST_FLAT_BASE, f->data, f->size))
 		return loader_fail(vm, -ENOSPC, "image '%s' does not fit into memory", f->path);
 	v->regs.gpr[GPR_RSP] = GUEST_FLAT_BASE;
 	return loader_enter64(vm, v, GUEST_FLAT_BASE);

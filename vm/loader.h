@@ -52,6 +52,10 @@ int loader_fail(struct vm *vm, int err, const char *fmt, ...) __printf(3, 4);
 /* A file of the boot set; NULL with the reason set. */
 const struct bootfs_file *loader_file(struct vm *vm, const char *what, const char *path);
 
+/* gmem_write() and gmem_zero() for what may be long: others get their turn between pieces. -EFAULT. */
+int loader_write(struct vm *vm, u64 gpa, const void *src, size_t n) __must_check;
+int loader_zero(struct vm *vm, u64 gpa, size_t n) __must_check;
+
 /* 64-bit mode at rip, the first 4 GiB mapped one to one. */
 int loader_enter64(struct vm *vm, struct vcpu *v, u64 rip) __must_check;
 /* 32-bit protected mode without paging at eip, all segments flat. */

@@ -50,8 +50,8 @@ static int place(struct vm *vm, struct elf_kernel *k, u32 i, u64 *left)
 				   k->path, (unsigned long long)(s.memsz / KIB),
 				   (unsigned long long)s.paddr);
 	*left -= s.memsz;
-	if (gmem_write(vm, GPA(s.paddr), k->elf.data + s.offset, s.filesz) ||
-	    gmem_zero(vm, GPA(s.paddr + s.filesz), s.memsz - s.filesz))
+	if (loader_write(vm, s.paddr, k->elf.data + s.offset, s.filesz) ||
+	    loader_zero(vm, s.paddr + s.filesz, s.memsz - s.filesz))
 		return loader_fail(vm, -EFAULT, "kernel '%s' cannot be copied", k->path);
 	k->end = MAX(k->end, s.paddr + s.memsz);
 	if (k->elf.entry >= s.vaddr && k->elf.entry - s.vaddr < s.memsz)

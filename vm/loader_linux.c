@@ -3,6 +3,7 @@
  * outside input: its header is copied once and every field checked before use.
  */
 #include "core/bootfs.h"
+#include "core/thread.h"
 #include "lib/crc32.h"
 #include "lib/errno.h"
 #include "lib/hw/linux_boot.h"
@@ -22,6 +23,7 @@
 #define PE_OFFSET   0x3c /* in the DOS header: where the PE header is */
 #define PE_CHECKSUM 0x58 /* from the PE header (PE32+) */
 #define PE_SECURITY 0xa8 /* the certificate table's entry */
+#define CRC_PIECE   (16 * KIB)
 
 struct image {
 	const struct bootfs_file *file;
@@ -30,12 +32,23 @@ struct image {
 	u64 base;                 /* where it goes */
 };
 
+/* Others get their turn meanwhile. */
+static u32 crc_over(u32 crc, const u8 *data, size_t n)
+{
+	for (size_t done = 0, piece; done < n; done += piece) {
+		piece = MIN(n - done, (size_t)CRC_PIECE);
+		crc = crc32_update(crc, data + done, piece);
+		thread_give_way();
+	}
+	return crc;
+}
+
 /* Continues crc over the file up to end, with the n bytes from hole on counted as zeroes. */
 static u32 crc_with_hole(u32 crc, const u8 *data, size_t *pos, size_t hole, size_t n)
 {
 	static const u8 zeroes[8];
 
-	crc = crc32_update(crc, data + *pos, hole - *pos);
+	crc = crc_over(crc, data + *pos, hole - *pos);
 	*pos = hole + n;
 	return crc32_update(crc, zeroes, n);
 }
@@ -51,7 +64,7 @@ static bool crc_good(const u8 *data, size_t size)
 		crc = crc_with_hole(crc, data, &pos, pe + PE_CHECKSUM, 4);
 		crc = crc_with_hole(crc, data, &pos, pe + PE_SECURITY, 8);
 	}
-	return crc32_update(crc, data + pos, size - pos) == CRC_RESIDUE;
+	return crc_over(crc, data + pos, size - pos) == CRC_RESIDUE;
 }
 
 bool loader_is_linux(const struct bootfs_file *f)
@@ -110,7 +123,7 @@ static int image_place(struct vm *vm, struct image *img)
 				   "kernel '%s' needs %llu MiB at %#llx, more than there is",
 				   img->file->path, (unsigned long long)(span / MIB),
 				   (unsigned long long)img->base);
-	if (gmem_write(vm, GPA(img->base), img->file->data + img->payload_offset, size))
+	if (loader_write(vm, img->base, img->file->data + img->payload_offset, size))
 		return loader_fail(vm, -EFAULT, "kernel '%s' cannot be copied", img->file->path);
 	return 0;
 }
@@ -135,7 +148,7 @@ static int initrd_place(struct vm *vm, const struct image *img, struct linux_par
 		return loader_fail(vm, -ENOSPC, "initrd '%s' does not fit into memory: %zu KiB",
 				   f->path, f->size / 1024);
 	at = ALIGN_DOWN(top - f->size, PAGE_SIZE);
-	if (gmem_write(vm, GPA(at), f->data, f->size))
+	if (loader_write(vm, at, f->data, f->size))
 		return loader_fail(vm, -EFAULT, "initrd '%s' cannot be copied", f->path);
 	p->setup.ramdisk_image = (u32)at;
 	p->setup.ramdisk_size = (u32)f->size;

@@ -76,7 +76,7 @@ static int load_module(struct boot_area *a, char *words, u64 at, struct loader_m
 		return loader_fail(a->vm, -ENOSPC, "module '%s' does not fit into memory: %zu KiB",
 				   f->path, f->size / 1024);
 	m->end = m->start + f->size;
-	if (gmem_write(a->vm, GPA(m->start), f->data, f->size))
+	if (loader_write(a->vm, m->start, f->data, f->size))
 		return loader_fail(a->vm, -EFAULT, "module '%s' cannot be copied", f->path);
 	return 0;
 }

@@ -83,8 +83,8 @@ static int place_flat(struct vm *vm, struct image *img)
 	if (h->entry_addr < h->load_addr || h->entry_addr >= end)
 		return loader_fail(vm, -EINVAL, "kernel '%s' has its entry outside of itself: %#x",
 				   f->path, h->entry_addr);
-	if (gmem_write(vm, GPA(h->load_addr), f->data + (img->offset - before), size) ||
-	    gmem_zero(vm, GPA(h->load_addr + size), end - h->load_addr - size))
+	if (loader_write(vm, h->load_addr, f->data + (img->offset - before), size) ||
+	    loader_zero(vm, h->load_addr + size, end - h->load_addr - size))
 		return loader_fail(vm, -EFAULT, "kernel '%s' cannot be copied", f->path);
 	img->entry = h->entry_addr;
 	img->end = end;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/thread.h"
 #include "lib/errno.h"
 #include "lib/gzip.h"
 #include "mm/heap.h"
@@ -61,10 +62,28 @@ static bool bad(gpa_t gpa, size_t n)
 	return gpa.v > end || n > end - gpa.v;
 }
 
+/* Long work has pieces, between which others get their turn; those that were not asked about count together. */
+#define PIECE_MAX (64 * KIB)
+static size_t unasked;
+u32 fake_yields;
+
+bool thread_need_resched(void)
+{
+	return true;
+}
+
+void thread_yield(void)
+{
+	unasked = 0;
+	fake_yields++;
+}
+
 int gmem_write(struct vm *m, gpa_t gpa, const void *src, size_t n)
 {
 	if (bad(gpa, n))
 		return -EFAULT;
+	unasked += n;
+	CHECK(unasked <= PIECE_MAX);
 	memcpy(ram + gpa.v, src, n);
 	return 0;
 }
@@ -78,6 +97,8 @@ int gmem_zero(struct vm *m, gpa_t gpa, size_t n)
 {
 	if (bad(gpa, n))
 		return -EFAULT;
+	unasked += n;
+	CHECK(unasked <= PIECE_MAX);
 	memset(ram + gpa.v, 0, n);
 	return 0;
 }
@@ -88,6 +109,8 @@ void fake_loader_start(void)
 		ram = malloc(RAM);
 	memset(&vm, 0, sizeof(vm));
 	memset(&v, 0, sizeof(v));
+	unasked = 0;
+	fake_yields = 0;
 	vm.cfg.memory = RAM;
 	vm.cfg.loader = LOADER_KERNEL;
 	archive_result = 0;

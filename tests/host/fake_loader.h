@@ -12,6 +12,7 @@
 extern struct vm vm;
 extern struct vcpu v;
 extern u8 *ram;
+extern u32 fake_yields;    /* since fake_loader_start(): looks at who else wants the CPU */
 extern int archive_result; /* what archive_check() returns */
 
 /* A VM with RAM bytes of memory and a vCPU with nothing set; RAM keeps what is in it. */

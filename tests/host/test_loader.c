@@ -228,6 +228,14 @@ TEST(ramdisk)
 	CHECK(strstr(vm.stop_text, "nowhere"));
 }
 
+/* Its checksum is looked at, and it is copied, in pieces. */
+TEST(others_get_their_turn)
+{
+	start();
+	CHECK_EQ(fake_load(), 0);
+	CHECK(fake_yields >= PAYLOAD / (16 * KIB) + PAYLOAD / (32 * KIB));
+}
+
 TEST(command_line)
 {
 	start();

@@ -14,16 +14,17 @@ LOCKS = {"none": 0, "any": 1, "ticket": 2}
 # Ticks of the TSC in a millisecond, with one instruction a tick.
 MS = {"amd": 1_000_000, "intel": 100_000}
 WEIGHTS = (1, 2, 4)
+IMAGE = 16 << 20                # bytes of a guest that takes long to load
 SETTLE_MS = 500                 # until then the host has started all guests
 INSIDE, OUTSIDE = 500, 1500     # steps of an item with the lock and without
 
 
-def add(directory, guests, source, name, numbers, vcpus=1, shares=1024, mib=32):
-    """Puts that guest of tests/guest/SOURCE.asm into a boot set, with these numbers, as bytes; guests: the assembled ones."""
+def add(directory, guests, source, name, numbers, vcpus=1, shares=1024, mib=32, size=0):
+    """Puts that guest of tests/guest/SOURCE.asm, filled up to size, into a boot set, with these numbers, as bytes; guests: the assembled ones."""
     directory.mkdir(parents=True, exist_ok=True)
     image = bytearray((guests / f"{source}.bin").read_bytes())
     image[NUMBERS_AT:NUMBERS_AT + len(numbers)] = numbers
-    (directory / f"{name}.bin").write_bytes(image)
+    (directory / f"{name}.bin").write_bytes(image.ljust(size, b"\0"))
     (directory / f"{name}.xml").write_text(DOMAIN.format(name=name, image=name, vcpus=vcpus, shares=shares, mib=mib))
 
 
@@ -88,3 +89,24 @@ def locks(cpu, directory, guests, kind, count, vcpus, window, *words):
             work(kind, INSIDE, OUTSIDE, 100 * MS[cpu], window * MS[cpu]), vcpus)
     with host(cpu, 2, directory, *words) as session:
         return sum(rates(session, names).values())
+
+
+def beside_host_work(cpu, directory, guests, mib, wakes):
+    """
+    One CPU and one that sleeps nearly always, while a VM with so many MiB is destroyed, so that its memory is wiped, and started, so that
+    its image of IMAGE bytes is loaded, again and again until it has slept so many times: the latest wake-up and the mean, in ticks.
+    """
+    ms = MS[cpu]
+    add(directory, guests, "sched_work", "big", work(settle=1 << 60), mib=mib, size=IMAGE)
+    add(directory, guests, "sched_wake", "sleeper", wake(wakes, 4 * ms, 4 * ms, SETTLE_MS * ms))
+    with host(cpu, 1, directory) as session:
+        session.expect("Enter brings the prompt")
+        session.type("")
+        session.expect("plinth# ")
+        while "] wakes " not in session.text:
+            session.type("destroy big")
+            session.expect("domain big: destroyed")
+            session.type("start big")
+            session.expect("domain big: running")
+        session.seen = 0
+        return said(session, ["sleeper"], "wakes")["sleeper"]
