@@ -24,6 +24,7 @@
 #include "vm/vcpu.h"
 #include "vm/vdev.h"
 #include "vm/vm.h"
+#include "vm/vtimer.h"
 
 static void switch_out(struct thread *t, struct thread *next)
 {
@@ -32,6 +33,7 @@ static void switch_out(struct thread *t, struct thread *next)
 	(void)next;
 	if (!port->vcpu)
 		return;
+	vtimer_put(port->vcpu);
 	hvm->put(port->vcpu);
 	port->away_tsc = rdtsc();
 	trace(port, TRACE_OUT, 0, 0, 0);
@@ -155,12 +157,12 @@ static void vcpu_teardown(struct vcpu_port *port)
 
 	if (!v)
 		return;
-	timer_cancel(&port->timer);
 	flags = irq_save();
 	hvm->put(v);
 	lazy_drop(v);
 	port->vcpu = NULL;
 	irq_restore(flags);
+	timer_cancel(&port->timer); /* nobody arms it any more */
 	hvm->vcpu_destroy(v);
 }
 

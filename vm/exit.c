@@ -17,6 +17,7 @@
 #include "vm/spin.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
+#include "vm/vtimer.h"
 
 static void exit_none(struct vcpu *v, const struct vm_exit *e)
 {
@@ -196,6 +197,12 @@ static void exit_machine_check(struct vcpu *v, const struct vm_exit *e)
 	vm_stop(v->vm, STOP_MACHINE_CHECK, "it used memory that has failed");
 }
 
+static void exit_timer(struct vcpu *v, const struct vm_exit *e)
+{
+	(void)e;
+	vtimer_run(v);
+}
+
 static void exit_error(struct vcpu *v, const struct vm_exit *e)
 {
 	vm_stop(v->vm, STOP_ERROR, "%s (%#llx)", e->error.text ? e->error.text : "backend error",
@@ -223,5 +230,6 @@ void (*const exit_handlers[EXIT_KINDS])(struct vcpu *v, const struct vm_exit *e)
 	[EXIT_MACHINE_CHECK] = exit_machine_check,
 	[EXIT_EOI] = vlapic_eoi_exit,
 	[EXIT_APIC_WRITE] = vlapic_write_exit,
+	[EXIT_TIMER] = exit_timer,
 	[EXIT_ERROR] = exit_error,
 };

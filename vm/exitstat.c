@@ -26,6 +26,7 @@ static const char *const kind_names[EXIT_KINDS] = {
 	[EXIT_MACHINE_CHECK] = "machine check",
 	[EXIT_EOI] = "end of interrupt",
 	[EXIT_APIC_WRITE] = "APIC register",
+	[EXIT_TIMER] = "timer",
 	[EXIT_ERROR] = "error",
 };
 
@@ -45,6 +46,7 @@ static const char *const stat_names[EXIT_KINDS] = {
 	[EXIT_INSN] = "exits.insn",
 	[EXIT_CACHE] = "exits.cache",
 	[EXIT_APIC_WRITE] = "exits.apic-write",
+	[EXIT_TIMER] = "exits.timer",
 };
 
 const char *exit_kind_name(u32 kind)

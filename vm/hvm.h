@@ -34,6 +34,7 @@ enum exit_kind {
 	EXIT_MACHINE_CHECK, /* the guest used memory that has failed: core/mce.h */
 	EXIT_EOI,           /* the hardware has done an EOI of a vector that vm/ asked to hear of */
 	EXIT_APIC_WRITE, /* the hardware has written a register of the APIC; what follows is left */
+	EXIT_TIMER,      /* hvm_ops.deadline has come */
 	EXIT_ERROR,      /* the backend could not go on with this VM; text says why */
 	EXIT_KINDS,
 };
@@ -90,6 +91,8 @@ struct vm_exit {
 	};
 };
 
+#define HVM_NO_DEADLINE (~0ULL)
+
 enum hvm_window { WINDOW_INTR, WINDOW_NMI };
 
 struct hvm_ops {
@@ -140,6 +143,12 @@ struct hvm_ops {
 
 	/* Called when v->tsc_offset changed. */
 	void (*tsc_changed)(struct vcpu *v);
+
+	/*
+	 * Asks for an EXIT_TIMER when clock_ns() is ns, not before, if the vCPU is in guest mode then;
+	 * HVM_NO_DEADLINE: for none. One that comes too early does no harm. False: the hardware cannot. NULL: never.
+	 */
+	bool (*deadline)(struct vcpu *v, u64 ns);
 };
 
 /* The backend in use; set once by the composition root. */

@@ -168,8 +168,10 @@ static void idle(struct vcpu *v)
 		v->activity = ACTIVITY_RUNS;
 		v->recheck = true;
 		halt_ended(v);
-	} else if (!halt_poll(v)) {
-		halt_sleep(v->port);
+	} else {
+		vtimer_put(v); /* it waits outside of guest mode */
+		if (!halt_poll(v))
+			halt_sleep(v->port);
 	}
 	if (apicv)
 		apicv->sleep(v, false);

@@ -191,6 +191,8 @@ struct vcpu {
 	bool nmi_pending;
 	u8 activity;       /* enum vcpu_activity */
 	bool blocked_intr; /* an interrupt window was asked for */
+	bool timer_slept;  /* it did not run when the last of vtimers expired */
+	bool timer_hw;     /* the hardware has the first of vtimers: hvm_ops.deadline */
 	bool state_live;   /* vector, debug and syscall state are in the CPU, not in memory */
 	u64 halt_tsc;      /* the host's TSC at the last HLT */
 	u64 tsc_offset;

@@ -63,6 +63,56 @@ static void rearm(const struct vm *vm, const struct list *timers, struct timer *
 		timer_arm(host, first->deadline_ns + vm->time_base);
 }
 
+/* True: the hardware had a deadline, which it has no more. */
+static bool leave_hw(struct vcpu *v)
+{
+	if (!v->timer_hw)
+		return false;
+	v->timer_hw = false;
+	return hvm->deadline(v, HVM_NO_DEADLINE);
+}
+
+/* A vCPU's timers, where the hardware may have them. */
+static __noinline void rearm_hw(struct vcpu *v)
+{
+	struct timer *host = &v->port->timer;
+	u64 ns;
+
+	if (list_empty(&v->vtimers)) {
+		(void)leave_hw(v);
+		rearm(v->vm, &v->vtimers, host);
+		return;
+	}
+	ns = list_entry(v->vtimers.next, struct vtimer, node)->deadline_ns + v->vm->time_base;
+	if (timer_armed(host) && host->deadline_ns == ns)
+		return;
+	v->timer_hw = hvm->deadline(v, ns);
+	if (!v->timer_hw)
+		timer_arm(host, ns);
+	else if (timer_armed(host))
+		timer_cancel(host);
+}
+
+/*
+ * The hardware ends a vCPU's run in the guest by itself where it can. The host's timer is for one that does not run,
+ * for which vtimer_put() has set it; for one that slept the last time, and so is likely to wait in HLT this time,
+ * too, where that would be done twice; and for hardware that cannot.
+ */
+static __always_inline void rearm_vcpu(struct vcpu *v)
+{
+	if (hvm->deadline && !v->timer_slept)
+		rearm_hw(v);
+	else
+		rearm(v->vm, &v->vtimers, &v->port->timer);
+}
+
+void vtimer_leave(struct vcpu *v)
+{
+	/* Nothing is cancelled here: that may wait for a callback, which may wait for the caller's locks. */
+	if (leave_hw(v))
+		rearm(v->vm, &v->vtimers, &v->port->timer);
+}
+
 static void insert(struct vtimer *t, struct list *timers, u64 deadline_ns)
 {
 	struct list *pos = timers;
@@ -105,7 +155,7 @@ void vtimer_arm(struct vtimer *t, u64 deadline_ns)
 		return;
 	}
 	insert(t, &v->vtimers, deadline_ns);
-	rearm(v->vm, &v->vtimers, &v->port->timer);
+	rearm_vcpu(v);
 }
 
 static void cancel_dev(struct vtimer *t)
@@ -129,7 +179,7 @@ void vtimer_cancel(struct vtimer *t)
 		cancel_dev(t);
 	} else if (t->armed) {
 		remove(t);
-		rearm(v->vm, &v->vtimers, &v->port->timer);
+		rearm_vcpu(v);
 	}
 }
 
@@ -152,9 +202,10 @@ void vtimer_run(struct vcpu *v)
 	u64 now = vm_time_ns(v->vm);
 	struct vtimer *t;
 
+	v->timer_slept = v->activity != ACTIVITY_RUNS;
 	while ((t = take_expired(&v->vtimers, now)))
 		t->fn(t);
-	rearm(v->vm, &v->vtimers, &v->port->timer);
+	rearm_vcpu(v);
 }
 
 static struct vtimer *take_expired_dev(struct vm *vm, u64 now)
@@ -213,6 +264,7 @@ void vtimer_start_time(struct vm *vm)
 
 void vtimer_pause(struct vcpu *v)
 {
+	(void)leave_hw(v);
 	timer_cancel(&v->port->timer);
 	if (v->index == 0)
 		timer_cancel(&v->vm->dev_timer);
@@ -227,7 +279,7 @@ void vtimer_resume(struct vcpu *v, u64 paused_tsc)
 		v->paused_tsc = paused_tsc;
 		hvm->tsc_changed(v);
 	}
-	rearm(vm, &v->vtimers, &v->port->timer);
+	rearm_vcpu(v);
 	if (v->index == 0) {
 		spin_lock(&vm->timer_lock);
 		rearm(vm, &vm->dev_timers, &vm->dev_timer);

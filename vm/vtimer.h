@@ -6,8 +6,8 @@
 
 #include "lib/list.h"
 #include "lib/types.h"
+#include "vm/vcpu.h"
 
-struct vcpu;
 struct vdev;
 struct vm;
 
@@ -38,6 +38,17 @@ void vtimer_cancel(struct vtimer *t);
 void vtimer_run(struct vcpu *v);
 /* The same for the devices; on vCPU 0's thread. */
 void vtimer_run_devices(struct vm *vm);
+
+/*
+ * v waits, or is losing its CPU, and the hardware has its first deadline: the host's timer takes that over, to wake
+ * it. Its thread; the lock of a run queue may be held.
+ */
+void vtimer_leave(struct vcpu *v);
+static inline void vtimer_put(struct vcpu *v)
+{
+	if (v->timer_hw)
+		vtimer_leave(v);
+}
 
 /* Nanoseconds of the VM's time: clock_ns() less its start and its pauses. Monotonic. */
 u64 vm_time_ns(const struct vm *vm);

@@ -32,7 +32,8 @@ int vmx_control(u64 msr, const struct control_spec *spec, u32 *out, u32 *fault)
 
 static const struct control_spec pin_spec = {
 	.required = PIN_EXTERNAL_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMI,
-	.forbidden = PIN_PREEMPTION_TIMER | PIN_POSTED_INTERRUPTS,
+	.optional = PIN_PREEMPTION_TIMER,
+	.forbidden = PIN_POSTED_INTERRUPTS,
 };
 
 /* CR8 exits where there is no TPR shadow, which vmx/apicmode.h is about, and the rest of its kind. */
@@ -134,6 +135,33 @@ static int decide_memory(struct vmx_caps *caps, const char **why)
 	return *why ? -ENOTSUP : 0;
 }
 
+/*
+ * CPUs whose preemption timer does not count as it should, by CPUID.1:EAX without the reserved bits: errata BA86,
+ * AAX65, AAT59, AAU65, AAO95, AAN92, AAP86, AAM126, AAJ124, AAK139 and BV89 of Intel's specification updates.
+ */
+static const u32 timer_errata[] = {
+	0x206e6, 0x20652, 0x20655, 0x106e5, 0x106a0, 0x106a1, 0x106a4, 0x106a5, 0x306a8,
+};
+
+static void decide_timer(struct vmx_caps *caps)
+{
+	u32 signature = caps->msrs.signature & ~(u32)(BITS(15, 14) | BITS(31, 28));
+
+	caps->timer = caps->base.pin & PIN_PREEMPTION_TIMER;
+	for (size_t i = 0; i < ARRAY_LEN(timer_errata); i++)
+		caps->timer &= signature != timer_errata[i];
+	if (!caps->timer)
+		caps->base.pin &= ~(u32)PIN_PREEMPTION_TIMER;
+	caps->timer_shift = caps->msrs.misc & VMX_MISC_TIMER_SHIFT;
+}
+
+u32 vmx_timer_count(u64 now, u64 deadline, u32 shift)
+{
+	if (deadline <= now)
+		return 0;
+	return (u32)MIN(((deadline - 1) >> shift) + 1 - (now >> shift), (u64)VMX_TIMER_NEVER);
+}
+
 int vmx_caps_decide(struct vmx_caps *caps, const struct vmx_msrs *msrs, const char **why)
 {
 	int err;
@@ -149,6 +177,7 @@ int vmx_caps_decide(struct vmx_caps *caps, const struct vmx_msrs *msrs, const ch
 	if (err)
 		return err;
 	caps->eptp_bits = EPTP_WB | EPTP_LEVELS_4;
+	decide_timer(caps);
 	caps->ins_outs_info = msrs->basic & VMX_BASIC_INS_OUTS_INFO;
 	/* A VPID that cannot be flushed is of no use. */
 	caps->vpid = (caps->base.proc2 & PROC2_VPID) && (msrs->ept_vpid & EPT_CAP_INVVPID) &&

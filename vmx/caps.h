@@ -15,6 +15,10 @@
 #define VMX_BASIC_INS_OUTS_INFO   BIT(54)
 #define VMX_BASIC_TRUE_CONTROLS   BIT(55)
 
+/* IA32_VMX_MISC */
+#define VMX_MISC_TIMER_SHIFT                                                                       \
+	BITS(4, 0) /* the preemption timer counts changes of this bit of the TSC */
+
 /* IA32_VMX_EPT_VPID_CAP */
 #define EPT_CAP_WALK_4          BIT(6)
 #define EPT_CAP_WB              BIT(14)
@@ -33,7 +37,8 @@ struct vmx_msrs {
 	u64 pin, proc, proc2, exit, entry; /* the TRUE ones where there are any */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u64 ept_vpid;
-	u64 proc3; /* those that may be set; 0: there are none */
+	u64 proc3;     /* those that may be set; 0: there are none */
+	u32 signature; /* the CPU's: CPUID.1:EAX */
 };
 
 /* The controls of every vCPU before its VM's own policy. */
@@ -50,6 +55,8 @@ struct vmx_caps {
 	u32 apicv;     /* enum apicv_feature: what is used; vmx/apicmode.h */
 	u64 eptp_bits; /* of an EPT pointer, beside the address */
 	bool vpid;
+	bool timer; /* the preemption timer counts */
+	u8 timer_shift;
 	bool ins_outs_info;
 };
 
@@ -70,6 +77,13 @@ struct control_spec {
 	u32 required, optional, forbidden;
 };
 int vmx_control(u64 msr, const struct control_spec *spec, u32 *out, u32 *fault) __must_check;
+
+/*
+ * What the preemption timer is loaded with at the TSC now, to count down at deadline or less than a step behind it,
+ * never before it; 0: at once. A wait that does not fit ends early (SDM vol. 3, "VMX-Preemption Timer").
+ */
+#define VMX_TIMER_NEVER 0xffffffffu /* as long as can be */
+u32 vmx_timer_count(u64 now, u64 deadline, u32 shift);
 
 /*
  * Fills caps from msrs. -ENOTSUP: *why says what is missing, as text that stays valid.

@@ -36,7 +36,13 @@ enum vmx_pending {
 	VMX_TSC = BIT(2),    /* TSC offset */
 	VMX_FAILED = BIT(3), /* a VMCS access failed: failed_field */
 	VMX_APIC = BIT(4),   /* vmx_apicv_follow() */
+	VMX_DEADLINE = BIT(5), /* deadline_ns has changed */
+	VMX_TIMER = BIT(
+		6), /* at each entry: the preemption timer is to count from there to deadline_tsc */
 };
+
+/* Those of them after which translations are dropped. */
+#define VMX_TRANSLATIONS (VMX_FLUSH | VMX_FLUSH_VPID | VMX_APIC)
 
 #define EOI_EXIT_WORDS 4 /* a bit for each vector */
 
@@ -49,6 +55,7 @@ struct hvm_vcpu {
 	u8 *vmcs;                      /* const: a page */
 	u16 vpid;                      /* const; 0: none */
 	bool constructed;              /* the fields that never change are written */
+	u64 deadline_ns, deadline_tsc; /* of hvm_ops.deadline, and the host's TSC then */
 	u32 last_cpu;                  /* where it ran last; ~0: nowhere yet */
 	struct vmx_controls controls;  /* as the VMCS has them */
 	u8 *tpr;                       /* the virtual TPR, where the TPR shadow is all there is */
@@ -81,6 +88,10 @@ void vmx_window(struct vcpu *v, enum hvm_window w, bool on);
 void vmx_requeue_event(struct vcpu *v, u32 info);
 /* The guest's NMI handler goes on: its IRET faulted after it had unblocked NMIs. */
 void vmx_block_nmi(void);
+
+/* hvm_ops.deadline, and what it leaves to the next entry; pending: what there is to do (deadline.c). */
+bool vmx_deadline(struct vcpu *v, u64 ns);
+void vmx_deadline_serve(struct hvm_vcpu *h, u32 pending);
 
 /* Changes primary controls of the current VMCS. */
 void vmx_set_proc(struct hvm_vcpu *h, u32 set, u32 clear);

@@ -68,6 +68,10 @@ static __noinline bool serve_rarely(struct vcpu *v, struct vm_exit *e, u32 pendi
 		set_error(e, EXIT_ERROR, "access to a VMCS field failed, field", h->failed_field);
 		return false;
 	}
+	if (pending & (VMX_DEADLINE | VMX_TIMER))
+		vmx_deadline_serve(h, pending);
+	if (!(pending & VMX_TRANSLATIONS))
+		return true;
 	if (pending & VMX_APIC)
 		vmx_apicv_follow(v);
 	/* Translations depend on whether accesses to the APIC's page are virtualized. */

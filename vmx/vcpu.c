@@ -70,6 +70,7 @@ int vmx_vcpu_create(struct vcpu *v)
 	memcpy(h->vmcs, &revision, sizeof(revision));
 	h->vpid = vpid_alloc();
 	h->last_cpu = ~0u;
+	h->deadline_ns = HVM_NO_DEADLINE;
 	v->hvm = h;
 	return 0;
 }

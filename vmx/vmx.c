@@ -48,7 +48,7 @@ static void read_msrs(struct vmx_msrs *m)
 {
 	bool have_true;
 
-	*m = (struct vmx_msrs){ .basic = rdmsr(MSR_VMX_BASIC) };
+	*m = (struct vmx_msrs){ .basic = rdmsr(MSR_VMX_BASIC), .signature = cpuid(1, 0).eax };
 	have_true = m->basic & VMX_BASIC_TRUE_CONTROLS;
 	m->misc = rdmsr(MSR_VMX_MISC);
 	m->pin = rdmsr(have_true ? MSR_VMX_TRUE_PINBASED_CTLS : MSR_VMX_PINBASED_CTLS);
@@ -78,6 +78,7 @@ struct optional {
 static const struct optional optionals[] = {
 	{ "vpid", offsetof(struct vmx_msrs, proc2), PROC2_VPID << 32 },
 	{ "pause-loop", offsetof(struct vmx_msrs, proc2), PROC2_PAUSE_LOOP << 32 },
+	{ "preemption-timer", offsetof(struct vmx_msrs, pin), (u64)PIN_PREEMPTION_TIMER << 32 },
 	{ "page1g", offsetof(struct vmx_msrs, ept_vpid), EPT_CAP_1G },
 };
 
@@ -125,9 +126,9 @@ static int probe(const char **why)
 	err = vmx_caps_decide(&vmx_caps, &msrs, why);
 	if (err)
 		return err;
-	log_info("vmx: VT-x, revision %#x, EPT%s, %s", (u32)(msrs.basic & VMX_BASIC_REVISION),
+	log_info("vmx: VT-x, revision %#x, EPT%s, %s%s", (u32)(msrs.basic & VMX_BASIC_REVISION),
 		 msrs.ept_vpid & EPT_CAP_1G ? " with 1 GiB pages" : "",
-		 vmx_caps.vpid ? "VPID" : "no VPID");
+		 vmx_caps.vpid ? "VPID" : "no VPID", vmx_caps.timer ? ", preemption timer" : "");
 	vmx_apicv_init();
 	s2_limit_leaf(msrs.ept_vpid & EPT_CAP_1G ? 2 : 1);
 	return 0;
@@ -220,4 +221,5 @@ const struct hvm_ops vmx_ops = {
 	.window = vmx_window,
 	.flush = flush,
 	.tsc_changed = tsc_changed,
+	.deadline = vmx_deadline,
 };

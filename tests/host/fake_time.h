@@ -20,7 +20,17 @@ static void tsc_changed(struct vcpu *c)
 	tsc_told++;
 }
 
-static const struct hvm_ops backend = { .tsc_changed = tsc_changed };
+static bool hw_timer;   /* the backend's CPU can end a run in the guest by itself */
+static u64 hw_deadline; /* when it shall */
+
+static bool deadline(struct vcpu *c, u64 ns)
+{
+	if (hw_timer)
+		hw_deadline = ns;
+	return hw_timer;
+}
+
+static const struct hvm_ops backend = { .tsc_changed = tsc_changed, .deadline = deadline };
 const struct hvm_ops *hvm = &backend;
 
 void timer_arm(struct timer *t, u64 deadline_ns)

@@ -16,4 +16,6 @@ extern u64 fake_vmcs[FAKE_VMCS_FIELDS]; /* by encoding */
 #define read_cr0()               0x80050033ull
 #define read_cr3()               0x8000000012345000ull
 #define read_cr4()               0x3406e0ull
-#define rdmsr(msr)               (0xaa00000000ull | (msr))
+#ifndef rdmsr /* fake_cpu.h's */
+#define rdmsr(msr) (0xaa00000000ull | (msr))
+#endif

@@ -101,11 +101,17 @@ bool halt_poll(struct vcpu *c)
 {
 	CHECK_EQ(c->activity, ACTIVITY_HALTED);
 	CHECK_EQ(c->port->where, VCPU_OUTSIDE); /* nobody needs to wake it */
+	CHECK(!c->timer_hw);
 	if (++polls != hit_at)
 		return false;
 	c->port->requests |= REQ_EVENT;
 	has_work = true;
 	return true;
+}
+
+void vtimer_leave(struct vcpu *c)
+{
+	c->timer_hw = false;
 }
 
 void halt_ended(struct vcpu *c)
@@ -307,8 +313,10 @@ TEST(events)
 
 static void halt_first(void)
 {
-	if (entries == 1)
+	if (entries == 1) {
 		v.activity = ACTIVITY_HALTED;
+		v.timer_hw = true; /* with a deadline */
+	}
 	if (entries == 2) {
 		CHECK_EQ(v.activity, ACTIVITY_RUNS);
 		request(REQ_STOP);

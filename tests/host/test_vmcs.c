@@ -11,6 +11,7 @@
 #include "core/mce.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
+#include "tests/host/rand.h"
 #include "vm/cpuid.h"
 #include "vm/hvm.h"
 #include "vm/msr.h"
@@ -150,8 +151,8 @@ TEST(controls_of_a_good_machine)
 	const char *why = NULL;
 
 	CHECK_EQ(vmx_caps_decide(&caps, &good, &why), 0);
-	/* external interrupts 0, NMI 3, virtual NMIs 5; 1, 2, 4 forced; no timer, no posting */
-	CHECK_EQ(caps.base.pin, 0x3f);
+	/* external interrupts 0, NMI 3, virtual NMIs 5, preemption timer 6; 1, 2, 4 forced; no posting */
+	CHECK_EQ(caps.base.pin, 0x7f);
 	/* 3 TSC offset, 7 HLT, 10 MWAIT, 11 RDPMC, 19 and 20 CR8, 24 I/O, 28 bitmaps, 29, 31 */
 	CHECK_EQ(caps.base.proc, 0xb5186dfau);
 	CHECK_EQ(caps.base.proc2, 0xe2); /* EPT 1, VPID 5, WBINVD 6, unrestricted 7 */
@@ -201,6 +202,52 @@ TEST(machines_that_are_refused)
 	m.ept_vpid &= ~(1ull << 20);
 	CHECK_STR(why_of(&m), "VT-x has no INVEPT");
 	CHECK(!why_of(&good));
+}
+
+/* MISC 4:0 is the bit whose changes it counts. */
+TEST(preemption_timer)
+{
+	struct vmx_msrs m = good;
+	struct vmx_caps caps;
+	const char *why = NULL;
+
+	m.misc = 0x7004c1e7;
+	m.signature = 0x50654;
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK(caps.timer);
+	CHECK_EQ(caps.timer_shift, 7);
+	m.signature = 0xf00306a8 | 0xc000; /* an erratum's, and reserved bits */
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK(!caps.timer);
+	CHECK_EQ(caps.base.pin, 0x3f);
+	m = good;
+	m.pin &= ~(0x40ull << 32);
+	CHECK_EQ(vmx_caps_decide(&caps, &m, &why), 0);
+	CHECK(!caps.timer);
+	CHECK_EQ(caps.base.pin, 0x3f);
+}
+
+/* Counting down at each change of that bit, it never ends before the deadline and less than a step behind it. */
+TEST(preemption_timer_counts)
+{
+	CHECK_EQ(vmx_timer_count(100, 100, 0), 0);
+	CHECK_EQ(vmx_timer_count(101, 100, 5), 0);
+	CHECK_EQ(vmx_timer_count(100, 101, 0), 1);
+	CHECK_EQ(vmx_timer_count(31, 32, 5), 1);
+	CHECK_EQ(vmx_timer_count(32, 33, 5), 1);
+	CHECK_EQ(vmx_timer_count(0, 1ull << 40, 5), 0xffffffff);
+	CHECK_EQ(vmx_timer_count(0, ~0ull, 0), 0xffffffff);
+	CHECK_EQ(vmx_timer_count(~0ull - 1, ~0ull, 31), 1);
+	for (u32 i = 0; i < 100000; i++) {
+		u32 shift = (u32)rand_below(32);
+		u64 now = rand_u64() >> rand_below(63), wait = rand_u64() >> 34;
+		u64 deadline = now + wait, end;
+
+		if (deadline < now || deadline > ~0ull - (1ull << 32))
+			continue;
+		end = ((now >> shift) + vmx_timer_count(now, deadline, shift)) << shift;
+		CHECK(wait ? end >= deadline && end - deadline < 1ull << shift : end <= now);
+	}
 }
 
 TEST(vpid_is_optional)
@@ -429,6 +476,7 @@ TEST(exit_table)
 	check_row(43, EXIT_NONE, false);
 	check_row(48, EXIT_S2, false);
 	check_row(49, EXIT_ERROR, false);
+	check_row(52, EXIT_TIMER, false);
 	check_row(54, EXIT_CACHE, true);
 	check_row(55, EXIT_XSETBV, true);
 	for (size_t i = 0; i < ARRAY_LEN(not_offered); i++)
@@ -436,5 +484,5 @@ TEST(exit_table)
 	/* Reasons that no control of ours asks for. */
 	CHECK(!exit_row_known(&exit_rows[5]));
 	CHECK(!exit_row_known(&exit_rows[29]));
-	CHECK(!exit_row_known(&exit_rows[52]));
+	CHECK(!exit_row_known(&exit_rows[51]));
 }

@@ -148,6 +148,59 @@ TEST(in_order_of_deadlines)
 	CHECK(!vm.ports[0].timer.armed);
 }
 
+/* As the run loop has it: in guest mode, in HLT, without a CPU. */
+TEST(hardware_while_it_runs)
+{
+	struct timer *host = &vm.ports[0].timer;
+
+	start();
+	hw_timer = true;
+	vtimer_arm(&timers[0], 100);
+	vtimer_arm(&timers[1], 50);
+	CHECK(!host->armed);
+	CHECK_EQ(hw_deadline, START_NS + 50);
+	vtimer_cancel(&timers[1]);
+	CHECK_EQ(hw_deadline, START_NS + 100);
+	now = START_NS + 100;
+	vtimer_run(&v); /* EXIT_TIMER */
+	CHECK_EQ(fired[0], 1);
+	CHECK_EQ(hw_deadline, HVM_NO_DEADLINE);
+
+	/* Another has its CPU: the host's timer is left to it, until it is armed for another time. */
+	vtimer_arm(&timers[0], 200);
+	vtimer_put(&v);
+	CHECK(host->armed && host->deadline_ns == START_NS + 200);
+	CHECK_EQ(hw_deadline, HVM_NO_DEADLINE);
+	vtimer_arm(&timers[0], 200);
+	CHECK(host->armed && hw_deadline == HVM_NO_DEADLINE);
+	vtimer_arm(&timers[0], 300);
+	CHECK(!host->armed);
+	CHECK_EQ(hw_deadline, START_NS + 300);
+
+	/* It waits in HLT: the next time the host's timer is set at once. */
+	v.activity = ACTIVITY_HALTED;
+	vtimer_put(&v);
+	pass(200);
+	CHECK_EQ(fired[0], 2);
+	v.activity = ACTIVITY_RUNS;
+	vtimer_arm(&timers[0], 400);
+	CHECK(host->armed && hw_deadline == HVM_NO_DEADLINE);
+	pass(100); /* this time it ran on */
+	vtimer_arm(&timers[0], 500);
+	CHECK(!host->armed);
+	CHECK_EQ(hw_deadline, START_NS + 500);
+
+	/* A pause takes it away, and its threads' sleep brings nothing back; after it there is as long to go. */
+	pause();
+	CHECK_EQ(hw_deadline, HVM_NO_DEADLINE);
+	vtimer_put(&v);
+	CHECK(!host->armed);
+	pass(1000);
+	resume();
+	CHECK_EQ(hw_deadline, START_NS + 1500);
+	hw_timer = false;
+}
+
 TEST(device_lock_is_held)
 {
 	start();
