@@ -19,9 +19,11 @@
 #define L7_MD_CLEAR   BIT(10)
 #define L7_IBRS_IBPB  BIT(26)
 #define L7_FLUSH      BIT(28)
+#define L7_SPEC_CTRL  (BIT(26) | BIT(27) | BIT(31)) /* each has a bit in that register */
 #define L7_ARCH_CAPS  BIT(29)
 /* Leaf 80000008H, EBX, and 80000021H, EAX. */
 #define X8_IBPB       BIT(12)
+#define X8_SPEC_CTRL  (BIT(14) | BIT(15) | BIT(24))
 #define X21_AUTO_IBRS BIT(8)
 /* Leaf 1, EDX. */
 #define L1_THREADS    BIT(28)
@@ -39,7 +41,8 @@
 
 /* Const after mitigation_init(). */
 static u32 actions;
-static bool off, intel, l1tf, buffers, ibpb, threads;
+static bool off, intel, l1tf, buffers, ibpb, threads, have_spec_ctrl;
+static u64 spec_ctrl; /* the firmware's, and IBRS where it is used */
 
 static PERCPU u64 last_vm; /* the one whose branches this CPU may remember; owner: this CPU */
 
@@ -102,6 +105,16 @@ static void report(void)
 					     " none that this CPU needs and has");
 }
 
+static void decide_spec_ctrl(void)
+{
+	have_spec_ctrl = intel ? leaf(7).edx & L7_SPEC_CTRL : leaf(0x80000008u).ebx & X8_SPEC_CTRL;
+	spec_ctrl = 0;
+	if (have_spec_ctrl && rdmsr_safe(MSR_SPEC_CTRL, &spec_ctrl))
+		have_spec_ctrl = false;
+	if (actions & MITIGATE_IBRS)
+		spec_ctrl |= SPEC_CTRL_IBRS;
+}
+
 void mitigation_init(void)
 {
 	intel = cpu_vendor() == CPU_VENDOR_INTEL;
@@ -120,6 +133,7 @@ void mitigation_init(void)
 	off = cmdline_off("mitigations");
 	if (off)
 		actions = 0;
+	decide_spec_ctrl();
 	report();
 }
 
@@ -128,13 +142,13 @@ void mitigation_init_cpu(void)
 	u64 value = 0;
 	bool done = true;
 
-	if (actions & MITIGATE_IBRS)
-		done = !wrmsr_safe(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+	if (have_spec_ctrl) /* the same on all CPUs */
+		done = !wrmsr_safe(MSR_SPEC_CTRL, spec_ctrl);
 	if (actions & MITIGATE_AUTO_IBRS)
 		done = !rdmsr_safe(MSR_EFER, &value) &&
-		       !wrmsr_safe(MSR_EFER, value | EFER_AUTO_IBRS);
+		       !wrmsr_safe(MSR_EFER, value | EFER_AUTO_IBRS) && done;
 	if (!done)
-		log_warn("mitigations: CPU %u does not take IBRS", cpu_id());
+		log_warn("mitigations: CPU %u does not take what it says it has", cpu_id());
 }
 
 u32 mitigation_actions(void)
@@ -144,7 +158,7 @@ u32 mitigation_actions(void)
 
 u64 mitigation_spec_ctrl(void)
 {
-	return actions & MITIGATE_IBRS ? SPEC_CTRL_IBRS : 0;
+	return spec_ctrl;
 }
 
 void mitigation_switch(u64 vm)

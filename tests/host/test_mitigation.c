@@ -64,10 +64,12 @@ void *fake_percpu(u32 which)
 }
 int rdmsr_safe(u32 msr, u64 *value)
 {
-	CHECK(msr == 0x10a || msr == 0xc0000080);
+	CHECK(msr == 0x10a || msr == 0x48 || msr == 0xc0000080);
 	if (msr == 0x10a)
 		CHECK(l7_edx & 1u << 29);
-	*value = msr == 0x10a ? caps : efer;
+	if (msr == 0x48) /* each of its bits by CPUID; AMD's has them elsewhere */
+		CHECK(vendor == CPU_VENDOR_INTEL ? l7_edx & 0x8c000000 : x8_ebx & 0x0100c000);
+	*value = msr == 0x10a ? caps : msr == 0x48 ? spec_ctrl : efer;
 	return 0;
 }
 int wrmsr_safe(u32 msr, u64 value)
@@ -181,6 +183,30 @@ TEST(not_affected)
 	CHECK_EQ(mitigation_actions(), MITIGATE_BUFFERS); /* by FB_CLEAR */
 	start(CPU_VENDOR_INTEL, 1u << 28 | 1u << 29, (no & ~1ull) | 1 << 3);
 	CHECK_EQ(mitigation_actions(), 0); /* somebody else flushes */
+}
+
+/* SPEC_CTRL while the host runs: what the firmware set stays, on all CPUs alike. */
+TEST(spec_ctrl_of_the_host)
+{
+	start(CPU_VENDOR_INTEL, 1u << 26 | 1u << 29, 1 << 1);
+	CHECK_EQ(mitigation_spec_ctrl(), 1);
+	spec_ctrl = 4;
+	mitigation_init();
+	CHECK_EQ(mitigation_spec_ctrl(), 5);
+	spec_ctrl = 0; /* the next CPU's */
+	mitigation_init_cpu();
+	CHECK_EQ(spec_ctrl, 5);
+	cmdline_init("mitigations=off");
+	spec_ctrl = 4;
+	mitigation_init();
+	mitigation_init_cpu();
+	CHECK(mitigation_spec_ctrl() == 4 && spec_ctrl == 4);
+	start(CPU_VENDOR_AMD, 0, 0);
+	CHECK_EQ(mitigation_spec_ctrl(), 0);
+	x8_ebx = 1u << 15;
+	spec_ctrl = 2;
+	mitigation_init();
+	CHECK_EQ(mitigation_spec_ctrl(), 2);
 }
 
 TEST(tsx)
