@@ -447,6 +447,12 @@ int cpuid_offered(struct cpu_set *out)
 	return 0;
 }
 
+/* host/command has its own. */
+__weak u32 halt_poll_max_us(void)
+{
+	return 0;
+}
+
 void mitigation_each(void (*say)(void *ctx, const char *attack, const char *what), void *ctx)
 {
 	say(ctx, "buffers", "not affected");
