@@ -1,5 +1,5 @@
 /*
- * Which CPU a thread is on. A waking thread goes to an idle CPU if its own has other work; a CPU with nothing
+ * Which CPU a thread is on. A waking thread goes to an idle CPU if its own has other work, to one near if there is one; a CPU with nothing
  * to do takes who waits elsewhere; and at the end of each slice a CPU whose threads have had more
  * than one that waits elsewhere takes that one. So all get their share of all CPUs, not just of one.
  * Nobody holds two queues' locks: on its way a thread is THREAD_MOVING, and its mover's.
@@ -91,21 +91,55 @@ u32 sched_least_loaded(const struct cpuset *cpus)
 	return best;
 }
 
+/* Of these CPUs, which are idle, those of which all of the core is. */
+static u64 whole_cores(u64 idle)
+{
+	u64 all = atomic_load_relaxed(&idle_cpus), whole = 0;
+
+	if (!place_threads)
+		return idle;
+	for (u64 set = idle; set; set &= set - 1) {
+		u64 cpu = set & -set;
+
+		if (!(place_core((u32)__builtin_ctzll(set)) & ~all))
+			whole |= cpu;
+	}
+	return whole;
+}
+
+/*
+ * The best for t among these CPUs, some, which are idle. Its memory is near its node, and what it left in a cache near that: so first its node, then
+ * a core that is idle before a thread of one that is not, then its last-level cache, then its own CPU.
+ */
+static u32 best_idle(const struct thread *t, u64 idle)
+{
+	u64 whole, node = idle & place_node(t->cpu), llc;
+
+	idle = node ? node : idle;
+	whole = whole_cores(idle);
+	idle = whole ? whole : idle;
+	if (idle & BIT(t->cpu))
+		return t->cpu;
+	llc = idle & place_llc(t->cpu);
+	return (u32)__builtin_ctzll(llc ? llc : idle);
+}
+
 u32 balance_choose(const struct thread *t)
 {
 	u64 idle = cpus_of(t) & atomic_load_relaxed(&idle_cpus);
-	bool may_stay = cpuset_test(&t->cpus, t->cpu);
 
-	if (may_stay && (!idle || idle & BIT(t->cpu)))
-		return t->cpu;
-	return idle ? (u32)__builtin_ctzll(idle) : sched_least_loaded(&t->cpus);
+	if (place_threads)
+		idle = core_open(t, idle);
+	if (idle)
+		return best_idle(t, idle);
+	return cpuset_test(&t->cpus, t->cpu) ? t->cpu : sched_least_loaded(&t->cpus);
 }
 
 u64 balance_taker(const struct thread *t)
 {
 	u64 idle = core_open(t, cpus_of(t) & atomic_load_relaxed(&idle_cpus));
 
-	return runq_movable(t) ? idle & -idle : 0;
+	return idle && runq_movable(t) ? BIT(best_idle(t, idle)) : 0;
 }
 
 void balance_depart(struct thread *t, u32 cpu)
@@ -157,7 +191,7 @@ void balance_settle(struct runq *rq, struct thread *prev)
 	else if (state == THREAD_MOVING)
 		balance_arrive(prev, RUNQ_MOVED);
 	else if (takers)
-		sched_poke((u32)__builtin_ctzll(takers));
+		sched_poke(best_idle(prev, takers));
 }
 
 bool balance_waits_elsewhere(void)
@@ -175,11 +209,11 @@ struct offer {
 	u64 vruntime; /* RUNQ_NONE: nothing */
 };
 
-static struct offer best_offer(u32 here)
+static struct offer best_offer(u32 here, u64 cpus)
 {
 	struct offer best = { 0, RUNQ_NONE };
 
-	for (u64 set = balance_online() & ~BIT(here); set; set &= set - 1) {
+	for (u64 set = balance_online() & cpus & ~BIT(here); set; set &= set - 1) {
 		u32 cpu = (u32)__builtin_ctzll(set);
 		struct runq *rq = queue_of(cpu);
 		const struct thread *t;
@@ -218,8 +252,12 @@ static bool take(struct offer from, u32 here)
 bool balance_pull_any(void)
 {
 	u32 here = cpu_id();
-	struct offer offer = best_offer(here);
+	u64 near = place_node(here), far = balance_online() & ~near;
+	struct offer offer = best_offer(here, near);
 
+	/* What has been waiting far away is better here than nowhere. */
+	if (far && offer.vruntime == RUNQ_NONE)
+		offer = best_offer(here, far);
 	return offer.vruntime != RUNQ_NONE && take(offer, here);
 }
 
@@ -260,7 +298,7 @@ void balance_tick(struct runq *rq)
 		return;
 	if (rq->ready_count)
 		call_others(rq, here);
-	offer = best_offer(here);
+	offer = best_offer(here, ~0ULL);
 	if (offer.vruntime == RUNQ_NONE)
 		return;
 	spin_lock(&rq->lock);

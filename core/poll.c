@@ -3,13 +3,15 @@
  * which wake elsewhere come to it; the first that does ends it.
  */
 #include "arch/cpu.h"
+#include "core/coresched.h"
 #include "core/sched_impl.h"
 #include "core/thread.h"
 
-/* Whether someone waits for this CPU, or for the thread that has it. */
+/* Whether someone waits for this CPU, or its core, or for the thread that has it. */
 static bool wanted(const struct runq *rq)
 {
-	return READ_ONCE(rq->ready_count) || READ_ONCE(rq->current->need_resched);
+	return READ_ONCE(rq->ready_count) || READ_ONCE(rq->current->need_resched) ||
+	       (place_threads && core_contended());
 }
 
 bool thread_poll_begin(void)

@@ -27,13 +27,28 @@ static struct sim_cpu {
 } cpus[CPUS];
 static u32 cpu_count_now, here;
 static u64 now;
-static u32 core_size;                    /* CPUs of a core */
-static struct thread_group *spawn_group; /* of the next threads */
+static u32 core_size, llc_size, node_size; /* CPUs of each */
+static struct thread_group *spawn_group;   /* of the next threads */
 bool place_threads;
+
+static u64 neighbours(u32 cpu, u32 size)
+{
+	return BITS(size - 1, 0) << cpu / size * size;
+}
 
 u64 place_core(u32 cpu)
 {
-	return BITS(core_size - 1, 0) << cpu / core_size * core_size;
+	return neighbours(cpu, core_size);
+}
+
+u64 place_llc(u32 cpu)
+{
+	return neighbours(cpu, llc_size);
+}
+
+u64 place_node(u32 cpu)
+{
+	return neighbours(cpu, node_size);
 }
 
 static struct sim_thread {
@@ -343,6 +358,7 @@ static void setup(u32 count)
 {
 	cpu_count_now = count;
 	core_size = 1;
+	llc_size = node_size = CPUS;
 	place_threads = false;
 	spawn_group = NULL;
 	thread_count = 0;

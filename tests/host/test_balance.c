@@ -347,3 +347,80 @@ TEST(random_life)
 	for (u32 i = 2; i < 12; i += 2)
 		check_share(got[i], got[0], 30);
 }
+
+/* By topology. */
+
+static void busy(u32 cpu)
+{
+	spawn(cpu, 1024)->t.cpus.word[0] = BIT(cpu);
+}
+
+/* Where a thread that was on CPU cpu comes to that wakes while these others run. */
+static u32 wakes_on(u32 cpu, u64 others)
+{
+	for (u32 i = 0; i < CPUS; i++)
+		if (others & BIT(i))
+			busy(i);
+	run(STEP);
+	return spawn(cpu, 1024)->t.cpu;
+}
+
+static void setup_as(u32 core, u32 llc, u32 node)
+{
+	setup(CPUS);
+	core_size = core;
+	llc_size = llc;
+	node_size = node;
+	place_threads = core > 1;
+	for (here = 0; here < CPUS; here++)
+		core_switched(&cpus[here].rq);
+}
+
+TEST(an_idle_core_before_a_thread_of_a_busy_one)
+{
+	setup_as(2, 4, 4);
+	CHECK_EQ(wakes_on(1, BIT(0)), 2);
+	setup_as(2, 4, 4);
+	CHECK_EQ(wakes_on(0, BIT(0) | BIT(2)), 1); /* none is: the nearest */
+	setup_as(2, 2, 4);
+	CHECK_EQ(wakes_on(2, BIT(0) | BIT(2)), 3);
+	setup_as(1, 4, 4);
+	CHECK_EQ(wakes_on(1, BIT(0)), 1); /* they are all cores */
+}
+
+TEST(the_same_node_before_another)
+{
+	setup_as(1, 2, 2);
+	CHECK_EQ(wakes_on(2, BIT(2)), 3);
+	setup_as(1, 2, 2);
+	CHECK_EQ(wakes_on(2, BIT(2) | BIT(3)), 0);
+	setup_as(2, 2, 2);
+	CHECK_EQ(wakes_on(3, BIT(2)), 3); /* the other core is idle, but far */
+}
+
+TEST(the_same_cache_before_another)
+{
+	setup_as(1, 2, 4);
+	CHECK_EQ(wakes_on(2, BIT(2)), 3);
+	setup_as(1, 2, 4);
+	CHECK_EQ(wakes_on(2, BIT(2) | BIT(3)), 0);
+}
+
+TEST(who_has_nothing_to_do_looks_near_first)
+{
+	struct sim_thread *near, *far;
+
+	setup_as(1, 2, 2);
+	for (u32 i = 0; i < CPUS; i++)
+		busy(i);
+	run(20 * MS);
+	far = spawn(0, 1024);
+	near = spawn(3, 1024);
+	CHECK(far->t.cpu == 0 && near->t.cpu == 3);
+	far->t.vruntime -= MS; /* it has had less */
+	threads[2].t.state = THREAD_BLOCKED;
+	here = 2;
+	reschedule(2);
+	CHECK_EQ(near->t.cpu, 2);
+	CHECK_EQ(far->t.cpu, 0);
+}

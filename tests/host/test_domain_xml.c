@@ -229,6 +229,10 @@ static const struct {
 	/* Tuning. */
 	{ "<os>", "<cputune><emulatorpin cpuset='1'/></cputune><os>",
 	  "web.xml:6: element <emulatorpin> is not supported" },
+	{ "<os>", "<cputune><iothreadpin iothread='1' cpuset='1'/></cputune><os>",
+	  "web.xml:6: element <iothreadpin> is not supported" },
+	{ "<os>", "<numatune><memory mode='strict' nodeset='0'/></numatune><os>",
+	  "web.xml:6: element <numatune> is not supported" },
 	{ "<os>", "<cputune>\n<vcpupin vcpu='1' cpuset='0'/></cputune><os>",
 	  "web.xml:7: <vcpupin> of vCPU 1, where there are 1" },
 	{ "<os>", "<cputune><vcpupin vcpu='64' cpuset='0'/></cputune><os>",

@@ -12,10 +12,16 @@
 
 static struct runq queue;
 static struct thread idle, self, other;
-static bool counts_as_idle, elsewhere;
+static bool counts_as_idle, elsewhere, contended;
+bool place_threads;
 static u32 looks;
 
 PERCPU struct runq sched_runq;
+
+bool core_contended(void)
+{
+	return contended;
+}
 
 u32 cpu_id(void)
 {
@@ -103,4 +109,16 @@ TEST(somebody_waits_elsewhere)
 	elsewhere = true;
 	CHECK(!thread_poll_begin());
 	CHECK(!counts_as_idle && !queue.polls);
+}
+
+TEST(somebody_waits_for_the_core)
+{
+	start();
+	place_threads = true;
+	CHECK(thread_poll_begin());
+	contended = true;
+	CHECK(!thread_poll_goes_on());
+	thread_poll_end();
+	CHECK(!thread_poll_begin());
+	contended = place_threads = false;
 }
