@@ -18,12 +18,15 @@ enum lock_rank {
 	RANK_VTIMER,   /* a VM's device timers: armed under the device's lock */
 	RANK_VM_STATE, /* why a VM stops: devices say so under their own lock */
 	RANK_CHARDEV,
-	RANK_ASPACE, /* an address space's tables and window */
+	RANK_BLKDEVS, /* the list of block devices */
+	RANK_ASPACE,  /* an address space's tables and window */
 	RANK_HEAP,
 	RANK_KMAP,     /* the hypervisor's own page tables */
 	RANK_PAGE,     /* granules and page lists: page tables take pages while they change */
 	RANK_THREAD,   /* dead threads and who waits for them */
 	RANK_SLEEPERS, /* vCPUs that a CPU's wake-up vector is for */
+	RANK_BLK_FAIR, /* who may submit to a block device next */
+	RANK_BLK,      /* a block device's waiting requests; the block layer's work */
 	RANK_RUNQ,
 	RANK_CORE, /* who has a core: taken with the queue of one of its CPUs locked */
 	RANK_TIMER,

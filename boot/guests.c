@@ -6,6 +6,7 @@
 #include "arch/cpu.h"
 #include "boot/info.h"
 #include "boot/measure.h"
+#include "core/blkdev.h"
 #include "core/log.h"
 #include "core/mce.h"
 #include "core/panic.h"
@@ -30,6 +31,7 @@ static void guests_main(void *arg)
 	(void)arg;
 	measure_boot(boot_info.cmdline);
 	mce_set_page_hook(memory_failed);
+	blkdev_init();
 	vdev_set_table(vdev_table, vdev_table_count);
 	usable = !hvm_enable_all(backends, ARRAY_LEN(backends));
 	if (!usable)
