@@ -21,6 +21,7 @@ static_assert(MAX_CPUS <= 64 && CPUSET_MAX == 64, "sets of CPUs are one word");
 static u64 online;    /* CPUs that schedule */
 static u64 idle_cpus; /* CPUs that halt and were given nothing since */
 static u64 front;     /* min_vruntime of the foremost queue, about */
+static bool any_soft; /* some thread has had CPUs where it runs rather; never false again */
 
 static struct runq *queue_of(u32 cpu)
 {
@@ -31,6 +32,20 @@ static struct runq *queue_of(u32 cpu)
 static u64 cpus_of(const struct thread *t)
 {
 	return t->cpus.word[0] & balance_online();
+}
+
+/* Of those CPUs where t may run these it would rather run on; 0: it has no such wish. */
+static u64 soft_of(const struct thread *t)
+{
+	return t->soft.word[0] ? cpus_of(t) & t->soft.word[0] : 0;
+}
+
+/* Of these CPUs the ones where t would rather run, or all if there are none. */
+static u64 rather(const struct thread *t, u64 cpus)
+{
+	u64 soft = cpus & soft_of(t);
+
+	return soft ? soft : cpus;
 }
 
 u64 balance_online(void)
@@ -108,13 +123,15 @@ static u64 whole_cores(u64 idle)
 }
 
 /*
- * The best for t among these CPUs, some, which are idle. Its memory is near its node, and what it left in a cache near that: so first its node, then
+ * The best for t among these CPUs, some, which are idle. First it is asked where it would rather be. Its memory is near its node, and what it left in a cache near that: so first its node, then
  * a core that is idle before a thread of one that is not, then its last-level cache, then its own CPU.
  */
 static u32 best_idle(const struct thread *t, u64 idle)
 {
-	u64 whole, node = idle & place_node(t->cpu), llc;
+	u64 whole, node, llc;
 
+	idle = rather(t, idle);
+	node = idle & place_node(t->cpu);
 	idle = node ? node : idle;
 	whole = whole_cores(idle);
 	idle = whole ? whole : idle;
@@ -124,15 +141,42 @@ static u32 best_idle(const struct thread *t, u64 idle)
 	return (u32)__builtin_ctzll(llc ? llc : idle);
 }
 
+/* Of these CPUs those where t could start to run at once. */
+static u64 idle_of(const struct thread *t, u64 cpus)
+{
+	u64 idle = cpus & atomic_load_relaxed(&idle_cpus);
+
+	return place_threads ? core_open(t, idle) : idle;
+}
+
+/* Where t waits if it must: on its own CPU if it may, and does not wish for others. */
+static u32 busy_choice(const struct thread *t)
+{
+	struct cpuset best = { { rather(t, cpus_of(t)) } };
+
+	return cpuset_test(&best, t->cpu) ? t->cpu : sched_least_loaded(&best);
+}
+
 u32 balance_choose(const struct thread *t)
 {
-	u64 idle = cpus_of(t) & atomic_load_relaxed(&idle_cpus);
+	u64 idle = idle_of(t, cpus_of(t));
 
-	if (place_threads)
-		idle = core_open(t, idle);
-	if (idle)
-		return best_idle(t, idle);
-	return cpuset_test(&t->cpus, t->cpu) ? t->cpu : sched_least_loaded(&t->cpus);
+	return idle ? best_idle(t, idle) : busy_choice(t);
+}
+
+bool balance_strays(const struct thread *t)
+{
+	u64 soft = soft_of(t);
+
+	return soft && !(soft & BIT(t->cpu)) && !t->preempted && idle_of(t, soft);
+}
+
+/* Where t, on its way to its CPU's queue, is to go after all: it may have been told to be elsewhere meanwhile. */
+static u32 arrival(const struct thread *t)
+{
+	if (!cpuset_test(&t->cpus, t->cpu) || balance_strays(t))
+		return balance_choose(t);
+	return t->cpu;
 }
 
 u64 balance_taker(const struct thread *t)
@@ -167,9 +211,8 @@ void balance_arrive(struct thread *t, enum runq_reason why)
 {
 	struct runq *rq = sched_lock(t);
 
-	/* It may have been told to be elsewhere on its way. */
-	while (!cpuset_test(&t->cpus, t->cpu)) {
-		balance_depart(t, sched_least_loaded(&t->cpus));
+	for (u32 to = arrival(t); to != t->cpu; to = arrival(t)) {
+		balance_depart(t, to);
 		spin_unlock(&rq->lock);
 		rq = sched_lock(t);
 	}
@@ -206,7 +249,7 @@ bool balance_waits_elsewhere(void)
 /* What there is to take from other CPUs. */
 struct offer {
 	u32 cpu;      /* from where */
-	u64 vruntime; /* RUNQ_NONE: nothing */
+	u64 vruntime; /* runq_offered(); RUNQ_NONE: nothing */
 };
 
 static struct offer best_offer(u32 here, u64 cpus)
@@ -222,8 +265,8 @@ static struct offer best_offer(u32 here, u64 cpus)
 			continue;
 		spin_lock(&rq->lock);
 		t = runq_movable_to(rq, here);
-		if (t && t->vruntime < best.vruntime)
-			best = (struct offer){ cpu, t->vruntime };
+		if (t && runq_offered(t, here) < best.vruntime)
+			best = (struct offer){ cpu, runq_offered(t, here) };
 		spin_unlock(&rq->lock);
 	}
 	return best;
@@ -237,7 +280,7 @@ static bool take(struct offer from, u32 here)
 
 	spin_lock(&rq->lock);
 	t = runq_movable_to(rq, here);
-	if (t && t->vruntime > from.vruntime)
+	if (t && runq_offered(t, here) > from.vruntime)
 		t = NULL;
 	if (t) {
 		runq_remove(rq, t);
@@ -249,6 +292,27 @@ static bool take(struct offer from, u32 here)
 	return t;
 }
 
+/* Calls one thread that runs elsewhere and would rather be here: its CPU sends it. */
+static void call_stray(u32 here)
+{
+	bool found = false;
+
+	for (u64 set = balance_online() & ~BIT(here); set && !found; set &= set - 1) {
+		u32 cpu = (u32)__builtin_ctzll(set);
+		struct runq *rq = queue_of(cpu);
+		struct thread *t;
+
+		spin_lock(&rq->lock);
+		t = rq->current;
+		found = t != rq->idle && soft_of(t) & BIT(here) && balance_strays(t);
+		if (found)
+			WRITE_ONCE(t->need_resched, true);
+		spin_unlock(&rq->lock);
+		if (found)
+			sched_poke(cpu);
+	}
+}
+
 bool balance_pull_any(void)
 {
 	u32 here = cpu_id();
@@ -258,7 +322,11 @@ bool balance_pull_any(void)
 	/* What has been waiting far away is better here than nowhere. */
 	if (far && offer.vruntime == RUNQ_NONE)
 		offer = best_offer(here, far);
-	return offer.vruntime != RUNQ_NONE && take(offer, here);
+	if (offer.vruntime != RUNQ_NONE)
+		return take(offer, here);
+	if (atomic_load_relaxed(&any_soft))
+		call_stray(here);
+	return false;
 }
 
 /* The CPUs to which threads that wait here could go. */
@@ -343,6 +411,25 @@ int thread_set_cpus(struct thread *t, const struct cpuset *cpus)
 	if (look && t == thread_current())
 		thread_yield();
 	return 0;
+}
+
+void thread_set_soft(struct thread *t, const struct cpuset *cpus)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock(t);
+	u32 cpu = t->cpu;
+	bool look;
+
+	t->soft = *cpus;
+	if (soft_of(t))
+		atomic_store_relaxed(&any_soft, true);
+	look = t->state == THREAD_RUNNING && balance_strays(t);
+	if (look)
+		WRITE_ONCE(t->need_resched, true);
+	spin_unlock(&rq->lock);
+	if (look && t != thread_current())
+		sched_poke(cpu);
+	irq_restore(flags);
 }
 
 void thread_get_cpus(struct thread *t, struct cpuset *cpus)

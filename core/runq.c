@@ -207,13 +207,27 @@ bool runq_movable(const struct thread *t)
 	       !atomic_load_acquire(&t->bound);
 }
 
+u64 runq_offered(const struct thread *t, u32 cpu)
+{
+	bool rather = t->soft.word[0] & t->cpus.word[0] && !cpuset_test(&t->soft, cpu);
+
+	return t->vruntime + (rather ? RUNQ_LEAD_NS : 0);
+}
+
 struct thread *runq_movable_to(const struct runq *rq, u32 cpu)
 {
+	struct thread *best = NULL;
+	u64 least = RUNQ_NONE;
+
 	list_for_each(node, &rq->ready) {
 		struct thread *t = list_entry(node, struct thread, rq_node);
 
-		if (cpuset_test(&t->cpus, cpu) && runq_movable(t))
-			return t;
+		if (t->vruntime >= least)
+			break;
+		if (cpuset_test(&t->cpus, cpu) && runq_offered(t, cpu) < least && runq_movable(t)) {
+			best = t;
+			least = runq_offered(t, cpu);
+		}
 	}
-	return NULL;
+	return best;
 }

@@ -95,5 +95,11 @@ u64 runq_least(const struct runq *rq);
 /* Whether a ready thread may be taken to another CPU: nothing of it is left in its own. */
 bool runq_movable(const struct thread *t);
 
-/* The ready thread with the least vruntime that may be moved to cpu; NULL when there is none. */
+/*
+ * What t counts as when cpu is to take it: its vruntime, and that of one that would rather run elsewhere (struct thread's soft)
+ * is RUNQ_LEAD_NS more.
+ */
+u64 runq_offered(const struct thread *t, u32 cpu);
+
+/* The ready thread with the least runq_offered() that may be moved to cpu; NULL when there is none. */
 struct thread *runq_movable_to(const struct runq *rq, u32 cpu);

@@ -170,7 +170,8 @@ static void put_back(struct runq *rq, struct thread *prev)
 	if (quota_exhausted(&prev->quota)) {
 		group_count(prev, -1u);
 		park(prev);
-	} else if (!prev->preempted && !cpuset_test(&prev->cpus, prev->cpu)) {
+	} else if ((!prev->preempted && !cpuset_test(&prev->cpus, prev->cpu)) ||
+		   balance_strays(prev)) {
 		/* When it is off its stack: balance_settle(). */
 		prev->state = THREAD_MOVING;
 	} else {
@@ -193,7 +194,8 @@ static void send_away(struct runq *rq, struct thread *t)
 /* Whether t, ready here, runs here: one that was left amid something does even where it should not. */
 static bool runs_here(const struct thread *t)
 {
-	return t->preempted || t->on_stack || cpuset_test(&t->cpus, cpu_id());
+	return t->preempted || t->on_stack ||
+	       (cpuset_test(&t->cpus, cpu_id()) && !balance_strays(t));
 }
 
 /* Who has this CPU next. The lock may be given up for a while. */

@@ -43,6 +43,9 @@ void balance_follow(struct runq *rq);
 /* The CPU for t, which is about to become ready and is movable; its queue is locked. */
 u32 balance_choose(const struct thread *t);
 
+/* Whether t runs, or was about to, where it would rather not, and is movable while a CPU is idle where it would. */
+bool balance_strays(const struct thread *t);
+
 /* An idle CPU that could take t, which is ready and has been refused its own, as a set; or 0. */
 u64 balance_taker(const struct thread *t);
 

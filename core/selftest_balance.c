@@ -187,6 +187,33 @@ static int test_pin(void)
 }
 SELFTEST(sched_pin, "sched-pin", test_pin);
 
+/*
+ * One thread would rather be on CPU 1, which another one has or leaves: it is on the other CPU while that runs, and comes back whenever
+ * that goes, though neither ever sleeps.
+ */
+static int test_soft(void)
+{
+	struct cpuset wish = { { BIT(1) } };
+	int err;
+
+	if (cpu_count() < 2)
+		return 0;
+	err = start(2, work);
+	thread_set_soft(workers[0].thread, &wish);
+	if (!err)
+		err = pin(workers[0].thread, 3);
+	for (u32 i = 0; i < 40 && !err; i++) {
+		u32 other = i % 2;
+
+		err = pin(workers[1].thread, BIT(other));
+		if (!err && !arrives(&workers[0], !other))
+			err = selftest_fail("it is not on CPU %u", !other);
+	}
+	end(2);
+	return err;
+}
+SELFTEST(sched_soft, "sched-soft", test_soft);
+
 static void pin_itself(void *arg)
 {
 	struct worker *w = arg;

@@ -68,9 +68,10 @@ struct thread {
 	u32 weight; /* share: 1024 is the default; lock: run queue of cpu */
 	struct thread_group *group; /* const; NULL: it is alone */
 	struct cpuset cpus;         /* where it may run; lock: run queue */
-	bool preemptible;           /* const */
-	bool detached;              /* const: nobody joins it */
-	bool bound; /* cpu holds state of it (see detach): it stays there; written by cpu */
+	struct cpuset soft; /* where it runs rather, if not empty; lock: run queue, hints without */
+	bool preemptible;   /* const */
+	bool detached;      /* const: nobody joins it */
+	bool bound;         /* cpu holds state of it (see detach): it stays there; written by cpu */
 	bool preempted; /* it gave way amid anything and stays on its CPU until it runs again; run queue */
 	bool on_stack; /* it runs, or the switch away from it is under way; written by its CPU */
 	u8 state;      /* enum thread_state; lock: run queue of cpu */
@@ -207,6 +208,12 @@ void thread_set_weight(struct thread *t, u32 weight);
  */
 int thread_set_cpus(struct thread *t, const struct cpuset *cpus) __must_check;
 void thread_get_cpus(struct thread *t, struct cpuset *cpus);
+
+/*
+ * From now on t runs rather on these CPUs, of those where it may: elsewhere only while they are busy. None, or none of
+ * those: everywhere alike.
+ */
+void thread_set_soft(struct thread *t, const struct cpuset *cpus);
 
 /*
  * t runs at most quota_ns in each period_ns of wall time, from now on; then it waits for the next period. quota_ns 0,

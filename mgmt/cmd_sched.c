@@ -14,7 +14,7 @@
 #define CPULIST_MAX       256u
 #define PERIOD_DEFAULT_US 100000u
 
-enum { PIN_DOMAIN, PIN_VCPU, PIN_CPUS };
+enum { PIN_DOMAIN, PIN_VCPU, PIN_CPUS, PIN_SOFT };
 enum { SCHED_DOMAIN, SCHED_SET };
 enum { SET_SHARES, SET_PERIOD, SET_QUOTA };
 
@@ -38,25 +38,46 @@ static struct cpuset allowed(struct vm *vm, u32 vcpu)
 	return set;
 }
 
+/* Those of them where it runs rather; all alike: none. */
+static struct cpuset preferred(struct vm *vm, u32 vcpu)
+{
+	struct cpuset soft, set = allowed(vm, vcpu);
+
+	spin_lock(&vm->lock);
+	soft = cpuset_empty(&vm->cfg.vcpusoft[vcpu]) ? vm->cfg.soft : vm->cfg.vcpusoft[vcpu];
+	spin_unlock(&vm->lock);
+	for (u32 i = 0; i < ARRAY_LEN(set.word); i++)
+		set.word[i] &= soft.word[i];
+	return set;
+}
+
+static void add_cpus(struct table *t, const struct cpuset *set)
+{
+	char text[CPULIST_MAX];
+
+	if (cpuset_format(set, text, sizeof(text)) < 0)
+		text[0] = '\0';
+	table_add(t, text[0] ? text : "-");
+}
+
 static int show_pins(struct call *c, struct vm *vm, const struct arg_value *only)
 {
-	static const char *const heads[] = { "VCPU", "CPU Affinity" };
+	static const char *const heads[] = { "VCPU", "CPU Affinity", "Soft Affinity" };
 	struct table *t = kalloc(sizeof(*t));
-	char text[CPULIST_MAX];
+	char text[12];
 
 	if (!t)
 		return say_error(c->session, "no memory");
 	table_init(t, ARRAY_LEN(heads), heads);
 	for (u32 i = 0; i < vm->cfg.vcpus; i++) {
-		struct cpuset set = allowed(vm, i);
+		struct cpuset set = allowed(vm, i), soft = preferred(vm, i);
 
 		if (only && only->number != i)
 			continue;
 		snprintf(text, sizeof(text), "%u", i);
 		table_add(t, text);
-		if (cpuset_format(&set, text, sizeof(text)) < 0)
-			text[0] = '\0';
-		table_add(t, text);
+		add_cpus(t, &set);
+		add_cpus(t, &soft);
 	}
 	table_print(t, c->session);
 	kfree(t);
@@ -67,17 +88,19 @@ static int cmd_vcpupin(struct call *c)
 {
 	const struct arg_value *vcpu = call_value(c, PIN_VCPU, 0);
 	const struct arg_value *cpus = call_value(c, PIN_CPUS, 0);
+	const struct arg_value *soft = call_value(c, PIN_SOFT, 0);
 	struct vm *vm = call_domain(c);
 	char err[DOMAIN_ERROR_MAX];
 
 	if (vcpu && vcpu->number >= vm->cfg.vcpus)
 		return say_error(c->session, "domain '%s' has no vCPU %llu", vm->cfg.name,
 				 (unsigned long long)vcpu->number);
-	if (!cpus)
+	if (!cpus && !soft)
 		return show_pins(c, vm, vcpu);
 	if (!vcpu)
 		return say_error(c->session, "vcpupin: Missing vCPU number in pin mode.");
-	if (domain_pin(vm, (u32)vcpu->number, &cpus->cpus, err, sizeof(err)))
+	if ((cpus && domain_pin(vm, (u32)vcpu->number, &cpus->cpus, err, sizeof(err))) ||
+	    (soft && domain_pin_soft(vm, (u32)vcpu->number, &soft->cpus, err, sizeof(err))))
 		return say_error(c->session, "%s", err);
 	return 0;
 }
@@ -167,12 +190,16 @@ static const struct command commands[] = {
 	  .run = cmd_vcpuinfo },
 	{ .name = "vcpupin",
 	  .help = "show or set which CPUs a domain's vCPUs may run on",
-	  .text = "From now on and after each start.",
+	  .text = "From now on and after each start. Of the CPUs where it may run, a vCPU runs on "
+		  "those of --soft while one of them is free for it.",
 	  .args = ARGS(DOMAIN_ARG(OFFER_ALL),
 		       { .name = "vcpu", .type = ARG_NUMBER, .help = "vCPU number" },
 		       { .name = "cpulist",
 			 .type = ARG_CPUS,
-			 .help = "CPU numbers, such as 0-3,^2,5" }),
+			 .help = "CPU numbers, such as 0-3,^2,5" },
+		       { .name = "soft",
+			 .type = ARG_CPUS,
+			 .help = "CPUs where it runs rather than on others" }),
 	  .run = cmd_vcpupin },
 	{ .name = NULL },
 };

@@ -45,13 +45,13 @@ static void memory(struct xml_out *o, const struct domain *d)
 	xml_out_fmt(o, "  <currentMemory unit='%s'>%llu</currentMemory>\n", unit, n);
 }
 
-/* cpuset='...', with a blank before it. */
-static void cpuset(struct xml_out *o, const struct cpuset *set)
+/* name='...', with a blank before it, if the set is not empty. */
+static void cpus_attr(struct xml_out *o, const char *name, const struct cpuset *set)
 {
 	char text[CPUSET_TEXT];
 
 	if (cpuset_format(set, text, sizeof(text)) > 0)
-		xml_out_fmt(o, " cpuset='%s'", text);
+		xml_out_fmt(o, " %s='%s'", name, text);
 }
 
 static void pins(struct xml_out *o, const struct domain *d)
@@ -60,27 +60,51 @@ static void pins(struct xml_out *o, const struct domain *d)
 		if (cpuset_empty(&d->vcpupin[i]))
 			continue;
 		xml_out_fmt(o, "    <vcpupin vcpu='%u'", i);
-		cpuset(o, &d->vcpupin[i]);
+		cpus_attr(o, "cpuset", &d->vcpupin[i]);
 		xml_out_fmt(o, "/>\n");
 	}
 }
 
-static bool is_pinned(const struct domain *d)
+static bool any_pin(const struct domain *d, const struct cpuset *pins)
 {
 	for (u32 i = 0; i < d->vcpus && i < VM_MAX_VCPUS; i++) {
-		if (!cpuset_empty(&d->vcpupin[i]))
+		if (!cpuset_empty(&pins[i]))
 			return true;
 	}
 	return false;
 }
 
+static void plinth_sched(struct xml_out *o, const struct domain *d)
+{
+	bool pins = any_pin(d, d->vcpusoft);
+
+	if (!d->core && cpuset_empty(&d->soft) && !pins)
+		return;
+	xml_out_fmt(o, "  <plinth:sched xmlns:plinth='" DOMAIN_PLINTH_NS "'");
+	if (d->core)
+		xml_out_fmt(o, " core='%s'", domain_core_names[d->core]);
+	cpus_attr(o, "soft", &d->soft);
+	if (!pins) {
+		xml_out_fmt(o, "/>\n");
+		return;
+	}
+	xml_out_fmt(o, ">\n");
+	for (u32 i = 0; i < d->vcpus && i < VM_MAX_VCPUS; i++) {
+		if (cpuset_empty(&d->vcpusoft[i]))
+			continue;
+		xml_out_fmt(o, "    <plinth:vcpupin vcpu='%u'", i);
+		cpus_attr(o, "soft", &d->vcpusoft[i]);
+		xml_out_fmt(o, "/>\n");
+	}
+	xml_out_fmt(o, "  </plinth:sched>\n");
+}
+
 static void vcpus(struct xml_out *o, const struct domain *d)
 {
 	xml_out_fmt(o, "  <vcpu placement='static'");
-	if (!cpuset_empty(&d->cpus))
-		cpuset(o, &d->cpus);
+	cpus_attr(o, "cpuset", &d->cpus);
 	xml_out_fmt(o, ">%u</vcpu>\n", d->vcpus);
-	if (!d->shares && !d->period_us && !d->quota_us && !is_pinned(d))
+	if (!d->shares && !d->period_us && !d->quota_us && !any_pin(d, d->vcpupin))
 		return;
 	xml_out_fmt(o, "  <cputune>\n");
 	if (d->shares)
@@ -275,9 +299,7 @@ int domain_format(const struct domain *cfg, char *buf, size_t size)
 	xml_out_fmt(&o, "  <on_reboot>%s</on_reboot>\n", domain_action_names[cfg->on_reboot]);
 	xml_out_fmt(&o, "  <on_crash>%s</on_crash>\n", domain_action_names[cfg->on_crash]);
 	devices(&o, cfg);
-	if (cfg->core)
-		xml_out_fmt(&o, "  <plinth:sched xmlns:plinth='" DOMAIN_PLINTH_NS "' core='%s'/>\n",
-			    domain_core_names[cfg->core]);
+	plinth_sched(&o, cfg);
 	xml_out_fmt(&o, "</domain>\n");
 	return xml_out_fits(&o) ? (int)o.len : -ENOSPC;
 }

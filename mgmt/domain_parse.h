@@ -22,8 +22,8 @@ struct domain_builder {
 	bool have_model;
 	struct domain_cpu_feature cpu_feature; /* the one being read */
 	u32 pin_vcpu;                          /* of the vcpupin being read */
-	struct cpuset pin_cpus;
-	u32 pin_max, pin_line; /* the highest vCPU that was pinned, and where */
+	struct cpuset pin_cpus;                /* and its soft ones, in plinth:vcpupin */
+	u32 pin_max, pin_line;                 /* the highest vCPU that was pinned, and where */
 	bool have_adjustment, have_basis, have_start;
 	u32 kvm_bit; /* DOMAIN_KVM_* of the element being read */
 	u32 timers; /* of enum domain_timer and DOMAIN_TIMERS for kvmclock, as bits: those that were read */
@@ -82,6 +82,8 @@ int domain_end_clock(struct xml *x) __must_check;
 
 /* Of domain_tune.c: vCPUs and where they run, features. */
 extern const struct xml_attr domain_plinth_sched_attrs[];
+extern const struct xml_element domain_plinth_sched_elements[];
+int domain_end_plinth_sched(struct xml *x) __must_check;
 extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_element domain_cputune[];
 extern const struct xml_element domain_feature_elements[];

@@ -86,10 +86,9 @@ static int set_pin_cpus(struct xml *x, const char *value)
 	return cpuset_parse(value, &domain_builder(x)->pin_cpus) ? xml_bad_value(x, value) : 0;
 }
 
-static int end_vcpupin(struct xml *x)
+static int end_pin(struct xml *x, struct cpuset *pin)
 {
 	struct domain_builder *b = domain_builder(x);
-	struct cpuset *pin = &b->d->vcpupin[b->pin_vcpu];
 
 	if (!cpuset_empty(pin))
 		return xml_fail(x, "a second <vcpupin> of vCPU %u is not supported", b->pin_vcpu);
@@ -99,6 +98,16 @@ static int end_vcpupin(struct xml *x)
 		b->pin_line = xml_line(x);
 	}
 	return 0;
+}
+
+static int end_vcpupin(struct xml *x)
+{
+	return end_pin(x, &domain_of(x)->vcpupin[domain_builder(x)->pin_vcpu]);
+}
+
+static int end_soft_pin(struct xml *x)
+{
+	return end_pin(x, &domain_of(x)->vcpusoft[domain_builder(x)->pin_vcpu]);
 }
 
 int domain_check_pins(struct xml *x)
@@ -172,11 +181,35 @@ static int set_core(struct xml *x, const char *value)
 	return 0;
 }
 
+static int set_soft(struct xml *x, const char *value)
+{
+	return cpuset_parse(value, &domain_of(x)->soft) ? xml_bad_value(x, value) : 0;
+}
+
 const struct xml_attr domain_plinth_sched_attrs[] = {
 	{ "xmlns:plinth", only_plinth_ns, true },
-	{ "core", set_core, true },
+	{ "core", set_core, false },
+	{ "soft", set_soft, false },
 	{ .name = NULL },
 };
+
+const struct xml_element domain_plinth_sched_elements[] = {
+	{ .name = "plinth:vcpupin",
+	  .flags = XML_MANY,
+	  .attrs = XML_ATTRS({ "vcpu", set_pin_vcpu, true }, { "soft", set_pin_cpus, true }),
+	  .end = end_soft_pin },
+	{ .name = NULL },
+};
+
+int domain_end_plinth_sched(struct xml *x)
+{
+	const struct domain *d = domain_of(x);
+
+	for (u32 i = 0; i < VM_MAX_VCPUS; i++)
+		if (!cpuset_empty(&d->vcpusoft[i]))
+			return 0;
+	return d->core || !cpuset_empty(&d->soft) ? 0 : xml_fail(x, "<plinth:sched> says nothing");
+}
 
 /* Features. */
 

@@ -396,7 +396,10 @@ static const struct xml_element domain_children[] = {
 	{ .name = "on_reboot", .text = set_on_reboot },
 	{ .name = "on_crash", .text = set_on_crash },
 	{ .name = "devices", .children = device_children, .end = end_devices },
-	{ .name = "plinth:sched", .attrs = domain_plinth_sched_attrs },
+	{ .name = "plinth:sched",
+	  .attrs = domain_plinth_sched_attrs,
+	  .children = domain_plinth_sched_elements,
+	  .end = domain_end_plinth_sched },
 	{ .name = NULL },
 };
 

@@ -353,6 +353,15 @@ int domain_pin(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, si
 	return 0;
 }
 
+int domain_pin_soft(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, size_t errlen)
+{
+	int code = vm_pin_soft(vm, vcpu, cpus);
+
+	if (code == -EINVAL)
+		return fail(code, err, errlen, "domain %s has no vCPU %u", vm->cfg.name, vcpu);
+	return said(code, vm, err, errlen);
+}
+
 int domain_set_sched(struct vm *vm, u32 shares, u64 period_us, s64 quota_us, char *err,
 		     size_t errlen)
 {

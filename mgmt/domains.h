@@ -62,6 +62,8 @@ int domain_resume(struct vm *vm, char *err, size_t errlen) __must_check;
 /* Where a vCPU may run, from now on and after each start. -EINVAL: no such vCPU, no CPU of these is there. */
 int domain_pin(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, size_t errlen)
 	__must_check;
+int domain_pin_soft(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, size_t errlen)
+	__must_check;
 /*
  * Shares (0: as they are), and how long each vCPU may run in each period (period_us 0: as it is; quota_us
  * negative: no limit, 0: as it is). -EINVAL: outside of libvirt's limits.

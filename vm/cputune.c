@@ -15,7 +15,7 @@
 
 int cputune_apply(struct vm *vm, u32 index, struct thread *t)
 {
-	struct cpuset cpus;
+	struct cpuset cpus, soft;
 	u64 quota, period;
 	u32 shares;
 
@@ -23,12 +23,16 @@ int cputune_apply(struct vm *vm, u32 index, struct thread *t)
 	cpus = vm->cfg.vcpupin[index];
 	if (cpuset_empty(&cpus))
 		cpus = vm->cfg.cpus;
+	soft = vm->cfg.vcpusoft[index];
+	if (cpuset_empty(&soft))
+		soft = vm->cfg.soft;
 	shares = vm->cfg.shares;
 	quota = vm->cfg.quota_us > 0 ? (u64)vm->cfg.quota_us * NS_PER_US : 0;
 	period = vm->cfg.period_us ? vm->cfg.period_us : CPUTUNE_PERIOD_DEFAULT_US;
 	spin_unlock(&vm->lock);
 	if (cpuset_empty(&cpus))
 		cpuset_fill(&cpus);
+	thread_set_soft(t, &soft);
 	thread_set_weight(t, shares);
 	thread_set_quota(t, quota, period * NS_PER_US);
 	return thread_set_cpus(t, &cpus);
@@ -67,6 +71,16 @@ int vm_pin(struct vm *vm, u32 index, const struct cpuset *cpus)
 		spin_unlock(&vm->lock);
 	}
 	return err;
+}
+
+int vm_pin_soft(struct vm *vm, u32 index, const struct cpuset *cpus)
+{
+	if (index >= vm->vcpu_count || cpuset_empty(cpus))
+		return -EINVAL;
+	spin_lock(&vm->lock);
+	vm->cfg.vcpusoft[index] = *cpus;
+	spin_unlock(&vm->lock);
+	return apply(vm, index);
 }
 
 /* 0 stands for a value that is not to be changed. */

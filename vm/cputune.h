@@ -33,6 +33,12 @@ int cputune_apply(struct vm *vm, u32 index, struct thread *t) __must_check;
 int vm_pin(struct vm *vm, u32 index, const struct cpuset *cpus) __must_check;
 
 /*
+ * Where a vCPU runs rather, of where it may: elsewhere only while these CPUs are busy. From now on and after each start. As vm_pin(), but that none
+ * of them need be there.
+ */
+int vm_pin_soft(struct vm *vm, u32 index, const struct cpuset *cpus) __must_check;
+
+/*
  * Shares, and the time that each vCPU may run in each period, in microseconds; from now on and after each start.
  * 0 leaves a value as it is, a negative quota means none. -EINVAL: outside of the limits above.
  */

@@ -88,9 +88,11 @@ struct domain {
 	u32 vcpus;
 	struct cpuset cpus;                  /* where all vCPUs may run; empty: everywhere */
 	struct cpuset vcpupin[VM_MAX_VCPUS]; /* where this one may run; empty: cpus */
-	u32 shares;                          /* its weight against others; 0: the default, 1024 */
-	u64 period_us;                       /* of quota_us; 0: the default, 100 ms */
-	s64 quota_us;                        /* of each vCPU in each period; 0 or less: no limit */
+	struct cpuset soft;                  /* of those, where they run rather; empty: all alike */
+	struct cpuset vcpusoft[VM_MAX_VCPUS]; /* where this one runs rather; empty: soft */
+	u32 shares;                           /* its weight against others; 0: the default, 1024 */
+	u64 period_us;                        /* of quota_us; 0: the default, 100 ms */
+	s64 quota_us;                         /* of each vCPU in each period; 0 or less: no limit */
 	enum domain_core core;
 	enum domain_loader loader;
 	char kernel[DOMAIN_PATH_MAX];   /* boot-set path */

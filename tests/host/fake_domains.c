@@ -225,6 +225,12 @@ int domain_pin(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, si
 	return done("pin", vm, err, errlen);
 }
 
+int domain_pin_soft(struct vm *vm, u32 vcpu, const struct cpuset *cpus, char *err, size_t errlen)
+{
+	did("softly ");
+	return domain_pin(vm, vcpu, cpus, err, errlen);
+}
+
 int domain_set_sched(struct vm *vm, u32 shares, u64 period_us, s64 quota_us, char *err,
 		     size_t errlen)
 {

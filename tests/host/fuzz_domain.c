@@ -52,7 +52,7 @@ static void check_domain(const struct domain *d)
 	CHECK(d->core <= CORE_ALONE);
 	CHECK(d->quota_us <= 0 || d->quota_us >= 1000);
 	for (u32 i = d->vcpus; i < VM_MAX_VCPUS; i++)
-		CHECK(cpuset_empty(&d->vcpupin[i]));
+		CHECK(cpuset_empty(&d->vcpupin[i]) && cpuset_empty(&d->vcpusoft[i]));
 	CHECK(d->clock <= CLOCK_ABSOLUTE && d->cpu <= CPU_CUSTOM);
 	CHECK(d->cpu_model < cpu_model_count && d->cpu_vendor < CPU_VENDORS);
 	CHECK(d->cpu_match <= CPU_MATCH_STRICT && d->cpu_check <= CPU_CHECK_FULL);

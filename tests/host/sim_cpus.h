@@ -189,7 +189,7 @@ static void reschedule(u32 cpu)
 	balance_follow(rq);
 	if (prev != rq->idle && prev->state == THREAD_RUNNING) {
 		prev->state = THREAD_READY;
-		if (cpuset_test(&prev->cpus, cpu))
+		if (cpuset_test(&prev->cpus, cpu) && !balance_strays(prev))
 			runq_add(rq, prev);
 		else
 			prev->state = THREAD_MOVING;

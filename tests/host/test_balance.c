@@ -424,3 +424,103 @@ TEST(who_has_nothing_to_do_looks_near_first)
 	CHECK_EQ(near->t.cpu, 2);
 	CHECK_EQ(far->t.cpu, 0);
 }
+
+/* Soft affinity. */
+
+static void soften(struct sim_thread *s, u64 set)
+{
+	struct cpuset soft = { { set } };
+
+	here = 0;
+	thread_set_soft(&s->t, &soft);
+}
+
+TEST(wakes_where_it_would_rather_be)
+{
+	struct sim_thread *s;
+
+	setup(4);
+	s = spawn(0, 1024);
+	run(STEP);
+	soften(s, BIT(2) | BIT(3));
+	run(2 * STEP);
+	CHECK(s->t.cpu == 2 || s->t.cpu == 3); /* running, it is sent */
+	s->work = s->left = MS;
+	s->rest = 9 * MS;
+	run(100 * MS);
+	s->moves = 0;
+	run(500 * MS);
+	CHECK(s->t.cpu == 2 || s->t.cpu == 3);
+	CHECK_EQ(s->moves, 0);
+	pin(spawn(2, 1024), BIT(2));
+	pin(spawn(3, 1024), BIT(3));
+	run(100 * MS);
+	CHECK(s->t.cpu == 0 || s->t.cpu == 1); /* these are busy, and it does not wait for them */
+}
+
+TEST(who_runs_elsewhere_is_called_back)
+{
+	struct sim_thread *s;
+	u64 got[THREADS];
+
+	setup(2);
+	busy(1);
+	s = spawn(0, 1024);
+	soften(s, BIT(1));
+	measure(LONG, got);
+	check_share(got[0], LONG, 10);
+	check_share(got[1], LONG, 10);
+	CHECK_EQ(s->t.cpu, 0);
+	threads[0].t.state = THREAD_BLOCKED;
+	here = 1;
+	reschedule(1);
+	run(2 * STEP);
+	CHECK_EQ(s->t.cpu, 1);
+}
+
+TEST(wishes_change_no_shares)
+{
+	u64 got[THREADS];
+
+	setup(2);
+	for (u32 i = 0; i < 5; i++)
+		soften(spawn(0, 1024), i < 3 ? 1 : 0);
+	run(200 * MS);
+	measure(LONG, got);
+	for (u32 i = 0; i < 5; i++)
+		check_share(got[i], LONG * 2 / 5, 20);
+}
+
+TEST(pins_go_before_wishes)
+{
+	struct sim_thread *s;
+
+	setup(4);
+	s = spawn(0, 1024);
+	run(STEP);
+	pin(s, BIT(0) | BIT(1));
+	soften(s, BIT(1) | BIT(2));
+	run(2 * STEP);
+	CHECK_EQ(s->t.cpu, 1);
+	soften(s, BIT(3)); /* none that it may run on: no wish at all */
+	pin(s, BIT(0) | BIT(1));
+	run(100 * MS);
+	CHECK(s->t.cpu < 2);
+	CHECK(s->t.state == THREAD_RUNNING);
+}
+
+/* Where all would rather be on one CPU, those that must go elsewhere are not moved more than others are. */
+TEST(wishes_move_nobody_for_nothing)
+{
+	u64 got[THREADS];
+	u32 moves = 0;
+
+	setup(2);
+	for (u32 i = 0; i < 8; i++)
+		soften(spawn(0, 1024), 1);
+	run(500 * MS);
+	measure(LONG, got);
+	for (u32 i = 0; i < 8; i++)
+		moves += threads[i].moves;
+	CHECK(moves <= 40);
+}

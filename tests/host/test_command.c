@@ -390,11 +390,31 @@ TEST(serial_ports_figures)
 			       "  serial.0.in.ignored=3\n\n");
 }
 
+TEST(soft_affinity)
+{
+	struct vm *vm;
+
+	fake_domains_clear();
+	vm = fake_domain("web", true);
+	vm->cfg.soft.word[0] = BIT(2) | BIT(3) | BIT(9); /* one that is not there */
+	command_run(&fake_session, (char[]){ "vcpupin web" });
+	CHECK(has(" 0      0-3            2-3\n"));
+	vm->cfg.vcpusoft[0].word[0] = BIT(1);
+	command_run(&fake_session, (char[]){ "vcpupin web" });
+	CHECK(has(" 0      0-3            1\n"));
+	run("vcpupin web 0 --soft 2-3");
+	CHECK_STR(fake_did, "softly vcpu 0 on 2-3: pin web; ");
+	run("vcpupin web 0 0-1 --soft 1");
+	CHECK_STR(fake_did, "vcpu 0 on 0-1: pin web; softly vcpu 0 on 1: pin web; ");
+	CHECK_STR(run("vcpupin web --soft 1"),
+		  "error: vcpupin: Missing vCPU number in pin mode.\n");
+}
+
 TEST(cpus)
 {
-	CHECK_STR(run("vcpupin web"), " VCPU   CPU Affinity\n"
-				      "----------------------\n"
-				      " 0      0-3\n\n");
+	CHECK_STR(run("vcpupin web"), " VCPU   CPU Affinity   Soft Affinity\n"
+				      "--------------------------------------\n"
+				      " 0      0-3            -\n\n");
 	run("vcpuinfo web");
 	CHECK(has("VCPU:           0\nCPU:            N/A\n") && has("CPU Affinity:   yyyy\n"));
 	CHECK_STR(run("schedinfo web"), "Scheduler      : posix\n"
@@ -525,8 +545,8 @@ TEST(help)
 	run("help sched");
 	CHECK(has("vcpupin") && !has("dominfo"));
 	run("help vcpupin");
-	CHECK(has(
-		"  SYNOPSIS\n    vcpupin <domain> [[--vcpu] <number>] [[--cpulist] <cpulist>]\n"));
+	CHECK(has("  SYNOPSIS\n    vcpupin <domain> [[--vcpu] <number>] "));
+	CHECK(has("[--soft] <cpulist>]\n") || has("[[--soft]\n"));
 	run("help list");
 	CHECK(has("    list [--inactive] [--all] [--name] [--uuid]\n"));
 	run("help domstats");

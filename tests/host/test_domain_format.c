@@ -267,6 +267,8 @@ static void random_tuning(void)
 {
 	random_cpus(&d.cpus);
 	random_cpus(&d.vcpupin[0]);
+	random_cpus(&d.soft);
+	random_cpus(&d.vcpusoft[0]);
 	d.shares = rand_below(2) ? 2 + rand_below(262143) : 0;
 	d.period_us = rand_below(2) ? 1000 + rand_below(999001) : 0;
 	d.quota_us = rand_below(2) ? (s64)(1000 + rand_u64() % 17592186043416) : 0;
@@ -367,6 +369,8 @@ static void check_same(void)
 	CHECK_EQ(back.period_us, d.period_us);
 	CHECK_EQ(back.quota_us, d.quota_us);
 	CHECK_EQ(back.core, d.core);
+	CHECK(!memcmp(&back.soft, &d.soft, sizeof(d.soft)));
+	CHECK(!memcmp(back.vcpusoft, d.vcpusoft, sizeof(d.vcpusoft)));
 	CHECK_EQ(back.loader, d.loader);
 	CHECK_STR(back.kernel, d.kernel);
 	CHECK_STR(back.initrd, d.initrd);

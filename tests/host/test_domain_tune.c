@@ -125,6 +125,29 @@ TEST(cores)
 	CHECK(parse_with("<on_crash>", "<sched " PLINTH_NS "core='alone'/><on_crash>"));
 }
 
+TEST(soft_affinity)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK(cpuset_empty(&d.soft) && cpuset_empty(&d.vcpusoft[0]));
+	CHECK_EQ(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "soft='0-3,^2'/><on_crash>"),
+		 0);
+	CHECK_EQ(d.soft.word[0], 0xb);
+	CHECK_EQ(d.core, CORE_UNSAID);
+	CHECK_EQ(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "core='alone' soft='1'>"
+					  "<plinth:vcpupin vcpu='0' soft='5'/></plinth:sched>"
+					  "<on_crash>"),
+		 0);
+	CHECK_EQ(d.core, CORE_ALONE);
+	CHECK_EQ(d.soft.word[0], 2);
+	CHECK_EQ(d.vcpusoft[0].word[0], 1 << 5);
+	CHECK(cpuset_empty(&d.vcpupin[0]));
+	CHECK(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "soft='x'/><on_crash>"));
+	CHECK(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS "soft=''/><on_crash>"));
+	CHECK(parse_with("<on_crash>", "<plinth:sched " PLINTH_NS ">"
+				       "<plinth:vcpupin vcpu='1' soft='0'/></plinth:sched>"
+				       "<on_crash>"));
+}
+
 TEST(words_of_people)
 {
 	CHECK_EQ(parse_with("<os>", "<title> Web &lt;1&gt; </title><description>Two\n"
