@@ -24,13 +24,13 @@ ROWS = (
     ("first-touch", "500", "cost", ""), ("first-touch", "500", "present", "; KVM's host has the page"),
     ("first-touch-2m", "", "huge", ""), ("first-touch-2m", "", "huge-present", "; KVM's host has the page"),
 )
+MACHINES = {("amd", ""): "QEMU", ("intel", ""): "Bochs", ("intel", "apicv=off"): "Bochs, no APICv"}
 HEAD = ["instructions", "goal, at most",
-        "QEMU: Plinth", "KVM, off", "KVM, auto", "Bochs: Plinth", "KVM, off", "KVM, auto",
-        "Bochs, no APICv: Plinth", "KVM, off", "KVM, auto"]
+        *(name for machine in MACHINES.values() for name in (f"{machine}: Plinth, off", "auto", "KVM, off", "auto"))]
 # Of ROWS, by their places: what a chart shows.
 CHARTED = [row for row in ROWS if row[0] not in ("in-pic", "mmio-lapic-id", "eoi", "switch") and row[2] not in ("huge", "huge-present")]
 NOTE = """
-    Linux's column heads name the host's `mitigations=`. Both run the very same bare guests, `tests/guest/cost.asm` and `irqs_*.asm`, in this one run
+    "off" and "auto" are the host's `mitigations=`, of which Plinth's cost nothing at an exit (mitigations.md). Both run the very same bare guests, `tests/guest/cost.asm` and `irqs_*.asm`, in this one run
     on the same emulated machines, with one CPU, and two for the two rows of an IPI to another CPU, which Bochs alone can show (QEMU's CPUs take turns
     ten times a second). The peer is Debian's cloud kernel as the host with its own KVM, and on /dev/kvm `tests/peer/kvmrun.c`, with interrupt
     controllers and PIT in the kernel; "no APICv" is Plinth's `apicv=off` and KVM's `enable_apicv=0`, with one CPU also without polling. Rows of `cost.asm` are medians, less the same without the instruction;
@@ -44,7 +44,7 @@ NOTE = """
 
     On QEMU about 1400 of KVM's CPUID, MSR and hypercall figures are its decoding in software, as TCG saves no next RIP; about
     4180 of its emulated MMIO and HLT under `auto` on Bochs are the L1D flush in software. KVM polls for up to 200 us before it sleeps at a HLT, where that seems worth it, and the
-    CPU is busy meanwhile; Plinth sleeps at once. Plinth maps a guest's memory at its start, so that nothing happens at the first touch; KVM finds the page in the host, or
+    CPU is busy meanwhile; so does Plinth, while nobody else wants the CPU. Plinth maps a guest's memory at its start, so that nothing happens at the first touch; KVM finds the page in the host, or
     allocates and clears it first.
     """
 
@@ -62,15 +62,15 @@ def theirs_of(runs, prefix, name, variant):
 
 
 def figures(found, theirs, row):
-    """[[Plinth, KVM off, KVM auto] of each machine]"""
+    """[[Plinth off, auto, KVM off, auto] of each machine]"""
     name, _, variant, _ = row
-    machines = (("amd", "", ""), ("intel", "", ""), ("intel", "apicv=off", "software-"))
-    return [[found[cpu, words].get(name), *(theirs_of(theirs[cpu, how], prefix, name, variant)
-                                            for how in peer.MITIGATIONS)] for cpu, words, prefix in machines]
+    return [[*(found[cpu, words, how].get(name) for how in peer.MITIGATIONS),
+             *(theirs_of(theirs[cpu, how], "software-" if words else "", name, variant) for how in peer.MITIGATIONS)]
+            for cpu, words in MACHINES]
 
 
 def rows(found, theirs):
-    """For tools/bench's table(). found: {(cpu, words): {name: figure}}, theirs: {(cpu, mitigations): [peer.measure()]}"""
+    """For tools/bench's table(). found: {(cpu, words, mitigations): {name: figure}}, theirs: {(cpu, mitigations): [peer.measure()]}"""
     return [(TITLES[row[0]] + row[3], row[1],
              *("-" if value is None else value for machine in figures(found, theirs, row) for value in machine))
             for row in ROWS]
@@ -82,7 +82,7 @@ def cost_charts(found, theirs):
                                        ("cost-bochs.svg", "Instructions on Bochs, VT-x (a logarithmic scale)"))):
         shown = [(TITLES[row[0]] + row[3], figures(found, theirs, row)[n]) for row in CHARTED]
         charts[file] = chart.bars(title, ["Plinth", "KVM, mitigations=off", "KVM, mitigations=auto"],
-                                  [(label, values) for label, values in shown if values[0] is not None and values[1:] != [None, None]])
+                                  [(label, values[1:]) for label, values in shown if values[1] is not None and values[2:] != [None, None]])
     return charts
 
 

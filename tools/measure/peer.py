@@ -111,7 +111,10 @@ def parse(text):
     """{guest's name: what it and kvmrun printed} of the host's console."""
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\r", "", text)    # GRUB clears the screen
     found = dict(re.findall(r"^peer: (\S+)\n(.*?)(?=^peer: )", text, re.M | re.S))
-    if "peer: end" not in text or any("the guest has ended" not in said for name, said in found.items() if name != "host"):
+    for name, said in found.items():
+        if name != "host" and "the guest has ended" not in said:
+            raise Failed(f"the peer's {name} did not get through:\n{said[-3000:]}")
+    if "peer: end" not in text:
         raise Failed(f"the peer did not get through:\n{text[-3000:]}")
     return found
 
