@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 Q     := $(if $(filter 1,$(V)),,@)
 
 # --- sources: every .c and .asm of these folders is part of the image -----------------------------
-DIRS    := lib arch mm core drivers drivers/* ept vm vmx svm vdev mgmt boot
+DIRS    := lib arch mm core drivers drivers/* ept vm vmx svm vdev block mgmt boot
 SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(DIRS))))
 ASMS    := $(sort $(wildcard $(addsuffix /*.asm,$(DIRS))))
 

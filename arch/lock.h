@@ -19,6 +19,7 @@ enum lock_rank {
 	RANK_VM_STATE, /* why a VM stops: devices say so under their own lock */
 	RANK_CHARDEV,
 	RANK_BLKDEVS, /* the list of block devices */
+	RANK_RAMDISK, /* a RAM disk's pages */
 	RANK_ASPACE,  /* an address space's tables and window */
 	RANK_HEAP,
 	RANK_KMAP,     /* the hypervisor's own page tables */

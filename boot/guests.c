@@ -4,6 +4,8 @@
 #include "boot/guests.h"
 
 #include "arch/cpu.h"
+#include "block/partitions.h"
+#include "block/ramdisk.h"
 #include "boot/info.h"
 #include "boot/measure.h"
 #include "core/blkdev.h"
@@ -32,6 +34,8 @@ static void guests_main(void *arg)
 	measure_boot(boot_info.cmdline);
 	mce_set_page_hook(memory_failed);
 	blkdev_init();
+	partitions_start();
+	ramdisks_start();
 	vdev_set_table(vdev_table, vdev_table_count);
 	usable = !hvm_enable_all(backends, ARRAY_LEN(backends));
 	if (!usable)

@@ -8,10 +8,10 @@
 
 /* Every word that some part of Plinth reads; docs/boot.md explains them. */
 static const char *const known[] = {
-	"apicv",       "confirm", "console", "cpu.off",  "cycles",   "follow",   "haltpoll",
-	"hostile",     "idle",    "iommu",   "loglevel", "mcepoll",  "memtest",  "microcode",
-	"mitigations", "nmi",     "panic",   "poweroff", "pstate",   "selftest", "slot",
-	"slot-failed", "smp",     "tsc",     "vmx.off",  "watchdog",
+	"apicv",       "confirm",     "console", "cpu.off",  "cycles",  "follow",   "haltpoll",
+	"hostile",     "idle",        "iommu",   "loglevel", "mcepoll", "memtest",  "microcode",
+	"mitigations", "nmi",         "panic",   "poweroff", "pstate",  "ramdisk",  "selftest",
+	"slot",        "slot-failed", "smp",     "tsc",      "vmx.off", "watchdog",
 };
 
 static char line[CMDLINE_MAX];
