@@ -105,6 +105,8 @@ struct blkdev {
 	struct blkdev *parent;
 	u64 start; /* bytes, in parent */
 
+	void *queue; /* block/fair.c's own */
+
 	/* core/blkdev.c's own; zero before blkdev_add(). */
 	struct list node;              /* lock: the registry's */
 	u32 refs;                      /* the same */
