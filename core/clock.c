@@ -1,19 +1,13 @@
 /*
- * The clock: TSC ticks since clock_init() times a fixed-point factor. Factors are normalised to 64
- * significant bits, so that the error stays under a nanosecond for decades; products have 128 bits.
+ * The clock: TSC ticks since clock_init() times a fixed-point factor (lib/ratio.h).
  */
 #include "core/clock.h"
 #include "arch/cpu.h"
 #include "core/panic.h"
+#include "lib/ratio.h"
 
 #define NS_PER_MS 1000000ULL
 #define NS_PER_S  1000000000ULL
-
-/* A fraction: mult / 2^shift, mult with its top bit set. */
-struct ratio {
-	u64 mult;
-	u32 shift;
-};
 
 static struct {
 	u64 khz;    /* 0: not running yet */
@@ -21,31 +15,6 @@ static struct {
 	u64 wall_s; /* at 0 ns */
 	struct ratio to_ns, to_tsc;
 } clock;
-
-/* num / den rounded down to 64 significant bits, by long division: once, at start. */
-static struct ratio ratio_make(u64 num, u64 den)
-{
-	struct ratio r = { .mult = num / den };
-	u64 rest = num % den;
-
-	while (!(r.mult >> 63)) {
-		/* den is far below 2^63: doubling the rest cannot overflow. */
-		rest *= 2;
-		r.mult = r.mult * 2 + (rest >= den);
-		if (rest >= den)
-			rest -= den;
-		r.shift++;
-	}
-	return r;
-}
-
-/* x * r rounded down; ~0 when that does not fit. */
-static u64 ratio_apply(struct ratio r, u64 x)
-{
-	unsigned __int128 v = (unsigned __int128)x * r.mult >> r.shift;
-
-	return v >> 64 ? ~0ULL : (u64)v;
-}
 
 void clock_init(u64 tsc_khz, u64 wall_seconds)
 {

@@ -4,10 +4,13 @@
  */
 #include "lib/string.h"
 #include "mgmt/domain_parse.h"
+#include "vm/tscscale.h"
 
 /* A hundred years either way, and the last second of the year 9999. */
 #define ADJUSTMENT_MAX_S 3155760000ULL
 #define START_MAX_S      253402300799ULL
+#define HZ_PER_KHZ       1000u
+#define TIMER_TSC        (DOMAIN_TIMERS + 1) /* of domain_timer_names */
 
 const char *const domain_clock_names[4] = {
 	[CLOCK_UTC] = "utc",
@@ -16,11 +19,9 @@ const char *const domain_clock_names[4] = {
 	[CLOCK_ABSOLUTE] = "absolute",
 };
 
-const char *const domain_timer_names[DOMAIN_TIMERS + 1] = {
-	[TIMER_PIT] = "pit",
-	[TIMER_RTC] = "rtc",
-	[TIMER_HPET] = "hpet",
-	[DOMAIN_TIMERS] = "kvmclock",
+const char *const domain_timer_names[DOMAIN_TIMERS + 2] = {
+	[TIMER_PIT] = "pit",          [TIMER_RTC] = "rtc",         [TIMER_HPET] = "hpet",
+	[DOMAIN_TIMERS] = "kvmclock", [DOMAIN_TIMERS + 1] = "tsc",
 };
 
 const char *const domain_tick_names[5] = {
@@ -105,6 +106,7 @@ static int begin_timer(struct xml *x)
 
 	b->timer_ticks = TICK_UNSAID;
 	b->timer_present = b->timer_absent = false;
+	b->timer_hz = 0;
 	return 0;
 }
 
@@ -135,6 +137,30 @@ static int set_tickpolicy(struct xml *x, const char *value)
 	return MIN(i, 0);
 }
 
+static int set_frequency(struct xml *x, const char *value)
+{
+	u64 hz;
+
+	if (str_to_u64(value, &hz) || hz < TSCSCALE_KHZ_MIN * HZ_PER_KHZ ||
+	    hz > TSCSCALE_KHZ_MAX * HZ_PER_KHZ)
+		return xml_bad_value(x, value);
+	domain_builder(x)->timer_hz = hz;
+	return 0;
+}
+
+/* The TSC has no ticks, either, and always is there. */
+static int end_tsc(struct xml *x)
+{
+	const struct domain_builder *b = domain_builder(x);
+
+	if (b->timer_ticks)
+		return xml_fail(x, "attribute 'tickpolicy' of timer 'tsc' is not supported");
+	if (b->timer_absent)
+		return xml_fail(x, "timer 'tsc' cannot be left out");
+	b->d->tsc_hz = b->timer_hz;
+	return 0;
+}
+
 /* kvmclock is part of KVM's paravirtual interface, and has no ticks. */
 static int end_kvmclock(struct xml *x)
 {
@@ -160,6 +186,10 @@ static int end_timer(struct xml *x)
 	if (b->timers & bit)
 		return xml_fail(x, "timer '%s' is there twice", name);
 	b->timers |= bit;
+	if (b->timer == TIMER_TSC)
+		return end_tsc(x);
+	if (b->timer_hz)
+		return xml_fail(x, "attribute 'frequency' of timer '%s' is not supported", name);
 	if (b->timer == DOMAIN_TIMERS)
 		return end_kvmclock(x);
 	if (b->timer_absent && b->timer != TIMER_HPET)
@@ -177,6 +207,7 @@ const struct xml_element domain_clock_elements[] = {
 	  .begin = begin_timer,
 	  .end = end_timer,
 	  .attrs = XML_ATTRS({ "name", set_timer_name, true }, { "present", set_present, false },
-			     { "tickpolicy", set_tickpolicy, false }) },
+			     { "tickpolicy", set_tickpolicy, false },
+			     { "frequency", set_frequency, false }) },
 	{ .name = NULL },
 };

@@ -243,6 +243,9 @@ static void timers(struct xml_out *o, const struct domain *d)
 		xml_out_fmt(o, "    <timer name='%s' present='%s'/>\n",
 			    domain_timer_names[DOMAIN_TIMERS],
 			    d->kvm_on & DOMAIN_KVM_CLOCK ? "yes" : "no");
+	if (d->tsc_hz)
+		xml_out_fmt(o, "    <timer name='%s' frequency='%llu'/>\n",
+			    domain_timer_names[DOMAIN_TIMERS + 1], (unsigned long long)d->tsc_hz);
 }
 
 static void cpu_and_clock(struct xml_out *o, const struct domain *d)
@@ -253,7 +256,7 @@ static void cpu_and_clock(struct xml_out *o, const struct domain *d)
 		xml_out_fmt(o, " adjustment='%lld' basis='utc'", (long long)d->clock_s);
 	if (d->clock == CLOCK_ABSOLUTE)
 		xml_out_fmt(o, " start='%lld'", (long long)d->clock_s);
-	if (!d->timers && !kvm_state(d, DOMAIN_KVM_CLOCK)) {
+	if (!d->timers && !d->tsc_hz && !kvm_state(d, DOMAIN_KVM_CLOCK)) {
 		xml_out_fmt(o, "/>\n");
 		return;
 	}

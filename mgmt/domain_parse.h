@@ -26,10 +26,11 @@ struct domain_builder {
 	u32 pin_max, pin_line;                 /* the highest vCPU that was pinned, and where */
 	bool have_adjustment, have_basis, have_start;
 	u32 kvm_bit; /* DOMAIN_KVM_* of the element being read */
-	u32 timers; /* of enum domain_timer and DOMAIN_TIMERS for kvmclock, as bits: those that were read */
+	u32 timers; /* of enum domain_timer and DOMAIN_TIMERS for kvmclock and the TSC, as bits: those that were read */
 	int timer; /* the one being read */
 	enum tick_policy timer_ticks;
 	bool timer_present, timer_absent;
+	u64 timer_hz;
 };
 
 /* Of a document that is being read. */
@@ -49,8 +50,9 @@ extern const char *const domain_clock_names[4];
 extern const char *const domain_cpu_names[4], *const domain_match_names[4];
 extern const char *const domain_check_names[4], *const domain_fallback_names[3];
 extern const char *const domain_migratable_names[3], *const domain_policy_names[5];
-extern const char *const domain_timer_names[DOMAIN_TIMERS + 1]; /* the last is kvmclock */
-extern const char *const domain_tick_names[5]; /* by enum tick_policy; the first is none */
+extern const char
+	*const domain_timer_names[DOMAIN_TIMERS + 2]; /* the last are kvmclock and the TSC */
+extern const char *const domain_tick_names[5];        /* by enum tick_policy; the first is none */
 /* Features that say what is so anyway: names, and the states that they may be said to have. */
 struct domain_feature {
 	const char *name;

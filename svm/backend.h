@@ -26,6 +26,7 @@ struct svm_caps {
 	bool pause_filter;
 	bool pause_threshold;
 	bool virt_spec_ctrl; /* VMRUN and #VMEXIT switch SPEC_CTRL */
+	bool tsc_ratio;      /* there is TSC_RATIO */
 	u32 avic;            /* enum avic_use */
 	bool tcg; /* QEMU's emulation has faults: see svm_host_recheck() and svm_inject() */
 };

@@ -1,7 +1,7 @@
 /*
  * What the CPU offers for guests, read once (AMD APM vol. 2, "Enabling SVM"; vol. 3, CPUID
  * Fn8000_000A). Virtual GIF and virtual NMI (guests are offered no SVM, and IRET interception does
- * for NMIs on every CPU), LBR virtualization, x2AVIC and TSC scaling are not used.
+ * for NMIs on every CPU), LBR virtualization and x2AVIC are not used.
  */
 #include "svm/backend.h"
 
@@ -12,6 +12,7 @@
 #include "ept/s2.h"
 #include "lib/errno.h"
 #include "svm/avic.h"
+#include "svm/tscratio.h"
 #include "vm/apicv.h"
 
 #define CPUID_EXT_MAX 0x80000000u
@@ -22,6 +23,7 @@
 
 #define SVM_EDX_NP              BIT(0)
 #define SVM_EDX_NRIPS           BIT(3)
+#define SVM_EDX_TSC_RATIO       BIT(4)
 #define SVM_EDX_CLEAN           BIT(5)
 #define SVM_EDX_FLUSH_BY_ASID   BIT(6)
 #define SVM_EDX_DECODE_ASSISTS  BIT(7)
@@ -53,6 +55,7 @@ int svm_caps_decide(u32 ebx, u32 edx, u64 vm_cr, u64 cr4, const char **why)
 		.pause_filter = edx & SVM_EDX_PAUSE_FILTER,
 		.pause_threshold = edx & SVM_EDX_PAUSE_THRESHOLD,
 		.virt_spec_ctrl = edx & SVM_EDX_SPEC_CTRL,
+		.tsc_ratio = edx & SVM_EDX_TSC_RATIO,
 	};
 	return 0;
 }
@@ -79,14 +82,16 @@ int svm_probe(const char **why)
 	if (svm_caps.avic)
 		svm_caps.clean |= c.edx & SVM_EDX_CLEAN ? CLEAN_AVIC : 0;
 	avic_init();
+	tscratio_probe();
 	svm_caps.tcg = cpuid(CPUID_HYPERVISOR, 0).ebx == TCG_EBX;
 	s2_limit_leaf(cpu_has(CPU_PAGE_1G) ? 2 : 1);
-	log_info("AMD-V: %u ASIDs; %s%s%s%s%s%s", svm_caps.asids,
+	log_info("AMD-V: %u ASIDs; %s%s%s%s%s%s%s", svm_caps.asids,
 		 svm_caps.next_rip ? "next-RIP" : "no next-RIP",
 		 svm_caps.decode_assists ? ", decode assists" : "",
 		 svm_caps.flush_by_asid ? ", flush by ASID" : "",
 		 svm_caps.clean ? ", clean bits" : "",
 		 svm_caps.pause_filter ? ", pause filter" : "",
-		 svm_caps.virt_spec_ctrl ? ", SPEC_CTRL" : "");
+		 svm_caps.virt_spec_ctrl ? ", SPEC_CTRL" : "",
+		 svm_caps.tsc_ratio ? ", TSC scaling" : "");
 	return 0;
 }

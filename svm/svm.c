@@ -16,6 +16,7 @@
 #include "svm/avic.h"
 #include "svm/backend.h"
 #include "svm/run.h"
+#include "svm/tscratio.h"
 #include "vm/cpuid.h"
 #include "vm/lapic.h"
 #include "vm/vm.h"
@@ -42,11 +43,13 @@ static int svm_cpu_enable(void)
 		return -ENODEV;
 	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(c->hsave).v);
 	asid_cpu_init(svm_caps.asids);
+	tscratio_cpu_init();
 	return 0;
 }
 
 static void svm_cpu_disable(void)
 {
+	tscratio_cpu_init(); /* as it was found */
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
 }
@@ -147,6 +150,7 @@ static void svm_load(struct vcpu *v)
 	s->host_pa = virt_to_phys(this_cpu(svm_cpu)->host).v;
 	__asm__ volatile("vmsave" : : "a"(s->host_pa) : "memory");
 	asid_load(s, cpu_id());
+	tscratio_load(v->vm);
 	avic_load(v);
 }
 

@@ -128,7 +128,7 @@ static int vcpu_build(struct vm *vm, u32 index)
 	v->port = port;
 	v->index = index;
 	v->apic_id = topology_apic_id(&vm->topology, index);
-	v->tsc_offset = -vm->tsc_base;
+	v->tsc_offset = -tscscale_apply(&vm->tsc, vm->tsc_base);
 	list_init(&v->vtimers);
 	startup_reset(v);
 	err = lazy_create(v);
@@ -237,7 +237,7 @@ static void show_running(struct vm *vm)
 	spin_unlock(&vm->lock);
 	log_info("domain %s: running", vm->cfg.name);
 	log_debug("domain %s: its TSC starts it at %llu", vm->cfg.name,
-		  (unsigned long long)(rdtsc() - vm->tsc_base));
+		  (unsigned long long)vcpu_tsc(vm->ports[0].vcpu));
 }
 
 /* No guest runs before all is built. */

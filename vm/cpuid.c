@@ -197,16 +197,34 @@ static void leaf_xsave(struct cpuid_table *t)
  * timer's input clock, since guests take it for that. Guests multiply the numerator by the crystal's
  * kHz in 32 bits: the fraction is the best that fits.
  */
-static void leaf_tsc(struct cpuid_table *t)
+static void leaf_tsc(struct cpuid_entry *e, u64 khz)
 {
-	struct cpuid_entry *e = cpuid_add(t, LEAF_TSC, 0, false);
 	const u64 crystal_khz = VLAPIC_TIMER_HZ / 1000;
 	const u64 numerator_max = 0xffffffff / crystal_khz - 1;
 
-	e->eax = (u32)(numerator_max * crystal_khz / clock_tsc_khz());
-	e->ebx = (u32)((e->eax * clock_tsc_khz() + crystal_khz / 2) / crystal_khz);
+	e->eax = (u32)(numerator_max * crystal_khz / khz);
+	e->ebx = (u32)((e->eax * khz + crystal_khz / 2) / crystal_khz);
 	e->ecx = VLAPIC_TIMER_HZ;
 	e->edx = 0;
+}
+
+/* The same by name, in the leaf that other hypervisors have for it: the TSC's kHz, and those of the APIC's timer. */
+static void leaf_timing(struct cpuid_entry *e, u64 khz)
+{
+	e->eax = (u32)khz;
+	e->ebx = VLAPIC_TIMER_HZ / 1000;
+}
+
+void cpuid_show_tsc(struct cpuid_table *t, u64 khz)
+{
+	for (u32 i = 0; i < t->count; i++) {
+		struct cpuid_entry *e = &t->entries[i];
+
+		if (e->leaf == LEAF_TSC)
+			leaf_tsc(e, khz);
+		else if (e->leaf == KVM_CPUID_TIMING)
+			leaf_timing(e, khz);
+	}
 }
 
 static void hypervisor_leaf(struct cpuid_table *t, u32 leaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
@@ -226,9 +244,11 @@ static void leaves_hypervisor(struct cpuid_table *t, const struct domain *cfg)
 				0x76486874 /* "thHv" */, 0x20202020 /* "    " */);
 		return;
 	}
-	hypervisor_leaf(t, KVM_CPUID_SIGNATURE, KVM_CPUID_FEATURES, KVM_SIGNATURE_EBX,
+	hypervisor_leaf(t, KVM_CPUID_SIGNATURE, KVM_CPUID_TIMING, KVM_SIGNATURE_EBX,
 			KVM_SIGNATURE_ECX, KVM_SIGNATURE_EDX);
 	hypervisor_leaf(t, KVM_CPUID_FEATURES, t->pv_features, 0, 0, pv_hints(cfg));
+	for (u32 leaf = KVM_CPUID_FEATURES + 1; leaf <= KVM_CPUID_TIMING; leaf++)
+		hypervisor_leaf(t, leaf, 0, 0, 0, 0);
 }
 
 /* AMD's ways to tell how vCPUs are arranged, beside leaf 0xb. */
@@ -381,12 +401,13 @@ static void fill(struct cpuid_table *t, const struct domain *cfg, const struct t
 	if (last >= 0xd)
 		leaf_xsave(t);
 	if (last >= LEAF_TSC)
-		leaf_tsc(t);
+		cpuid_add(t, LEAF_TSC, 0, false);
 	if (dies)
 		cpuid_levels(t, LEAF_DIES, topo);
 	leaves_hypervisor(t, cfg);
 	leaves_extended(t, cfg, topo);
 	cpuid_spec_capabilities(t);
+	cpuid_show_tsc(t, clock_tsc_khz());
 }
 
 int cpuid_offered(struct cpu_set *out)
@@ -419,6 +440,7 @@ int cpuid_table_create(struct vm *vm)
 		return -ENOMEM;
 	vm->cpuid = t;
 	fill(t, &vm->cfg, &vm->topology);
+	cpuid_show_tsc(t, tscscale_khz(&vm->tsc));
 	if (vm->cpu.chosen)
 		cpuid_apply(t, &vm->cpu);
 	make_index(t);

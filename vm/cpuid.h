@@ -20,7 +20,7 @@ struct cpuid_entry {
 	u16 patched; /* parts depend on the vCPU's state */
 };
 
-#define CPUID_MAX_ENTRIES  63
+#define CPUID_MAX_ENTRIES  79
 #define CPUID_RANGE_LEAVES 34 /* of each of the two ranges that are looked up by index */
 
 /* What a guest may do about speculation, by the features that it is shown: vm/spec.h. */
@@ -52,6 +52,9 @@ struct cpuid_table {
 };
 
 int cpuid_table_create(struct vm *vm) __must_check;
+
+/* Shows that as the TSC's frequency, in kHz. No vCPU runs. */
+void cpuid_show_tsc(struct cpuid_table *t, u64 khz);
 
 /* Which features can be offered to guests here: those of all CPUs that are on the list. -ENOMEM. */
 int cpuid_offered(struct cpu_set *out) __must_check;

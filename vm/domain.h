@@ -113,6 +113,7 @@ struct domain {
 	s64 clock_s;
 	u32 timers; /* of enum domain_timer, as bits: those that were named; an HPET is there only then */
 	enum tick_policy ticks[DOMAIN_TIMERS];
+	u64 tsc_hz; /* of the guest's TSC; 0: the host's */
 	enum domain_action on_poweroff, on_reboot, on_crash;
 	u32 serials; /* 0 to 4 */
 };

@@ -141,7 +141,7 @@ struct hvm_ops {
 	/* Drops cached translations of this vCPU (guest physical and combined) before the next entry. */
 	void (*flush)(struct vcpu *v);
 
-	/* Called when v->tsc_offset changed. */
+	/* Called when v->tsc_offset changed. How fast it runs (v->vm->tsc) is looked at by load. */
 	void (*tsc_changed)(struct vcpu *v);
 
 	/*

@@ -21,12 +21,14 @@
 #include "vm/hvm.h"
 #include "vm/memory.h"
 #include "vm/report.h"
+#include "vm/tscscale.h"
 #include "vm/vcpu.h"
 
 #define VM_HEAP_LIMIT (64 * MIB)
 
 /* A guest that ends at once again and again is started once in so long: starting costs the host most. */
 #define RESTART_NS 1000000000ull
+#define HZ_PER_KHZ 1000u
 
 static struct thread *keeper; /* const after vm_init() */
 
@@ -167,6 +169,20 @@ static int choose_cpu(struct vm *vm)
 	return err;
 }
 
+/* How fast its TSC runs. */
+static int choose_tsc(struct vm *vm)
+{
+	u64 khz = (vm->cfg.tsc_hz + HZ_PER_KHZ / 2) / HZ_PER_KHZ;
+	int err = tscscale_make(&vm->tsc, khz);
+
+	if (err)
+		tscscale_refusal(khz, vm->stop_text, sizeof(vm->stop_text));
+	else if (khz && vm->tsc.khz != khz && khz != clock_tsc_khz())
+		log_warn("domain %s: its TSC runs as this machine's, at %llu kHz: it has no TSC scaling",
+			 vm->cfg.name, (unsigned long long)clock_tsc_khz());
+	return err ? -EINVAL : 0;
+}
+
 /* Gives a VM that is starting memory and threads. What fails leaves nothing behind. */
 static int launch(struct vm *vm)
 {
@@ -175,6 +191,8 @@ static int launch(struct vm *vm)
 	list_init(&vm->devices);
 	list_init(&vm->dev_timers);
 	err = choose_cpu(vm);
+	if (!err)
+		err = choose_tsc(vm);
 	if (err)
 		goto fail;
 	err = -ENOMEM;

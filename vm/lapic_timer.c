@@ -113,6 +113,17 @@ u64 vlapic_timer_deadline(const struct vlapic *l)
 	return l->timer_mode == LAPIC_TIMER_DEADLINE ? l->tsc_deadline : 0;
 }
 
+/* The same where the guest's ticks are shorter or longer than the host's, whose clock it is. */
+static __noinline void arm_scaled(struct vlapic *l, u64 tsc)
+{
+	const struct vcpu *v = l->vcpu;
+	u64 host = rdtsc(), now_tsc = vcpu_tsc_at(v, host), now = vm_time_ns(v->vm), wait = 0;
+
+	if (tsc > now_tsc)
+		wait = clock_tsc_to_ns(tscscale_wait(&v->vm->tsc, host, tsc - now_tsc));
+	vtimer_arm(&l->timer, now + MIN(wait, WAIT_MAX_NS));
+}
+
 void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
 {
 	u64 now_tsc, now, wait = 0;
@@ -122,6 +133,10 @@ void vlapic_timer_set_deadline(struct vlapic *l, u64 tsc)
 	l->tsc_deadline = tsc;
 	if (!tsc) {
 		vtimer_cancel(&l->timer);
+		return;
+	}
+	if (unlikely(l->vcpu->vm->tsc.mult)) {
+		arm_scaled(l, tsc);
 		return;
 	}
 	now_tsc = rdtsc() + l->vcpu->tsc_offset;

@@ -74,7 +74,7 @@ static int write_zero(struct vcpu *v, u32 index, u64 value)
 static int read_tsc(struct vcpu *v, u32 index, u64 *value)
 {
 	(void)index;
-	*value = rdtsc() + v->tsc_offset;
+	*value = vcpu_tsc_at(v, rdtsc());
 	return 0;
 }
 
@@ -92,7 +92,7 @@ static void move_tsc(struct vcpu *v, u64 delta)
 static int write_tsc(struct vcpu *v, u32 index, u64 value)
 {
 	(void)index;
-	move_tsc(v, value - (rdtsc() + v->tsc_offset));
+	move_tsc(v, value - vcpu_tsc_at(v, rdtsc()));
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #define KVM_SIGNATURE_ECX        0x564b4d56u
 #define KVM_SIGNATURE_EDX        0x0000004du
 #define KVM_CPUID_FEATURES       0x40000001u
+#define KVM_CPUID_TIMING         0x40000010u /* EAX: kHz of the TSC, EBX: of the APIC's timer */
 /* EAX: features. */
 #define KVM_FEATURE_CLOCK_OLD    BIT(0) /* by MSRs 0x11 and 0x12 */
 #define KVM_FEATURE_NO_IO_DELAY  BIT(1)

@@ -1,5 +1,5 @@
 /*
- * kvmclock. The clock is the vCPU's TSC at the host's frequency, and nothing else: a pair of a TSC and a time that
+ * kvmclock. The clock is the vCPU's TSC at its own frequency, and nothing else: a pair of a TSC and a time that
  * belong together, and a factor. What stops or moves the TSC with the VM's time, as pauses do, so
  * stops the clock without a word to the guest; only a TSC that the guest itself moves needs another pair.
  */
@@ -55,7 +55,7 @@ static u64 tsc_ref(const struct vcpu *v)
 
 u64 pv_clock_ns(const struct vcpu *v, u64 tsc)
 {
-	return v->pv.ns_ref + factor_apply(factor_of(clock_tsc_khz()), tsc - tsc_ref(v));
+	return v->pv.ns_ref + factor_apply(factor_of(tscscale_khz(&v->vm->tsc)), tsc - tsc_ref(v));
 }
 
 /* Whether all vCPUs' TSCs are the same: nobody's was moved, or all alike. */
@@ -76,7 +76,7 @@ void pv_clock_update(struct vcpu *v)
 {
 	const u64 body = offsetof(struct kvm_system_time, tsc_timestamp);
 	u64 gpa = v->pv.clock & ~KVM_MSR_ENABLED;
-	struct factor f = factor_of(clock_tsc_khz());
+	struct factor f = factor_of(tscscale_khz(&v->vm->tsc));
 	struct kvm_system_time t = {
 		.tsc_timestamp = tsc_ref(v),
 		.system_time = v->pv.ns_ref,

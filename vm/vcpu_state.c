@@ -6,6 +6,7 @@
 #include "arch/msr.h"
 #include "lib/fmt.h"
 #include "vm/cpuid.h"
+#include "vm/hvm.h"
 #include "vm/lapic.h"
 #include "vm/lazy.h"
 #include "vm/spec.h"
@@ -15,7 +16,9 @@
 #include "vm/vm.h"
 #include "vm/vtimer.h"
 
-#define VCPU_STATE_VERSION 4
+#define TEXT_MAX 160
+
+#define VCPU_STATE_VERSION 5
 
 static bool canonical(u64 va)
 {
@@ -132,8 +135,42 @@ static void msrs_state(struct vcpu *v, struct state *s)
 	state_u64(s, "tsc_adjust", &v->tsc_adjust);
 }
 
+/* The first vCPU's says how fast the TSCs of all are to run. */
+static void tsc_check(const struct vcpu *v, struct state *s, u64 khz, struct tscscale *now)
+{
+	char text[TEXT_MAX];
+
+	if (!khz || tscscale_make(now, khz)) {
+		tscscale_refusal(khz, text, sizeof(text));
+		state_reject(s, text);
+	} else if (now->mult != v->vm->tsc.mult && v->index) {
+		state_reject(s, "tsc_khz");
+	}
+}
+
+/* The TSC goes on at tsc, as fast as it did. */
+static void tsc_follow(struct vcpu *v, const struct tscscale *now, u64 tsc)
+{
+	struct vm *vm = v->vm;
+	u64 flags;
+
+	if (now->mult != vm->tsc.mult) {
+		vm->tsc = *now;
+		cpuid_show_tsc(vm->cpuid, tscscale_khz(now));
+	}
+	v->tsc_offset += tsc - vcpu_tsc(v);
+	hvm->tsc_changed(v);
+	/* The hardware takes a frequency over where a vCPU comes to its CPU. */
+	flags = irq_save();
+	hvm->put(v);
+	hvm->load(v);
+	irq_restore(flags);
+}
+
 void vcpu_state(struct vcpu *v, struct state *s)
 {
+	struct tscscale scale = v->vm->tsc;
+	u64 khz = tscscale_khz(&scale);
 	u64 tsc = vcpu_tsc(v);
 
 	if (!s->loading) {
@@ -155,8 +192,12 @@ void vcpu_state(struct vcpu *v, struct state *s)
 		state_u64(s, "spec_ctrl", &v->spec_ctrl);
 		state_u64(s, "virt_spec_ctrl", &v->virt_spec_ctrl);
 	}
+	if (s->version >= 5)
+		state_u64(s, "tsc_khz", &khz);
 	if (s->loading && !s->error)
 		regs_check(v, s);
+	if (s->loading && !s->error && s->version >= 5)
+		tsc_check(v, s, khz, &scale);
 	state_end(s);
 	vlapic_state(v->lapic, s);
 	if (!s->loading)
@@ -165,7 +206,7 @@ void vcpu_state(struct vcpu *v, struct state *s)
 		startup_reset(v); /* nothing stays that was not checked */
 		vlapic_reset(v->lapic);
 	} else {
-		v->tsc_offset += tsc - vcpu_tsc(v);
+		tsc_follow(v, &scale, tsc);
 	}
 	v->recheck = true;
 	vcpu_dirty(v, RG_ALL);

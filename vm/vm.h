@@ -24,6 +24,7 @@
 #include "vm/iobus.h"
 #include "vm/irq.h"
 #include "vm/topology.h"
+#include "vm/tscscale.h"
 
 struct aspace;
 struct exit_stats;
@@ -172,9 +173,10 @@ struct vm {
 	/* Its time: vm/vtimer.c. Written with the lock held. */
 	u8 frozen;                /* atomic: it stands still, at frozen_ns */
 	u64 frozen_ns, time_base; /* clock_ns() less time_base is the VM's time */
+	struct tscscale tsc;      /* how fast its TSCs run; const while any of its vCPUs runs */
 	u64 tsc_base;             /* the host's TSC where the guest's began at 0 */
 	u64 pause_tsc;            /* the host's TSC when the time was frozen */
-	u64 paused_tsc;           /* how long it was frozen, before that */
+	u64 paused_tsc;           /* how long it was frozen, before that, in the guest's ticks */
 	u32 paused_vcpus;         /* those in stay_paused() */
 
 	/* In the VM's heap, for its own threads only: */

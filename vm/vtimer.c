@@ -25,7 +25,9 @@ u64 vcpu_tsc(const struct vcpu *v)
 	const struct vm *vm = v->vm;
 
 	/* As above. What a pause took, its end takes from the offset. */
-	return (atomic_load_acquire(&vm->frozen) ? vm->pause_tsc : rdtsc()) + v->tsc_offset;
+	return tscscale_apply(&vm->tsc,
+			      atomic_load_acquire(&vm->frozen) ? vm->pause_tsc : rdtsc()) +
+	       v->tsc_offset;
 }
 
 static void vtimer_init(struct vtimer *t, struct vcpu *vcpu, struct vdev *dev,
@@ -255,7 +257,8 @@ void vtimer_start_time(struct vm *vm)
 {
 	u64 flags = irq_save();
 
-	vm->paused_tsc += rdtsc() - vm->pause_tsc;
+	vm->paused_tsc +=
+		tscscale_apply(&vm->tsc, rdtsc()) - tscscale_apply(&vm->tsc, vm->pause_tsc);
 	vm->time_base = clock_ns() - vm->frozen_ns;
 	irq_restore(flags);
 	/* As above. */

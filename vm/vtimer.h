@@ -7,9 +7,9 @@
 #include "lib/list.h"
 #include "lib/types.h"
 #include "vm/vcpu.h"
+#include "vm/vm.h"
 
 struct vdev;
-struct vm;
 
 struct vtimer {
 	struct list node;  /* its list, by deadline: the vCPU's, or that of the VM's devices */
@@ -54,6 +54,11 @@ static inline void vtimer_put(struct vcpu *v)
 u64 vm_time_ns(const struct vm *vm);
 /* The guest's TSC on v, which stands still with the VM's time. On its thread. */
 u64 vcpu_tsc(const struct vcpu *v);
+/* The same when the host's is that, and the time does not stand still: what the guest itself reads. */
+static inline u64 vcpu_tsc_at(const struct vcpu *v, u64 host)
+{
+	return tscscale_apply(&v->vm->tsc, host) + v->tsc_offset;
+}
 
 /* Between the two the VM's time, its TSCs included, stands still. The VM's lock is held; no vCPU is in guest mode. */
 void vtimer_stop_time(struct vm *vm);
@@ -61,7 +66,7 @@ void vtimer_start_time(struct vm *vm);
 
 /*
  * v, outside of guest mode, wants no timers; and it is about to go on, where the VM's time stood still for
- * paused_tsc of the host's TSC in all. On its thread.
+ * paused_tsc of the guest's TSC in all. On its thread.
  */
 void vtimer_pause(struct vcpu *v);
 void vtimer_resume(struct vcpu *v, u64 paused_tsc);

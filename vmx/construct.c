@@ -83,6 +83,7 @@ static void construct_controls(struct vcpu *v)
 	vmcs_write(CR3_TARGET_COUNT, 0);
 	vmcs_write(EPT_POINTER, hv->eptp);
 	vmcs_write(TSC_OFFSET, v->tsc_offset);
+	vmx_tsc_scale(v);
 	if (c->pin & PIN_PREEMPTION_TIMER)
 		vmcs_write(PREEMPTION_TIMER, VMX_TIMER_NEVER);
 	if (c->proc2 & PROC2_VPID)

@@ -58,6 +58,7 @@ struct hvm_vcpu {
 	u64 deadline_ns, deadline_tsc; /* of hvm_ops.deadline, and the host's TSC then */
 	u32 last_cpu;                  /* where it ran last; ~0: nowhere yet */
 	struct vmx_controls controls;  /* as the VMCS has them */
+	u64 tsc_mult;                  /* the same; 0: its TSC is not scaled */
 	u8 *tpr;                       /* the virtual TPR, where the TPR shadow is all there is */
 	u8 tpr_threshold;              /* as the VMCS has it */
 	u64 cr0_mask, cr4_mask;        /* bits that the hypervisor owns */
@@ -88,6 +89,11 @@ void vmx_window(struct vcpu *v, enum hvm_window w, bool on);
 void vmx_requeue_event(struct vcpu *v, u32 info);
 /* The guest's NMI handler goes on: its IRET faulted after it had unblocked NMIs. */
 void vmx_block_nmi(void);
+
+/* The multiplier of v's TSC, and the control that goes with it (tsc.c). */
+void vmx_tsc_scale(struct vcpu *v);
+/* What tscscale_hw is to say of secondary controls that may be set. */
+void vmx_tsc_probe(u32 proc2_may);
 
 /* hvm_ops.deadline, and what it leaves to the next entry; pending: what there is to do (deadline.c). */
 bool vmx_deadline(struct vcpu *v, u64 ns);

@@ -106,6 +106,8 @@ void vmx_load(struct vcpu *v)
 	if (!h->constructed)
 		vmx_construct(v);
 	vmx_write_host_state();
+	if (h->tsc_mult != v->vm->tsc.mult)
+		vmx_tsc_scale(v);
 	if (h->last_cpu != cpu_id()) {
 		/* What this CPU caches may be from before this vCPU's last changes, or another's. */
 		h->pending |= VMX_FLUSH;

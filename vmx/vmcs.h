@@ -35,6 +35,7 @@ enum vmcs_field {
 	EPT_POINTER = 0x201a,
 	EOI_EXIT_BITMAP0 = 0x201c, /* three more in steps of 2 */
 	XSS_EXIT_BITMAP = 0x202c,
+	TSC_MULTIPLIER = 0x2032,
 	PROC3_CONTROLS = 0x2034,
 	PID_POINTER_TABLE = 0x2042,
 	GUEST_PHYSICAL_ADDRESS = 0x2400,
@@ -168,6 +169,7 @@ enum vmcs_field {
 #define PROC2_PAUSE_LOOP         BIT(10)
 #define PROC2_INVPCID            BIT(12)
 #define PROC2_XSAVES             BIT(20)
+#define PROC2_TSC_SCALING        BIT(25)
 
 /* Tertiary processor-based controls */
 #define PROC3_IPIS BIT(4)

@@ -79,6 +79,7 @@ static const struct optional optionals[] = {
 	{ "vpid", offsetof(struct vmx_msrs, proc2), PROC2_VPID << 32 },
 	{ "pause-loop", offsetof(struct vmx_msrs, proc2), PROC2_PAUSE_LOOP << 32 },
 	{ "preemption-timer", offsetof(struct vmx_msrs, pin), (u64)PIN_PREEMPTION_TIMER << 32 },
+	{ "tsc-scaling", offsetof(struct vmx_msrs, proc2), PROC2_TSC_SCALING << 32 },
 	{ "page1g", offsetof(struct vmx_msrs, ept_vpid), EPT_CAP_1G },
 };
 
@@ -130,6 +131,7 @@ static int probe(const char **why)
 		 msrs.ept_vpid & EPT_CAP_1G ? " with 1 GiB pages" : "",
 		 vmx_caps.vpid ? "VPID" : "no VPID", vmx_caps.timer ? ", preemption timer" : "");
 	vmx_apicv_init();
+	vmx_tsc_probe(vmx_caps.proc2_may);
 	s2_limit_leaf(msrs.ept_vpid & EPT_CAP_1G ? 2 : 1);
 	return 0;
 }

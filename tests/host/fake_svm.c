@@ -16,6 +16,7 @@
 #include <string.h>
 
 struct vm vm;
+struct tscscale_hw tscscale_hw;
 struct cpuid_table cpuid_table;
 struct vcpu v;
 struct hvm_vcpu hv;

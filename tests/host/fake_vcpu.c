@@ -98,6 +98,8 @@ static void backend_window(struct vcpu *v, enum hvm_window w, bool on)
 	fake_backend.window_calls[w]++;
 }
 
+static void backend_switch(struct vcpu *v) {}
+
 static void backend_tsc_changed(struct vcpu *v)
 {
 	fake_backend.tsc_changes++;
@@ -117,6 +119,8 @@ static const struct hvm_ops backend = {
 	.name = "fake",
 	.inject = backend_inject,
 	.window = backend_window,
+	.put = backend_switch,
+	.load = backend_switch,
 	.tsc_changed = backend_tsc_changed,
 	.read_regs = backend_read,
 	.flush = backend_flush,
@@ -161,9 +165,11 @@ __weak void startup_signal_sipi(struct vcpu *v, u8 vector)
 	fake_startup_signals++;
 }
 
+__weak void cpuid_show_tsc(struct cpuid_table *t, u64 khz) {}
+
 u64 vcpu_tsc(const struct vcpu *v)
 {
-	return fake_tsc + v->tsc_offset;
+	return vcpu_tsc_at(v, fake_tsc);
 }
 
 static bool in_memory(gpa_t gpa, u64 n)

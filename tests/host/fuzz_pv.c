@@ -3,7 +3,7 @@
  * that lose and get their CPU, state that is saved and loaded. Nothing is written but in areas that were taken for
  * good, a refused write changes nothing, hypercalls change RAX alone and reach the VM's own vCPUs alone.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/pv_msr.c vm/pv_clock.c vm/pv_steal.c vm/pv_call.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/pv_msr.c vm/pv_clock.c vm/tscscale.c vm/pv_steal.c vm/pv_call.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  * runs: 10000
  * max_len: 512

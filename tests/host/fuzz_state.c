@@ -4,10 +4,10 @@
  * input's first byte chooses: a stream as it is, or changes of a good one; then come steps.
  *
  * sources: tests/host/fake_trace.c
- * sources: tests/host/machine.c tests/host/machine_seeds.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/spec.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c
+ * sources: tests/host/machine.c tests/host/machine_seeds.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/tscscale.c vm/spec.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c
  * sources: vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c lib/date.c
  * sources: vdev/pic.c vdev/ioapic.c vdev/pit.c vdev/rtc.c vdev/tick.c vdev/hpet.c vdev/i8042.c vdev/uart.c vdev/acpi_pm.c
- * flags: -include tests/host/fake_cpu.h
+ * flags: -include tests/host/fake_irq.h -include tests/host/fake_cpu.h
  * runs: 2000
  * max_len: 16384
  */

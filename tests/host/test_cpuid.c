@@ -2,7 +2,7 @@
  * What a guest sees by CPUID, from machines that claim everything and nothing: each bit of the feature
  * leaves is either on the list below or hidden; CR4, EFER and XCR0 follow what is shown.
  *
- * sources: tests/host/fake_cpuid.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpuid_spec.c vm/cpu_models.c vm/pv_cpuid.c
+ * sources: tests/host/fake_cpuid.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/tscscale.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpuid_spec.c vm/cpu_models.c vm/pv_cpuid.c
  * sources: vm/cpuid_topology.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
@@ -365,7 +365,7 @@ TEST(other_leaves)
 		c = ask(0x80000000 + leaf, 0);
 		if (leaf > 8)
 			CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
-		c = ask(0x40000002 + leaf, 0);
+		c = ask(0x40000002 + leaf + (leaf >= 14), 0); /* 40000010H is the TSC's */
 		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
 		c = ask(0xc0000000 + leaf, 0);
 		CHECK_EQ(c.eax | c.ebx | c.ecx | c.edx, 0);
@@ -402,7 +402,7 @@ TEST(kvm)
 	start(~0u, CPU_VENDOR_AMD);
 	create();
 	c = ask(0x40000000, 0);
-	CHECK_EQ(c.eax, 0x40000001);
+	CHECK_EQ(c.eax, 0x40000010);
 	CHECK_EQ(c.ebx, 0x4b4d564b);
 	CHECK_EQ(c.ecx, 0x564b4d56);
 	CHECK_EQ(c.edx, 0x4d);
@@ -443,6 +443,29 @@ TEST(kvm_by_choice)
 	create();
 	CHECK_EQ(ask(0x40000001, 0).eax, SEEN_KVM);
 	apicv_ipis = false;
+}
+
+/* What the VM's is, where it is not the host's: in leaf 15H and in the hypervisor's own. */
+TEST(tsc_frequency_of_its_own)
+{
+	struct cpuid c;
+
+	start(~0u, CPU_VENDOR_INTEL);
+	machine_khz = 2000000;
+	create();
+	c = ask(0x40000010, 0);
+	CHECK(c.eax == 2000000 && c.ebx == 25000 && !c.ecx && !c.edx);
+	fake_vm->tsc.khz = 3000000;
+	create();
+	c = ask(0x15, 0);
+	CHECK_EQ((u64)c.ecx * c.ebx / c.eax / 1000000, 3000);
+	CHECK_EQ(ask(0x40000010, 0).eax, 3000000);
+	CHECK_EQ(ask(0x40000011, 0).eax | ask(0x4000000f, 0).eax, 0);
+	CHECK_EQ(ask(0x40000000, 0).eax, 0x40000010);
+	cpuid_show_tsc(fake_vm->cpuid, 1000000);
+	c = ask(0x15, 0);
+	CHECK_EQ((u64)c.ecx * c.ebx / c.eax / 1000000, 1000);
+	fake_vm->tsc.khz = 0;
 }
 
 /* Leaf 15H: the TSC's frequency is ECX * EBX / EAX, within a few millionths; and fits 32 bits of kHz. */

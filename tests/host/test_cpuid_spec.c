@@ -2,7 +2,7 @@
  * Speculation controls by CPUID and ARCH_CAPABILITIES: which are shown, and what a guest may write then. Bits are
  * those of the SDM's vol. 4, and of the APM's vol. 3, appendix E.
  *
- * sources: tests/host/fake_cpuid.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpuid_spec.c vm/cpu_models.c vm/pv_cpuid.c
+ * sources: tests/host/fake_cpuid.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/cpuid.c vm/tscscale.c vm/cpuid_apply.c vm/cpuid_host.c vm/cpuid_spec.c vm/cpu_models.c vm/pv_cpuid.c
  * sources: vm/cpuid_topology.c vm/topology.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */

@@ -97,6 +97,7 @@ static void fill_all(void)
 	d.clock_s = -60;
 	d.timers = 1u << TIMER_RTC | 1u << TIMER_PIT;
 	d.ticks[TIMER_RTC] = TICK_CATCHUP;
+	d.tsc_hz = 2500000000;
 	d.on_poweroff = ACTION_PRESERVE;
 	d.serials = 2;
 }
@@ -175,6 +176,7 @@ TEST(all)
 			"    <timer name='pit' present='yes'/>\n"
 			"    <timer name='rtc' present='yes' tickpolicy='catchup'/>\n"
 			"    <timer name='kvmclock' present='yes'/>\n"
+			"    <timer name='tsc' frequency='2500000000'/>\n"
 			"  </clock>\n"
 			"  <on_poweroff>preserve</on_poweroff>\n"
 			"  <on_reboot>restart</on_reboot>\n"
@@ -345,6 +347,8 @@ static void random_domain(void)
 		d.clock_s = (s64)(rand_u64() % 6311520001) - 3155760000;
 	if (d.clock == CLOCK_ABSOLUTE)
 		d.clock_s = (s64)(rand_u64() % 253402300800);
+	if (rand_u64() & 1)
+		d.tsc_hz = 1000000 + rand_u64() % 99999000001;
 	d.timers = rand_below(1u << DOMAIN_TIMERS);
 	for (u32 i = 0; i < DOMAIN_TIMERS; i++)
 		d.ticks[i] = d.timers & 1u << i ? (enum tick_policy)rand_below(5) : TICK_UNSAID;
@@ -389,6 +393,7 @@ static void check_same(void)
 	CHECK_EQ(back.threads, d.threads);
 	CHECK_EQ(back.clock, d.clock);
 	CHECK_EQ(back.clock_s, d.clock_s);
+	CHECK_EQ(back.tsc_hz, d.tsc_hz);
 	CHECK_EQ(back.timers, d.timers);
 	CHECK(!memcmp(back.ticks, d.ticks, sizeof(d.ticks)));
 	CHECK_EQ(back.on_poweroff, d.on_poweroff);

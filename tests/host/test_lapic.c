@@ -4,7 +4,7 @@
  * test_lapic_ipi.c, the timer in test_lapic_timer.c.
  *
  * sources: tests/host/fake_trace.c
- * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/tscscale.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */

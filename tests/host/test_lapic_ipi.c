@@ -4,7 +4,7 @@
  *
  * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c
- * sources: vm/lapic_timer.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: vm/tscscale.c vm/lapic_timer.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/msr.h"

@@ -3,7 +3,7 @@
  * guest can bring about is refused, and then nothing of it stays.
  *
  * sources: tests/host/fake_trace.c
- * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/lapic_timer.c
+ * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/tscscale.c vm/lapic_timer.c
  * sources: vm/lapic_state.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h -D_GNU_SOURCE
  */

@@ -4,7 +4,7 @@
  *
  * sources: tests/host/fake_trace.c
  * sources: tests/host/fake_lapic.c tests/host/fake_vm.c tests/host/fake_vcpu.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c
- * sources: vm/lapic_timer.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: vm/tscscale.c vm/lapic_timer.c vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/msr.h"
@@ -241,6 +241,32 @@ TEST(timer_tsc_offset)
 	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
 	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 100500), 0);
 	fake_advance(499);
+	CHECK_EQ(take(), -1);
+	fake_advance(1);
+	CHECK_EQ(take(), 0x52);
+}
+
+/* A TSC at three times, and at half the frequency of the host's, by which the wait is measured. */
+TEST(timer_tsc_scaled)
+{
+	start_on();
+	fake_tsc = 1001;
+	wr(LAPIC_LVT_TIMER, LAPIC_TIMER_DEADLINE | 0x52);
+	fake_vm->tsc = (struct tscscale){
+		.khz = 3000000, .mult = 3ull << 48, .bits = 48, .to_host = ratio_make(1, 3)
+	};
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 3003 + 3001), 0);
+	fake_advance(1000);
+	CHECK_EQ(take(), -1);
+	fake_advance(1);
+	CHECK_EQ(take(), 0x52);
+	wr(LAPIC_EOI, 0);
+	fake_vm->tsc = (struct tscscale){
+		.khz = 500000, .mult = 1ull << 47, .bits = 48, .to_host = ratio_make(2, 1)
+	};
+	fake_tsc = 1001;
+	CHECK_EQ(vlapic_wrmsr(l, MSR_TSC_DEADLINE, 500 + 100), 0); /* half of the tick has passed */
+	fake_advance(198);
 	CHECK_EQ(take(), -1);
 	fake_advance(1);
 	CHECK_EQ(take(), 0x52);

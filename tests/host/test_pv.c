@@ -2,7 +2,7 @@
  * KVM's paravirtual interface against Linux's description of it: what is in the guest's areas and when, what its
  * MSRs refuse, steal time and what comes with it, hypercalls.
  *
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/pv_msr.c vm/pv_clock.c vm/pv_steal.c vm/pv_call.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/pv_msr.c vm/pv_clock.c vm/tscscale.c vm/pv_steal.c vm/pv_call.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  * flags: -include tests/host/fake_cpu.h
  */
 #include "arch/msr.h"
@@ -219,6 +219,17 @@ TEST(frequencies)
 			last = guest_clock(tsc);
 		}
 	}
+}
+
+/* That of the VM's TSC, not of the host's. */
+TEST(frequency_of_its_own)
+{
+	start();
+	khz = 2000000;
+	fake_vm->tsc.khz = 3000000;
+	CHECK_EQ(pv_wrmsr(v, 0x4b564d01, CLOCK | 1), 0);
+	CHECK_EQ((guest_clock(3000000000) + 1) / 10, 100000000);
+	CHECK_EQ((pv_clock_ns(v, 6000000000) + 1) / 10, 200000000);
 }
 
 TEST(clock)

@@ -4,7 +4,7 @@
  *
  * sources: tests/host/fake_trace.c
  * sources: svm/build.c svm/maps.c svm/exits.c svm/crinsn.c svm/event.c svm/asid.c svm/regs.c
- * sources: svm/run.c svm/caps.c svm/avic.c vm/topology.c tests/host/fake_svm.c
+ * sources: svm/run.c svm/caps.c svm/tscratio.c svm/avic.c vm/topology.c tests/host/fake_svm.c
  * flags: -include tests/host/fake_irq.h
  */
 #include "svm/avic.h"

@@ -3,9 +3,9 @@
  * was not offered, is refused, and then nothing of it stays.
  *
  * sources: tests/host/fake_trace.c
- * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/spec.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
+ * sources: tests/host/fake_vm.c tests/host/fake_vcpu.c vm/vcpu_state.c vm/tscscale.c vm/spec.c vm/vcpu.c vm/pv_msr.c vm/pv_clock.c vm/lapic.c vm/lapic_ipi.c vm/lapic_lint.c vm/lapic_mode.c vm/startup.c vm/lapic_timer.c vm/lapic_state.c
  * sources: vm/irq.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
- * flags: -include tests/host/fake_cpu.h
+ * flags: -include tests/host/fake_irq.h -include tests/host/fake_cpu.h
  */
 #include "arch/msr.h"
 #include "lib/errno.h"
@@ -22,6 +22,13 @@ static struct vcpu *v;
 static u32 syncs, reloads;
 static u8 vector[832];
 static u8 stream[16384], other[16384];
+
+static u64 shown_khz;
+
+void cpuid_show_tsc(struct cpuid_table *t, u64 khz)
+{
+	shown_khz = khz;
+}
 
 u32 insn_length(struct vcpu *c)
 {
@@ -189,6 +196,51 @@ TEST(round_trip)
 	CHECK_EQ(reloads, 1);
 	CHECK_EQ(save(other), n);
 	CHECK(!memcmp(stream, other, n));
+}
+
+/* Loaded where TSCs run at another frequency: it goes on as fast as it did, at all vCPUs alike, or is refused. */
+TEST(another_tsc_frequency)
+{
+	size_t n;
+	u64 tsc;
+
+	tscscale_hw = (struct tscscale_hw){ .feature = "it", .bits = 48, .max = BITS(59, 0) };
+	start();
+	fill();
+	fake_vm->tsc = (struct tscscale){ .khz = 3000000, .mult = 3ull << 48, .bits = 48 };
+	tsc = vcpu_tsc(v);
+	n = save(stream);
+	start();
+	fake_tsc = 500000;
+	CHECK_EQ(load(stream, n), 0);
+	CHECK(fake_vm->tsc.khz == 3000000 && fake_vm->tsc.mult == 3ull << 48);
+	CHECK_EQ(shown_khz, 3000000);
+	CHECK_EQ(vcpu_tsc(v), tsc);
+	CHECK_EQ(fake_backend.tsc_changes, 1);
+	fake_tsc += 1000;
+	CHECK_EQ(vcpu_tsc(v), tsc + 3000);
+
+	/* The other vCPUs follow the first. */
+	start();
+	v->index = 1;
+	n = save(stream);
+	CHECK_EQ(load(stream, n), 0);
+	fake_vm->tsc = (struct tscscale){ .khz = 3000000, .mult = 3ull << 48, .bits = 48 };
+	CHECK_EQ(load(stream, n), -EINVAL);
+
+	/* Nobody to do it: what is near passes, as this host's. */
+	tscscale_hw.bits = 0;
+	start();
+	fake_vm->tsc.khz = 1000250;
+	n = save(stream);
+	start();
+	CHECK_EQ(load(stream, n), 0);
+	CHECK(!fake_vm->tsc.khz && !fake_vm->tsc.mult);
+	fake_vm->tsc.khz = 1000251;
+	n = save(stream);
+	start();
+	CHECK_EQ(load(stream, n), -EINVAL);
+	CHECK(!fake_vm->tsc.khz && !fake_vm->tsc.mult);
 }
 
 /* What was asked for before saving: registers that are still in the hardware. */

@@ -3,7 +3,7 @@
  * for an entry, and those that an exit cut short. Encodings and bits are the SDM's, as numbers (vol. 3,
  * appendix "Field Encoding in VMCS"; "Event Injection"; "VM-Execution Control Fields").
  *
- * sources: vmx/construct.c vmx/event.c vmx/apicmode.c vmx/msrmap.c
+ * sources: vmx/construct.c vmx/tsc.c vmx/event.c vmx/apicmode.c vmx/msrmap.c
  * flags: -include tests/host/fake_vmcs.h
  */
 #include "arch/desc.h"
@@ -30,6 +30,8 @@
 #define F_INTERRUPTIBILITY 0x4824
 #define F_PROC             0x4002
 #define F_DR7              0x681a
+#define F_PROC2            0x401e
+#define F_TSC_MULTIPLIER   0x2032
 
 void *heap_alloc(struct heap *h, size_t size, size_t align)
 {
@@ -38,6 +40,7 @@ void *heap_alloc(struct heap *h, size_t size, size_t align)
 
 u64 fake_vmcs[FAKE_VMCS_FIELDS];
 struct vmx_caps vmx_caps;
+struct tscscale_hw tscscale_hw;
 char vmx_exit_label[1];
 
 static struct vm vm;
@@ -150,6 +153,29 @@ TEST(owned_bits)
 	cpuid_table.cr4_allowed = 0;
 	vmx_construct(&v);
 	CHECK_EQ(fake_vmcs[0x6002], ~0ull);
+}
+
+/* A TSC at another frequency has its multiplier and the control for it, a TSC at the host's neither. */
+TEST(tsc_scaling)
+{
+	vmx_tsc_probe(0);
+	CHECK_EQ(tscscale_hw.bits, 0);
+	vmx_tsc_probe(1u << 25);
+	CHECK_EQ(tscscale_hw.bits, 48);
+	start();
+	vmx_construct(&v);
+	CHECK(!(fake_vmcs[F_PROC2] & 1u << 25));
+	vm.tsc = (struct tscscale){ .khz = 1500000, .mult = 3ull << 47, .bits = 48 };
+	vmx_tsc_scale(&v);
+	CHECK_EQ(fake_vmcs[F_TSC_MULTIPLIER], 3ull << 47);
+	CHECK(fake_vmcs[F_PROC2] & hv.controls.proc2 & 1u << 25);
+	fake_vmcs[F_TSC_MULTIPLIER] = 0;
+	vmx_construct(&v);
+	CHECK_EQ(fake_vmcs[F_TSC_MULTIPLIER], 3ull << 47);
+	CHECK(hv.controls.proc2 & 1u << 25);
+	vm.tsc = (struct tscscale){ 0 };
+	vmx_tsc_scale(&v);
+	CHECK(!(fake_vmcs[F_PROC2] & 1u << 25));
 }
 
 /* Without the TPR shadow CR8 exits; secondary controls follow what CPUID shows. */

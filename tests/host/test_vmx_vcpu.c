@@ -1,5 +1,5 @@
 /*
- * vmx/vcpu.c: a vCPU that comes onto CPUs and leaves them. The rules are the SDM's: a VMCS must not be active on
+ * vmx/vcpu.c vmx/tsc.c: a vCPU that comes onto CPUs and leaves them. The rules are the SDM's: a VMCS must not be active on
  * two CPUs, so that VMCLEAR has to come before VMPTRLD elsewhere (vol. 3, "Software Use of Virtual-Machine
  * Control Structures"); what a CPU cached of a guest before the guest changed its tables on another CPU
  * is still there when it comes back ("Operations that Invalidate Cached Mappings").
@@ -104,6 +104,15 @@ u8 *vmx_msr_bitmaps(struct vm *vm)
 	return heap_alloc(vm->heap, 8192, 4096);
 }
 
+static u32 scales;
+
+void vmx_tsc_scale(struct vcpu *v)
+{
+	CHECK(current_pa[here] == heap_phys(NULL, v->hvm->vmcs).v);
+	v->hvm->tsc_mult = v->vm->tsc.mult;
+	scales++;
+}
+
 static u32 listens, suppresses; /* while the right VMCS is current */
 
 void vmx_apicv_load(struct vcpu *v)
@@ -196,6 +205,23 @@ TEST(it_moves_only_when_written_back)
 	/* What follows the CPU is written each time; the rest once. */
 	CHECK_EQ(constructs, 2);
 	CHECK_EQ(host_states, 12);
+	finish();
+}
+
+/* How fast its TSC runs may have changed since it was here. */
+TEST(tsc_follows_the_vm)
+{
+	setup();
+	scales = 0;
+	visit(&v[0], 0);
+	CHECK_EQ(scales, 0);
+	v[0].vm->tsc.mult = 3ull << 47;
+	visit(&v[0], 0);
+	visit(&v[0], 1);
+	CHECK_EQ(scales, 1);
+	v[0].vm->tsc.mult = 0;
+	visit(&v[0], 2);
+	CHECK_EQ(scales, 2);
 	finish();
 }
 

@@ -286,6 +286,30 @@ TEST(tsc_in_a_pause)
 	CHECK_EQ(guest_tsc(), tsc);
 }
 
+/* The same at 1.5 times the host's frequency, to the tick, however many pauses there are. */
+TEST(scaled_tsc_in_pauses)
+{
+	u64 tsc, passed = 0;
+
+	start();
+	vm.tsc = (struct tscscale){ .khz = 1, .mult = 3ull << 47, .bits = 48 };
+	now += 7;
+	v.tsc_offset = -tscscale_apply(&vm.tsc, fake_rdtsc());
+	for (u32 i = 0; i < 1000; i++) {
+		pass(333);
+		passed += 333;
+		tsc = vcpu_tsc(&v);
+		pause();
+		CHECK_EQ(vcpu_tsc(&v), tsc);
+		pass(777777 + i);
+		resume();
+		CHECK_EQ(vcpu_tsc(&v), tsc);
+	}
+	/* What a pause leaves of a tick is a tick's part. */
+	CHECK(tsc + 1000 >= passed * TSC_PER_NS * 3 / 2 &&
+	      tsc <= passed * TSC_PER_NS * 3 / 2 + 1000);
+}
+
 TEST(pause)
 {
 	u64 tsc;
