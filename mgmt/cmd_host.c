@@ -18,6 +18,7 @@
 #include "vm/halt.h"
 #include "vm/hvm.h"
 #include "vm/memory.h"
+#include "vm/numa.h"
 
 #define KHZ_PER_MHZ 1000u
 #define NS_PER_MS   1000000u
@@ -123,6 +124,31 @@ static int cmd_nodeinfo(struct call *c)
 	return 0;
 }
 
+static void say_free(const struct session *s, u32 node)
+{
+	say(s, "%5u: %10llu KiB\n", node, (unsigned long long)(numa_free(node) / KIB));
+}
+
+static int cmd_freecell(struct call *c)
+{
+	const struct arg_value *node = call_value(c, 0, 0);
+	struct memory_report m;
+
+	memory_report(&m);
+	if (node && (node->number >= MAX(host.node_count, 1u) || call_flag(c, 1)))
+		return say_error(c->session, call_flag(c, 1) ? "--cellno goes without --all" :
+							       "there is no such NUMA cell");
+	for (u32 i = 0; i < host.node_count && host.range_count; i++)
+		if (call_flag(c, 1) || (node && node->number == i))
+			say_free(c->session, i);
+	if (call_flag(c, 1))
+		say(c->session, "--------------------\n");
+	if (!node || !host.range_count)
+		say(c->session, "Total: %10llu KiB\n", (unsigned long long)(m.free / KIB));
+	say(c->session, "\n");
+	return 0;
+}
+
 static void attack_line(void *ctx, const char *attack, const char *what)
 {
 	say(ctx, "%-32s%s\n", attack, what);
@@ -179,6 +205,12 @@ static const struct command commands[] = {
 	  .help = "say as XML which CPUs domains may have here",
 	  .text = "The host's own as model and features, and which of libvirt's models can be had.",
 	  .run = cmd_domcapabilities },
+	{ .name = "freecell",
+	  .help = "say how much memory is free for guests, by NUMA cell",
+	  .text = "Of a cell, of all of them with --all, else of the whole machine.",
+	  .args = ARGS({ .name = "cellno", .type = ARG_NUMBER, .help = "NUMA cell number" },
+		       FLAG_ARG("all", "of each cell, and together")),
+	  .run = cmd_freecell },
 	{ .name = "mitigations",
 	  .help = "say what is done against speculation",
 	  .text = "By what the CPU says of itself, and the host's word mitigations=.",

@@ -117,6 +117,15 @@ static void vcpus(struct xml_out *o, const struct domain *d)
 	xml_out_fmt(o, "  </cputune>\n");
 }
 
+static void numatune(struct xml_out *o, const struct domain *d)
+{
+	if (!d->numa)
+		return;
+	xml_out_fmt(o, "  <numatune>\n    <memory mode='%s'", domain_numa_names[d->numa]);
+	cpus_attr(o, "nodeset", &d->numa_nodes);
+	xml_out_fmt(o, "/>\n  </numatune>\n");
+}
+
 static void os(struct xml_out *o, const struct domain *d)
 {
 	xml_out_fmt(o, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
@@ -295,6 +304,7 @@ int domain_format(const struct domain *cfg, char *buf, size_t size)
 	general(&o, cfg);
 	memory(&o, cfg);
 	vcpus(&o, cfg);
+	numatune(&o, cfg);
 	os(&o, cfg);
 	features(&o, cfg);
 	cpu_and_clock(&o, cfg);

@@ -46,6 +46,7 @@ int domain_only(struct xml *x, const char *value, const char *expected) __must_c
 /* Words of values, by enum. */
 extern const char *const domain_action_names[3];
 extern const char *const domain_core_names[3];
+extern const char *const domain_numa_names[4]; /* the first is none */
 extern const char *const domain_clock_names[4];
 extern const char *const domain_cpu_names[4], *const domain_match_names[4];
 extern const char *const domain_check_names[4], *const domain_fallback_names[3];
@@ -88,6 +89,7 @@ extern const struct xml_element domain_plinth_sched_elements[];
 int domain_end_plinth_sched(struct xml *x) __must_check;
 extern const struct xml_attr domain_vcpu_attrs[];
 extern const struct xml_element domain_cputune[];
+extern const struct xml_element domain_numatune[];
 extern const struct xml_element domain_feature_elements[];
 int domain_set_vcpus(struct xml *x, const char *text) __must_check;
 /* At the document's end: pins are those of vCPUs that there are. */

@@ -16,6 +16,8 @@
 
 const char *const domain_core_names[] = { NULL, "shared", "alone" };
 
+const char *const domain_numa_names[] = { NULL, "strict", "preferred", "interleave" };
+
 const struct domain_feature domain_features[5] = {
 	{ "pae", NULL, FEATURE_PAE },  { "hap", "on", FEATURE_HAP },
 	{ "pmu", "off", FEATURE_PMU }, { "vmport", "off", FEATURE_VMPORT },
@@ -161,6 +163,48 @@ const struct xml_element domain_cputune[] = {
 	{ .name = "shares", .text = set_shares },
 	{ .name = "period", .text = set_period },
 	{ .name = "quota", .text = set_quota },
+	{ .name = NULL },
+};
+
+/* Memory's NUMA nodes. */
+
+static int begin_numa_memory(struct xml *x)
+{
+	domain_of(x)->numa = NUMA_STRICT; /* without a mode, as libvirt has it */
+	return 0;
+}
+
+static int set_numa_mode(struct xml *x, const char *value)
+{
+	int i = xml_choice(x, value, domain_numa_names + NUMA_STRICT, NUMA_INTERLEAVE);
+
+	if (i < 0)
+		return i;
+	domain_of(x)->numa = (enum domain_numa)(NUMA_STRICT + i);
+	return 0;
+}
+
+static int set_nodeset(struct xml *x, const char *value)
+{
+	return cpuset_parse(value, &domain_of(x)->numa_nodes) ? xml_bad_value(x, value) : 0;
+}
+
+static int end_numa_memory(struct xml *x)
+{
+	const struct domain *d = domain_of(x);
+	u64 nodes = d->numa_nodes.word[0];
+
+	if (d->numa == NUMA_PREFERRED && nodes & (nodes - 1))
+		return xml_fail(x, "mode 'preferred' of more than one node is not supported");
+	return 0;
+}
+
+const struct xml_element domain_numatune[] = {
+	{ .name = "memory",
+	  .flags = XML_REQUIRED,
+	  .attrs = XML_ATTRS({ "mode", set_numa_mode, false }, { "nodeset", set_nodeset, true }),
+	  .begin = begin_numa_memory,
+	  .end = end_numa_memory },
 	{ .name = NULL },
 };
 

@@ -382,6 +382,7 @@ static const struct xml_element domain_children[] = {
 	  .text = set_current_memory },
 	{ .name = "vcpu", .attrs = domain_vcpu_attrs, .text = domain_set_vcpus },
 	{ .name = "cputune", .children = domain_cputune },
+	{ .name = "numatune", .children = domain_numatune },
 	{ .name = "os", .flags = XML_REQUIRED, .children = os_children, .end = end_os },
 	{ .name = "features", .children = domain_feature_elements },
 	{ .name = "cpu",

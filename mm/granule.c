@@ -82,11 +82,14 @@ static u64 find_lowest(u64 n)
 	return count;
 }
 
-static u64 find_highest(u64 n, u64 align)
+/* Of granules from first to before last; the same. lock. */
+static u64 find_highest(u64 n, u64 align, u64 first, u64 last)
 {
-	if (n > count)
+	last = MIN(last, count);
+	if (last < n)
 		return count;
-	for (u64 i = ALIGN_DOWN(count - n, align) + align; i >= align; i -= align)
+	for (u64 i = ALIGN_DOWN(last - n, align) + align; i >= align && i - align >= first;
+	     i -= align)
 		if (run_free(i - align, n))
 			return i - align;
 	return count;
@@ -110,6 +113,23 @@ static void clean(u64 i)
 
 int granule_alloc(owner_t owner, u64 n, u64 align, paddr_t *out)
 {
+	return granule_alloc_within(owner, n, align, 0, granule_end(), out);
+}
+
+u64 granule_free_within(u64 start, u64 end)
+{
+	u64 first = start / GRANULE_SIZE + !!(start % GRANULE_SIZE), bytes = 0;
+
+	spin_lock(&lock);
+	for (u64 i = first; i < MIN(end / GRANULE_SIZE, count); i++)
+		bytes += table[i].owner == OWNER_FREE ? GRANULE_SIZE : 0;
+	spin_unlock(&lock);
+	return bytes;
+}
+
+int granule_alloc_within(owner_t owner, u64 n, u64 align, u64 start, u64 end, paddr_t *out)
+{
+	u64 from = start / GRANULE_SIZE + !!(start % GRANULE_SIZE);
 	u64 first;
 
 	if (owner < OWNER_VM || !n || !align || (align & (align - 1)))
@@ -117,7 +137,7 @@ int granule_alloc(owner_t owner, u64 n, u64 align, paddr_t *out)
 	if (fault_hits())
 		return -ENOMEM;
 	spin_lock(&lock);
-	first = find_highest(n, align);
+	first = find_highest(n, align, from, end / GRANULE_SIZE);
 	if (first != count)
 		set_run(first, n, owner);
 	spin_unlock(&lock);

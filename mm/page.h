@@ -44,6 +44,11 @@ paddr_t virt_to_phys(const void *va);
  */
 int granule_alloc(owner_t owner, u64 count, u64 align, paddr_t *out) __must_check;
 
+/* The same from those that lie between two addresses altogether, and bytes in free ones of them. */
+int granule_alloc_within(owner_t owner, u64 count, u64 align, u64 start, u64 end, paddr_t *out)
+	__must_check;
+u64 granule_free_within(u64 start, u64 end);
+
 /* Gives granules back: the caller has removed every mapping. They are zeroed before reuse. */
 void granule_free(paddr_t pa, u64 count);
 

@@ -26,6 +26,8 @@ int cputune_apply(struct vm *vm, u32 index, struct thread *t)
 	soft = vm->cfg.vcpusoft[index];
 	if (cpuset_empty(&soft))
 		soft = vm->cfg.soft;
+	if (cpuset_empty(&soft))
+		soft = vm->near;
 	shares = vm->cfg.shares;
 	quota = vm->cfg.quota_us > 0 ? (u64)vm->cfg.quota_us * NS_PER_US : 0;
 	period = vm->cfg.period_us ? vm->cfg.period_us : CPUTUNE_PERIOD_DEFAULT_US;

@@ -53,6 +53,14 @@ enum domain_core {
 	CORE_ALONE,  /* with each other only */
 };
 
+/* Of which NUMA nodes its memory is. */
+enum domain_numa {
+	NUMA_UNSAID,     /* near its vCPUs, as far as there is some */
+	NUMA_STRICT,     /* of numa_nodes and no others */
+	NUMA_PREFERRED,  /* of the one of numa_nodes, as far as there is some */
+	NUMA_INTERLEAVE, /* of numa_nodes in turn, as far as there is some */
+};
+
 struct domain_cpu_feature {
 	u16 feature; /* its number: vm/cpu_models.h */
 	u8 policy;   /* enum cpu_policy */
@@ -94,6 +102,8 @@ struct domain {
 	u64 period_us;                        /* of quota_us; 0: the default, 100 ms */
 	s64 quota_us;                         /* of each vCPU in each period; 0 or less: no limit */
 	enum domain_core core;
+	enum domain_numa numa;
+	struct cpuset numa_nodes; /* numbers of nodes; some, where numa is said */
 	enum domain_loader loader;
 	char kernel[DOMAIN_PATH_MAX];   /* boot-set path */
 	char initrd[DOMAIN_INITRD_MAX]; /* a path, or multiboot's and PVH's "path words,path words" */

@@ -155,6 +155,8 @@ struct vm {
 	struct aspace *aspace; /* const while started */
 	struct heap *heap;     /* the VM's own; same */
 	struct s2 s2;
+	struct cpuset
+		near; /* the CPUs of the nodes that its memory is of, or none; const while started */
 	u64 window_end; /* one past the last gpa that may be RAM */
 	u32 extent_count;
 	struct vm_extent extents[VM_MAX_EXTENTS];

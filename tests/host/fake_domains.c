@@ -390,6 +390,11 @@ bool panic_log_last(void (*sink)(void *ctx, const char *line), void *ctx)
 	return fake_last_panic;
 }
 
+u64 numa_free(u32 node)
+{
+	return (node + 1) * 64 * MIB;
+}
+
 void memory_report(struct memory_report *m)
 {
 	memset(m, 0, sizeof(*m));

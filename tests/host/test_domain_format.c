@@ -271,6 +271,10 @@ static void random_tuning(void)
 	random_cpus(&d.vcpupin[0]);
 	random_cpus(&d.soft);
 	random_cpus(&d.vcpusoft[0]);
+	d.numa = (enum domain_numa)rand_below(4);
+	if (d.numa)
+		d.numa_nodes.word[0] =
+			d.numa == NUMA_PREFERRED ? BIT(rand_below(64)) : 1 + rand_below(60000);
 	d.shares = rand_below(2) ? 2 + rand_below(262143) : 0;
 	d.period_us = rand_below(2) ? 1000 + rand_below(999001) : 0;
 	d.quota_us = rand_below(2) ? (s64)(1000 + rand_u64() % 17592186043416) : 0;
@@ -374,6 +378,8 @@ static void check_same(void)
 	CHECK_EQ(back.quota_us, d.quota_us);
 	CHECK_EQ(back.core, d.core);
 	CHECK(!memcmp(&back.soft, &d.soft, sizeof(d.soft)));
+	CHECK_EQ(back.numa, d.numa);
+	CHECK_EQ(back.numa_nodes.word[0], d.numa_nodes.word[0]);
 	CHECK(!memcmp(back.vcpusoft, d.vcpusoft, sizeof(d.vcpusoft)));
 	CHECK_EQ(back.loader, d.loader);
 	CHECK_STR(back.kernel, d.kernel);

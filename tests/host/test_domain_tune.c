@@ -125,6 +125,20 @@ TEST(cores)
 	CHECK(parse_with("<on_crash>", "<sched " PLINTH_NS "core='alone'/><on_crash>"));
 }
 
+TEST(nodes_of_memory)
+{
+	CHECK_EQ(parse(good), 0);
+	CHECK_EQ(d.numa, NUMA_UNSAID);
+	CHECK_EQ(parse_with("<os>", "<numatune><memory mode='interleave' nodeset='0-2,^1'/>"
+				    "</numatune><os>"),
+		 0);
+	CHECK_EQ(d.numa, NUMA_INTERLEAVE);
+	CHECK_EQ(d.numa_nodes.word[0], 5);
+	CHECK_EQ(parse_with("<os>", "<numatune><memory nodeset='1'/></numatune><os>"), 0);
+	CHECK_EQ(d.numa, NUMA_STRICT);
+	CHECK_EQ(d.numa_nodes.word[0], 2);
+}
+
 TEST(soft_affinity)
 {
 	CHECK_EQ(parse(good), 0);

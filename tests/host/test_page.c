@@ -169,6 +169,29 @@ TEST(granule_runs)
 	CHECK_EQ(zeroed[a.v / G + 1], before);
 }
 
+/* Between addresses: granules that lie there altogether, the highest first. */
+TEST(granules_between_addresses)
+{
+	paddr_t a;
+
+	begin();
+	CHECK_EQ(granule_free_within(0, MEMORY * G), (MEMORY - 1) * G);
+	CHECK_EQ(granule_free_within(3 * G, 8 * G), 5 * G);
+	CHECK_EQ(granule_free_within(3 * G - 1, 8 * G + 1), 5 * G);
+	CHECK_EQ(granule_free_within(3 * G + 1, 8 * G - 1), 3 * G);
+	CHECK_EQ(granule_free_within(~0ULL - G, ~0ULL), 0);
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 4, 4, 3 * G, 8 * G, &a), 0);
+	CHECK_EQ(a.v, 4 * G);
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 1, 1, 3 * G, 8 * G, &a), 0);
+	CHECK_EQ(a.v, 3 * G);
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 1, 1, 3 * G, 8 * G, &a), -ENOMEM);
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 1, 1, 8 * G + 1, 10 * G - 1, &a), -ENOMEM);
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 1, 1, ~0ULL - G, ~0ULL, &a), -ENOMEM);
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 1, 1, 0, 2 * G, &a), 0);
+	CHECK_EQ(a.v, G); /* the first is reserved */
+	CHECK_EQ(granule_alloc_within(OWNER_VM + 1, 1, 1, 0, 2 * G, &a), -ENOMEM);
+}
+
 /* Memory that failed: nobody gets it, and nothing writes to it any more. */
 TEST(failed_memory)
 {
