@@ -144,6 +144,9 @@ void blkdev_room(struct blkdev *b);
 /* The memory of a piece, for drivers that copy; NULL: it is not the hypervisor's, or does not lie in one owner's memory. */
 void *blkdev_memory(const struct dma_piece *piece);
 
+/* The way back: where memory of the hypervisor's is, kalloc()'s or static. */
+paddr_t blkdev_phys(const void *p);
+
 /* --- for who uses them --------------------------------------------------------------------------- */
 
 /* A reference to the device of that name; NULL: none. blkdev_put() gives it back. A thread. */

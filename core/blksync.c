@@ -51,6 +51,11 @@ void *blkdev_memory(const struct dma_piece *piece)
 	return phys_to_virt(PADDR(first));
 }
 
+paddr_t blkdev_phys(const void *p)
+{
+	return virt_to_phys(p);
+}
+
 /* One piece: blocks of the heap and the image are contiguous in the direct map or in the image. */
 static int transfer(struct blkdev *b, enum blk_op op, u64 offset, void *buf, size_t len)
 {

@@ -6,6 +6,7 @@
 #include "lib/types.h"
 #include "mgmt/command.h"
 
+struct blkdev;
 struct vm;
 
 #define NS_PER_SECOND 1000000000ULL
@@ -16,6 +17,11 @@ struct vm;
 	{                                                                                          \
 		.name = "domain", .type = ARG_DOMAIN, .how = ARG_REQUIRED, .offer = (which),       \
 		.help = "domain name, id or uuid"                                                  \
+	}
+#define DISK_ARG                                                                                   \
+	{                                                                                          \
+		.name = "device", .type = ARG_TEXT, .how = ARG_REQUIRED,                           \
+		.help = "block device by its name or PARTUUID"                                     \
 	}
 #define FLAG_ARG(word, text)                                                                       \
 	{                                                                                          \
@@ -49,3 +55,12 @@ int cmd_domcapabilities(struct call *c);
 
 /* mgmt/cmd_capabilities.c: the same. */
 int cmd_capabilities(struct call *c);
+
+/* mgmt/cmd_block.c: the device, where DISK_ARG is the command's first argument, with a reference; NULL, and it was said. */
+struct blkdev *call_disk(const struct call *c);
+/* Says why a request failed; -1. */
+int say_blk_error(const struct call *c, const char *what, int err);
+
+/* mgmt/cmd_blktest.c */
+int cmd_blktest(struct call *c);
+extern const struct arg_spec cmd_blktest_args[];

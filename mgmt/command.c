@@ -11,7 +11,7 @@
 #include "vm/vm.h"
 
 const struct command_group *const command_groups[] = {
-	&group_domain, &group_monitor, &group_sched, &group_host, &group_shell, NULL,
+	&group_domain, &group_monitor, &group_sched, &group_host, &group_block, &group_shell, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -28,9 +28,9 @@ const struct command *command_find(const char *name)
 const char *arg_type_name(enum arg_type type)
 {
 	static const char *const names[] = {
-		[ARG_FLAG] = "",        [ARG_DOMAIN] = "domain",      [ARG_NUMBER] = "number",
-		[ARG_CPUS] = "cpulist", [ARG_FILE] = "file",          [ARG_COMMAND] = "command",
-		[ARG_CHOICE] = "word",  [ARG_SETTING] = "name=value",
+		[ARG_FLAG] = "",           [ARG_DOMAIN] = "domain", [ARG_NUMBER] = "number",
+		[ARG_TEXT] = "text",       [ARG_CPUS] = "cpulist",  [ARG_FILE] = "file",
+		[ARG_COMMAND] = "command", [ARG_CHOICE] = "word",   [ARG_SETTING] = "name=value",
 	};
 
 	return names[type];
@@ -113,6 +113,7 @@ static int parse_value(const struct call *c, const struct arg_spec *a, struct ar
 	switch (a->type) {
 	case ARG_FLAG:
 	case ARG_COMMAND:
+	case ARG_TEXT:
 		return 0;
 	case ARG_DOMAIN:
 		v->vm = domains_find(v->text);

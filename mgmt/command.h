@@ -20,6 +20,7 @@ enum arg_type {
 	ARG_FLAG,    /* --name alone */
 	ARG_DOMAIN,  /* name, id or UUID of a domain that there is */
 	ARG_NUMBER,  /* unsigned */
+	ARG_TEXT,    /* a word: the command knows what it may be */
 	ARG_CPUS,    /* as cpuset_parse() takes it */
 	ARG_FILE,    /* a document (*.xml) of the boot set */
 	ARG_COMMAND, /* a command's name */
@@ -87,7 +88,8 @@ struct command_group {
 
 /* The groups in the order in which help lists them, and their rows: mgmt/cmd_*.c */
 extern const struct command_group *const command_groups[]; /* ended by NULL */
-extern const struct command_group group_domain, group_monitor, group_sched, group_host, group_shell;
+extern const struct command_group group_domain, group_monitor, group_sched, group_host, group_block,
+	group_shell;
 
 /* NULL: there is none. */
 const struct command *command_find(const char *name);
