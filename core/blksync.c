@@ -34,8 +34,9 @@ int blkdev_wait(struct blkdev *b, struct blk_request *r)
 	blkdev_submit(b, r);
 	while (!atomic_load_acquire(&w.done)) /* pairs with wake() */
 		thread_block();
-	while (atomic_load_acquire(&w.done) != 2) /* the same: it has been woken from there */
-		cpu_relax();
+	/* The same: it has been woken from there. Who did may have been preempted right then, on this CPU. */
+	while (atomic_load_acquire(&w.done) != 2)
+		thread_yield();
 	return w.status;
 }
 

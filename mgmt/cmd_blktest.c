@@ -189,7 +189,9 @@ static void run(struct blktest *t)
 	t->begun_ns = t->told_ns = clock_ns();
 	while (step(t)) {
 		look_at_keys(t, total);
-		if (!any_done(t))
+		if (any_done(t))
+			thread_yield(); /* who is at it may have been preempted, on this CPU */
+		else
 			thread_block_until(clock_ns() + NS_PER_TENTH);
 	}
 	if (t->write && !t->err && !t->stopped)

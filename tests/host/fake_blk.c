@@ -106,6 +106,8 @@ void thread_block(void)
 	}
 }
 
+void thread_yield(void) {}
+
 void thread_block_until(u64 deadline_ns)
 {
 	fake_now = MAX(fake_now, deadline_ns);
@@ -118,7 +120,12 @@ static void move(struct fake_disk *d, struct blk_request *r)
 {
 	u8 *at = d->data + r->offset;
 
+	u64 sum = 0;
+
 	CHECK(r->offset <= d->dev.size && r->len <= d->dev.size - r->offset);
+	for (u32 i = 0; i < r->piece_count; i++)
+		sum += r->pieces[i].len;
+	CHECK_EQ(sum, r->len);
 	for (u32 i = 0; i < r->piece_count; i++) {
 		void *memory = phys_to_virt(r->pieces[i].pa);
 

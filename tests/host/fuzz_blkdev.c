@@ -92,6 +92,11 @@ static void ask(struct fuzz_in *in)
 			(struct dma_piece){ virt_to_phys(memory + at), len };
 		left -= len;
 	}
+	/* A byte less, or twice as many as there is. */
+	if (t->r.piece_count && !fuzz_below(in, 12))
+		t->pieces[fuzz_below(in, t->r.piece_count)].len -= 1;
+	if (!fuzz_below(in, 12))
+		t->r.len *= 2;
 	if (t->r.op != BLK_READ && t->r.op != BLK_WRITE && fuzz_below(in, 8))
 		t->r.piece_count = 0;
 	blkdev_submit(fuzz_below(in, 2) ? &part : &disk.dev, &t->r);

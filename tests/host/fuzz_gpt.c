@@ -128,6 +128,9 @@ void fuzz_seeds(void)
 			n += change(out + n, 2 * bs + i * sizeof(e) + 40, (u8 *)&e + 40, 40);
 			fuzz_seed(out, n);
 		}
+		/* An array that begins near to the disk's end. */
+		fuzz_seed(out, n + change(out + n, bs + offsetof(struct gpt_header, entries),
+					  &(u64){ IMAGE_BLOCKS - 28 }, sizeof(u64)));
 		n += change(out + n, bs, "bad", 3);
 		fuzz_seed(out, n);
 	}
