@@ -123,8 +123,9 @@ static u64 whole_cores(u64 idle)
 }
 
 /*
- * The best for t among these CPUs, some, which are idle. First it is asked where it would rather be. Its memory is near its node, and what it left in a cache near that: so first its node, then
- * a core that is idle before a thread of one that is not, then its last-level cache, then its own CPU.
+ * The best for t among these CPUs, some, which are idle. First it is asked where it would rather be. Its memory is near its
+ * node, and what it left in a cache near that: so first its node, then a core that is idle before a thread of one that is not,
+ * then its last-level cache, then its own CPU.
  */
 static u32 best_idle(const struct thread *t, u64 idle)
 {
@@ -161,10 +162,13 @@ u32 balance_choose(const struct thread *t)
 {
 	u64 idle = idle_of(t, cpus_of(t));
 
+	/* The usual case at once: best_idle() would say so, too. */
+	if (idle & BIT(t->cpu) && !place_threads && !t->soft.word[0])
+		return t->cpu;
 	return idle ? best_idle(t, idle) : busy_choice(t);
 }
 
-bool balance_strays(const struct thread *t)
+bool balance_strays_soft(const struct thread *t)
 {
 	u64 soft = soft_of(t);
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "core/thread.h"
 #include "arch/percpu.h"
 #include "core/runq.h"
 #include "lib/compiler.h"
@@ -44,7 +45,11 @@ void balance_follow(struct runq *rq);
 u32 balance_choose(const struct thread *t);
 
 /* Whether t runs, or was about to, where it would rather not, and is movable while a CPU is idle where it would. */
-bool balance_strays(const struct thread *t);
+bool balance_strays_soft(const struct thread *t);
+static inline bool balance_strays(const struct thread *t)
+{
+	return unlikely(t->soft.word[0]) && balance_strays_soft(t);
+}
 
 /* An idle CPU that could take t, which is ready and has been refused its own, as a set; or 0. */
 u64 balance_taker(const struct thread *t);
