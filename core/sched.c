@@ -74,17 +74,19 @@ static void slice_end(struct timer *timer)
 
 void sched_slice_update(struct runq *rq)
 {
-	u64 left = MIN(quota_left(&rq->current->quota), runq_left(rq));
+	u64 left;
 
-	if (place_threads && (core_contended() || core_defers()))
-		left = MIN(quota_left(&rq->current->quota), RUNQ_SLICE_NS);
 	if (rq->current == rq->idle) {
 		if (timer_armed(&rq->slice))
 			timer_cancel(&rq->slice);
-	} else if (left != RUNQ_NONE) {
-		timer_arm(&rq->slice, clock_ns() + MIN(left, RUNQ_SLICE_NS));
+		return;
 	}
+	left = MIN(quota_left(&rq->current->quota), runq_left(rq));
+	if (place_threads && (core_contended() || core_defers()))
+		left = MIN(quota_left(&rq->current->quota), RUNQ_SLICE_NS);
 	/* Else it may still be armed: then this CPU once looks whether others have too much to do. */
+	if (left != RUNQ_NONE)
+		timer_arm(&rq->slice, clock_ns() + MIN(left, RUNQ_SLICE_NS));
 }
 
 void sched_switched(void)
@@ -385,14 +387,15 @@ static void make_ready(struct runq *rq, struct thread *t, enum runq_reason why)
 {
 	u32 cpu = t->cpu, target = runq_movable(t) ? balance_choose(t) : cpu;
 
-	if (quota_limited(&t->quota))
+	if (quota_limited(&t->quota)) {
 		quota_charge(&t->quota, 0, clock_ns());
-	if (quota_exhausted(&t->quota)) {
-		if (!t->waits_since_ns)
-			t->waits_since_ns = clock_ns();
-		park(t);
-		spin_unlock(&rq->lock);
-		return;
+		if (quota_exhausted(&t->quota)) {
+			if (!t->waits_since_ns)
+				t->waits_since_ns = clock_ns();
+			park(t);
+			spin_unlock(&rq->lock);
+			return;
+		}
 	}
 	group_count(t, 1);
 	if (target != cpu) {
