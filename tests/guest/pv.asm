@@ -74,7 +74,7 @@ main:
 	check 1				; who it is
 	mov	eax, KVM_LEAF
 	cpuid
-	cmp	eax, KVM_LEAF + 1
+	cmp	eax, KVM_LEAF + 0x10	; the frequency of its TSC
 	must	e
 	cmp	ebx, 'KVMK'
 	must	e
