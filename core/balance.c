@@ -160,13 +160,8 @@ static u32 busy_choice(const struct thread *t)
 
 u32 balance_choose(const struct thread *t)
 {
-	u64 idle;
+	u64 idle = idle_of(t, cpus_of(t));
 
-	/* The usual case at once: best_idle() would say so, too. */
-	if (atomic_load_relaxed(&idle_cpus) & t->cpus.word[0] & BIT(t->cpu) && !place_threads &&
-	    !t->soft.word[0])
-		return t->cpu;
-	idle = idle_of(t, cpus_of(t));
 	return idle ? best_idle(t, idle) : busy_choice(t);
 }
 
@@ -322,15 +317,9 @@ static void call_stray(u32 here)
 bool balance_pull_any(void)
 {
 	u32 here = cpu_id();
-	u64 near, far;
-	struct offer offer;
+	u64 near = place_node(here), far = balance_online() & ~near;
+	struct offer offer = best_offer(here, near);
 
-	/* A hint, as best_offer() takes it: mostly it is not worth a look from near to far. */
-	if (!balance_waits_elsewhere() && !atomic_load_relaxed(&any_soft))
-		return false;
-	near = place_node(here);
-	far = balance_online() & ~near;
-	offer = best_offer(here, near);
 	/* What has been waiting far away is better here than nowhere. */
 	if (far && offer.vruntime == RUNQ_NONE)
 		offer = best_offer(here, far);

@@ -84,9 +84,9 @@ void sched_slice_update(struct runq *rq)
 	left = MIN(quota_left(&rq->current->quota), runq_left(rq));
 	if (place_threads && (core_contended() || core_defers()))
 		left = MIN(quota_left(&rq->current->quota), RUNQ_SLICE_NS);
-	/* Else it may still be armed: then this CPU once looks whether others have too much to do. */
 	if (left != RUNQ_NONE)
 		timer_arm(&rq->slice, clock_ns() + MIN(left, RUNQ_SLICE_NS));
+	/* Else it may still be armed: then this CPU once looks whether others have too much to do. */
 }
 
 void sched_switched(void)

@@ -4,13 +4,11 @@
  */
 #pragma once
 
-#include "core/thread.h"
 #include "arch/percpu.h"
 #include "core/runq.h"
+#include "core/thread.h"
 #include "lib/compiler.h"
 #include "lib/types.h"
-
-struct thread;
 
 extern PERCPU struct runq sched_runq;
 
@@ -44,8 +42,10 @@ void balance_follow(struct runq *rq);
 /* The CPU for t, which is about to become ready and is movable; its queue is locked. */
 u32 balance_choose(const struct thread *t);
 
-/* Whether t runs, or was about to, where it would rather not, and is movable while a CPU is idle where it would. */
+/* The rest of balance_strays(), for a thread with soft affinity. */
 bool balance_strays_soft(const struct thread *t);
+
+/* Whether t runs, or was about to, where it would rather not, and is movable while a CPU is idle where it would. */
 static inline bool balance_strays(const struct thread *t)
 {
 	return unlikely(t->soft.word[0]) && balance_strays_soft(t);
