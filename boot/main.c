@@ -42,6 +42,7 @@
 #include "drivers/acpi/acpi.h"
 #include "drivers/consoles.h"
 #include "drivers/ioapic.h"
+#include "drivers/pci/pci.h"
 #include "drivers/uart.h"
 #include "lib/fmt.h"
 #include "lib/hw/hpet.h"
@@ -184,6 +185,7 @@ static __noreturn void boot_late(void)
 	pstate_report();
 	mce_start();
 	watchdog_start();
+	pci_init(&boot_info);
 	ioapic_init();
 	uart_start();
 	console_start();

@@ -35,6 +35,12 @@ struct dma_stats {
 	u64 flushes;               /* invalidations that the IOMMU was asked for */
 };
 
+/* Whole pages, as the device sees them. */
+struct dma_span {
+	u64 iova;
+	u32 pages;
+};
+
 /* One device that does DMA. Its driver fills name, segment, rid and mask, then calls dma_device_start(). */
 struct dma_device {
 	const char *name; /* for the log: "0000:01:00.0" */
@@ -50,6 +56,10 @@ struct dma_device {
 	struct iommu_domain *domain; /* NULL: no IOMMU, addresses are physical */
 	struct spinlock lock;
 	struct dma_stats stats; /* lock */
+	u64 *iovas;             /* lock: which addresses are taken; NULL: no IOMMU */
+	u32 iova_low;           /* lock: none below is free */
+	u32 stale_count;        /* lock: */
+	struct dma_span *stale; /* what was unmapped, but the IOMMU may still have: iommu=lazy */
 	bool started;
 };
 
@@ -58,6 +68,9 @@ struct dma_device {
  * Before bus mastering is switched on. A thread.
  */
 int dma_device_start(struct dma_device *d) __must_check;
+
+/* Addresses that are never handed out: the IOMMU has them mapped for the firmware. From its attach() only. */
+void dma_reserve(struct dma_device *d, u64 start, u64 len);
 
 /* The device no longer does DMA (bus mastering is off): what is still mapped is logged as a leak and taken away. How many maps leaked. */
 u32 dma_device_stop(struct dma_device *d);

@@ -9,6 +9,7 @@
 #include "lib/types.h"
 
 #define HOSTDEV_NAME_MAX 40u
+#define HOSTDEV_PATH_MAX 160u
 
 struct hostdev;
 
@@ -23,7 +24,8 @@ struct hostdev_sink {
 
 struct hostdev {
 	char name[HOSTDEV_NAME_MAX]; /* "pci_0000_00_1f_2", "nvme_0000_01_00_0", "block_nvme0n1" */
-	char path[96]; /* as Linux's sysfs would, "/sys/devices/pci0000:00/0000:00:1f.2": for tools that want one */
+	/* As Linux's sysfs would, "/sys/devices/pci0000:00/0000:00:1f.2": for tools that want one. */
+	char path[HOSTDEV_PATH_MAX];
 	struct hostdev *parent; /* NULL: "computer" */
 	const char *capability; /* "system", "pci", "storage", "nvme" ... */
 	const char *driver;     /* NULL: none has it */
@@ -33,9 +35,12 @@ struct hostdev {
 	struct list node; /* core/hostdev.c's */
 };
 
-/* The hostdev stays the caller's, and must stay until hostdev_remove(). A thread. */
+/* The hostdev stays the caller's, and must stay until hostdev_remove(), as its parent does. A thread. */
 void hostdev_add(struct hostdev *h);
 void hostdev_remove(struct hostdev *h);
 
-/* Calls fn for each, parents first, under a lock that keeps them there; a non-zero return ends it and is returned. A thread; fn does not block. */
+/*
+ * Calls fn for each, followed by those below it, under a lock that keeps them there; a non-zero return ends it and is
+ * returned. A thread; fn does not block.
+ */
 int hostdev_each(int (*fn)(struct hostdev *h, void *arg), void *arg);

@@ -27,6 +27,7 @@
 struct ioapic {
 	void *regs;         /* const */
 	u32 gsi_base, pins; /* const */
+	u8 id;              /* const: the MADT's */
 };
 
 static struct ioapic ioapics[HOST_MAX_IOAPICS]; /* const after ioapic_init() */
@@ -110,7 +111,19 @@ static void ioapic_mask(u32 gsi, bool masked)
 	spin_unlock_irq(&lock, flags);
 }
 
+static int ioapic_find(u32 gsi, u8 *id, u8 *pin)
+{
+	const struct ioapic *a = find(gsi);
+
+	if (!a)
+		return -ENODEV;
+	*id = a->id;
+	*pin = (u8)(gsi - a->gsi_base);
+	return 0;
+}
+
 static const struct irq_line_ops line_ops = {
+	.find = ioapic_find,
 	.route = ioapic_route,
 	.mask = ioapic_mask,
 };
@@ -131,6 +144,7 @@ static bool ioapic_setup(const struct host_ioapic *h, struct ioapic *a)
 		return false;
 	}
 	a->gsi_base = h->gsi_base;
+	a->id = h->id;
 	a->pins = (u32)((version & IOAPIC_VER_MAXRE) >> IOAPIC_VER_MAXRE_SHIFT) + 1;
 	for (u32 pin = 0; pin < a->pins; pin++)
 		rte_write(a, pin, IOAPIC_RTE_MASKED);

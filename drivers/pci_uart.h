@@ -13,7 +13,6 @@ struct pci_uart {
 
 /*
  * Looks at the function by the configuration ports, and switches its decoding on. NULL, or why it is no
- * serial port that can be used, as text for the log; *out then has no meaning. Nobody else may use the
- * configuration ports meanwhile: boot CPU, at start.
+ * serial port that can be used, as text for the log; *out then has no meaning. Boot CPU, at start.
  */
 const char *pci_uart_find(u8 bus, u8 dev, u8 fn, struct pci_uart *out) __must_check;

@@ -11,7 +11,8 @@
 #include "vm/vm.h"
 
 const struct command_group *const command_groups[] = {
-	&group_domain, &group_monitor, &group_sched, &group_host, &group_block, &group_shell, NULL,
+	&group_domain, &group_monitor, &group_sched, &group_host,
+	&group_block,  &group_nodedev, &group_shell, NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -89,7 +89,7 @@ struct command_group {
 /* The groups in the order in which help lists them, and their rows: mgmt/cmd_*.c */
 extern const struct command_group *const command_groups[]; /* ended by NULL */
 extern const struct command_group group_domain, group_monitor, group_sched, group_host, group_block,
-	group_shell;
+	group_nodedev, group_shell;
 
 /* NULL: there is none. */
 const struct command *command_find(const char *name);

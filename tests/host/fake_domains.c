@@ -408,7 +408,7 @@ void power_off(void)
 	exit(1);
 }
 
-void power_reset(void)
+void power_restart(void)
 {
 	did("power reset; ");
 	exit(1);
@@ -473,3 +473,4 @@ void mitigation_each(void (*say)(void *ctx, const char *attack, const char *what
 /* What block devices there are is for other tests. */
 static const struct command no_commands[] = { { .name = NULL } };
 const struct command_group group_block = { "Block Devices", "block", no_commands };
+const struct command_group group_nodedev = { "Node Device", "nodedev", no_commands };
