@@ -12,9 +12,12 @@
 #include "core/log.h"
 #include "core/mce.h"
 #include "core/panic.h"
+#include "core/power.h"
 #include "core/selftest.h"
 #include "core/slot.h"
 #include "core/thread.h"
+#include "drivers/nvme/driver.h"
+#include "drivers/pci/pci.h"
 #include "mgmt/mgmt.h"
 #include "svm/svm.h"
 #include "vdev/vdevs.h"
@@ -24,6 +27,7 @@
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
+static const struct pci_driver *const pci_drivers[] = { &nvme_driver, NULL };
 static const struct hvm_ops *const backends[] = { &vmx_ops, &svm_ops };
 
 static void guests_main(void *arg)
@@ -36,6 +40,8 @@ static void guests_main(void *arg)
 	blkdev_init();
 	partitions_start();
 	ramdisks_start();
+	pci_start_drivers(pci_drivers);
+	power_set_hook(pci_shutdown);
 	vdev_set_table(vdev_table, vdev_table_count);
 	usable = !hvm_enable_all(backends, ARRAY_LEN(backends));
 	if (!usable)

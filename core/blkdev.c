@@ -512,6 +512,16 @@ u32 blkdev_poll(struct blkdev *b)
 	return whole->ops->poll ? whole->ops->poll(whole) : 0;
 }
 
+int blkdev_reset(struct blkdev *b)
+{
+	struct blkdev *whole = blkdev_whole(b);
+
+	if (!whole->ops->reset)
+		return -ENOTSUP;
+	whole->ops->reset(whole);
+	return 0;
+}
+
 void blkdev_stats(const struct blkdev *b, struct blk_stats *out)
 {
 	const u64 *from = (const u64 *)b->stats;

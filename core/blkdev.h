@@ -69,6 +69,11 @@ struct blkdev_ops {
 	void (*commit)(struct blkdev *b);
 	/* Looks for completions without waiting for an interrupt; how many. May be NULL. */
 	u32 (*poll)(struct blkdev *b);
+	/*
+	 * The hardware is to be reset, soon; requests under way are done after it as if nothing had happened. Any
+	 * thread. May be NULL.
+	 */
+	void (*reset)(struct blkdev *b);
 };
 
 /* What is measured of each device: log2 histograms of ns from submit to done: [i] has 2^i to 2^(i+1)-1. */
@@ -187,6 +192,9 @@ void blkdev_commit(struct blkdev *b);
 
 /* Looks for completions; how many there were. */
 u32 blkdev_poll(struct blkdev *b);
+
+/* Resets the hardware with requests under way: for tests. -ENOTSUP: the device cannot. A thread. */
+int blkdev_reset(struct blkdev *b) __must_check;
 
 /* What blkdev_submit() would refuse a request with; 0: nothing. */
 int blkdev_check(const struct blkdev *b, const struct blk_request *r) __must_check;

@@ -99,14 +99,31 @@ static void bochs_power_off(void)
 		outb(BOCHS_SHUTDOWN_PORT, (u8)*s);
 }
 
+static void (*before_end)(void); /* NULL: none, or it has run; atomic */
+
 static void say(const char *text)
 {
 	console_write_line(text, strlen(text));
 	console_drain();
 }
 
+void power_set_hook(void (*fn)(void))
+{
+	before_end = fn;
+}
+
+/* Once: who comes second waits for the end. */
+static void prepare(void)
+{
+	void (*fn)(void) = atomic_xchg(&before_end, NULL);
+
+	if (fn)
+		fn();
+}
+
 void power_off(void)
 {
+	prepare();
 	say("plinth: powering off\n");
 	irq_disable();
 	acpi_power_off();
@@ -161,6 +178,12 @@ static void triple_fault(void)
 	} __packed no_idt = { 0, 0 };
 
 	__asm__ volatile("lidt %0\n\tud2" : : "m"(no_idt));
+}
+
+void power_restart(void)
+{
+	prepare();
+	power_reset();
 }
 
 void power_reset(void)

@@ -16,7 +16,20 @@
 #define PROGRESS_NS NS_PER_SECOND
 #define KEY_CTRL_C  3
 
-enum { DEVICE, READ, VERIFY, WRITE, OFFSET, LENGTH, SEED, DEPTH, BYTES_SEC, IOPS_SEC, DESTROY };
+enum {
+	DEVICE,
+	READ,
+	VERIFY,
+	WRITE,
+	OFFSET,
+	LENGTH,
+	SEED,
+	DEPTH,
+	BYTES_SEC,
+	IOPS_SEC,
+	RESETS,
+	DESTROY
+};
 
 const struct arg_spec cmd_blktest_args[] = {
 	DISK_ARG,
@@ -29,6 +42,7 @@ const struct arg_spec cmd_blktest_args[] = {
 	{ "depth", ARG_NUMBER, .help = "requests at a time, 1 to 16; else 4" },
 	{ "bytes-sec", ARG_NUMBER, .help = "at most so many bytes a second" },
 	{ "iops-sec", ARG_NUMBER, .help = "at most so many requests a second" },
+	{ "resets", ARG_NUMBER, .help = "reset the hardware so often meanwhile" },
 	FLAG_ARG("destroy-data", "yes, the data shall be lost"),
 	{ .name = NULL },
 };
@@ -50,7 +64,8 @@ struct blktest {
 	struct fair_owner owner;
 	u64 at, end, done; /* the next byte; bytes done */
 	u64 seed, begun_ns, told_ns;
-	u32 depth, wrong; /* blocks */
+	u64 reset_at, reset_step; /* bytes done at which the hardware is reset next; 0: never */
+	u32 depth, wrong;         /* blocks */
 	int err;
 	u64 err_at;
 	bool write, verify, stopped;
@@ -164,6 +179,19 @@ static bool any_done(const struct blktest *t)
 	return false;
 }
 
+/* Evenly over the whole, while requests are under way. */
+static void reset_in_flight(struct blktest *t)
+{
+	int err;
+
+	if (!t->reset_step || t->done < t->reset_at || t->err)
+		return;
+	t->reset_at += t->reset_step;
+	err = blkdev_reset(t->b);
+	if (err)
+		t->err = err;
+}
+
 static void look_at_keys(struct blktest *t, u64 total)
 {
 	const struct session *s = t->call->session;
@@ -189,6 +217,7 @@ static void run(struct blktest *t)
 	t->begun_ns = t->told_ns = clock_ns();
 	while (step(t)) {
 		look_at_keys(t, total);
+		reset_in_flight(t);
 		if (any_done(t))
 			thread_yield(); /* who is at it may have been preempted, on this CPU */
 		else
@@ -249,6 +278,8 @@ static int prepare(struct blktest *t, const struct call *c)
 		return say_blk_error(c, t->b->name, -EINVAL);
 	t->end = t->at + len;
 	t->depth = (u32)depth;
+	t->reset_step = number_or(c, RESETS, 0) ? len / (number_or(c, RESETS, 0) + 1) : 0;
+	t->reset_at = t->reset_step;
 	return 0;
 }
 

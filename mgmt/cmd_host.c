@@ -182,7 +182,7 @@ static int cmd_poweroff(struct call *c)
 static int cmd_reboot_host(struct call *c)
 {
 	(void)c;
-	power_reset();
+	power_restart();
 }
 
 static const struct command commands[] = {
