@@ -18,19 +18,22 @@ enum lock_rank {
 	RANK_VTIMER,   /* a VM's device timers: armed under the device's lock */
 	RANK_VM_STATE, /* why a VM stops: devices say so under their own lock */
 	RANK_CHARDEV,
-	RANK_HOSTDEV, /* the list of the machine's devices */
-	RANK_BLKDEVS, /* the list of block devices */
-	RANK_RAMDISK, /* a RAM disk's pages */
-	RANK_ASPACE,  /* an address space's tables and window */
+	RANK_HOSTDEV,      /* the list of the machine's devices */
+	RANK_BLKDEVS,      /* the list of block devices */
+	RANK_RAMDISK,      /* a RAM disk's pages */
+	RANK_ASPACE,       /* an address space's tables and window */
+	RANK_IOMMU,        /* an IOMMU's tables: who has what */
+	RANK_IOMMU_DOMAIN, /* what one device can reach */
 	RANK_HEAP,
-	RANK_KMAP,     /* the hypervisor's own page tables */
-	RANK_PAGE,     /* granules and page lists: page tables take pages while they change */
-	RANK_NVME,     /* one NVMe queue pair: rings and command ids */
-	RANK_THREAD,   /* dead threads and who waits for them */
-	RANK_SLEEPERS, /* vCPUs that a CPU's wake-up vector is for */
-	RANK_BLK_FAIR, /* who may submit to a block device next */
-	RANK_BLK,      /* a block device's waiting requests; the block layer's work */
-	RANK_DMA,      /* a device's addresses and figures */
+	RANK_KMAP,        /* the hypervisor's own page tables */
+	RANK_PAGE,        /* granules and page lists: page tables take pages while they change */
+	RANK_NVME,        /* one NVMe queue pair: rings and command ids */
+	RANK_IOMMU_QUEUE, /* an IOMMU's invalidation queue */
+	RANK_THREAD,      /* dead threads and who waits for them */
+	RANK_SLEEPERS,    /* vCPUs that a CPU's wake-up vector is for */
+	RANK_BLK_FAIR,    /* who may submit to a block device next */
+	RANK_BLK,         /* a block device's waiting requests; the block layer's work */
+	RANK_DMA,         /* a device's addresses and figures */
 	RANK_RUNQ,
 	RANK_CORE, /* who has a core: taken with the queue of one of its CPUs locked */
 	RANK_TIMER,

@@ -41,6 +41,7 @@
 #include "core/watchdog.h"
 #include "drivers/acpi/acpi.h"
 #include "drivers/consoles.h"
+#include "drivers/iommu/iommu.h"
 #include "drivers/ioapic.h"
 #include "drivers/pci/pci.h"
 #include "drivers/uart.h"
@@ -186,6 +187,7 @@ static __noreturn void boot_late(void)
 	mce_start();
 	watchdog_start();
 	pci_init(&boot_info);
+	iommu_init();
 	ioapic_init();
 	uart_start();
 	console_start();

@@ -516,10 +516,7 @@ int blkdev_reset(struct blkdev *b)
 {
 	struct blkdev *whole = blkdev_whole(b);
 
-	if (!whole->ops->reset)
-		return -ENOTSUP;
-	whole->ops->reset(whole);
-	return 0;
+	return whole->ops->reset ? whole->ops->reset(whole) : -ENOTSUP;
 }
 
 void blkdev_stats(const struct blkdev *b, struct blk_stats *out)

@@ -70,10 +70,10 @@ struct blkdev_ops {
 	/* Looks for completions without waiting for an interrupt; how many. May be NULL. */
 	u32 (*poll)(struct blkdev *b);
 	/*
-	 * The hardware is to be reset, soon; requests under way are done after it as if nothing had happened. Any
-	 * thread. May be NULL.
+	 * The hardware is to be reset, soon; requests under way are done after it as if nothing had happened. 0;
+	 * -EAGAIN: it is about to be, or is being. Any thread. May be NULL.
 	 */
-	void (*reset)(struct blkdev *b);
+	int (*reset)(struct blkdev *b);
 };
 
 /* What is measured of each device: log2 histograms of ns from submit to done: [i] has 2^i to 2^(i+1)-1. */
@@ -193,7 +193,7 @@ void blkdev_commit(struct blkdev *b);
 /* Looks for completions; how many there were. */
 u32 blkdev_poll(struct blkdev *b);
 
-/* Resets the hardware with requests under way: for tests. -ENOTSUP: the device cannot. A thread. */
+/* Resets the hardware with requests under way: for tests. -ENOTSUP: the device cannot; -EAGAIN: later. A thread. */
 int blkdev_reset(struct blkdev *b) __must_check;
 
 /* What blkdev_submit() would refuse a request with; 0: nothing. */

@@ -7,11 +7,14 @@
 #include "lib/sha256.h"
 #include "lib/types.h"
 
-#define HOST_MAX_CPUS    64
-#define HOST_MAX_IOAPICS 8
-#define HOST_MAX_MCFG    8
-#define HOST_MAX_NODES   16
-#define HOST_MAX_RANGES  64
+#define HOST_MAX_CPUS         64
+#define HOST_MAX_IOAPICS      8
+#define HOST_MAX_MCFG         8
+#define HOST_MAX_DMA_UNITS    16u
+#define HOST_MAX_DMA_SCOPES   64u
+#define HOST_MAX_DMA_RESERVED 16u
+#define HOST_MAX_NODES        16
+#define HOST_MAX_RANGES       64
 
 struct host_ioapic {
 	paddr_t base;
@@ -52,6 +55,46 @@ struct host_range { /* memory near a node; ranges do not overlap */
 	u8 node;
 };
 
+/* IOMMUs as the DMAR table has them (VT-d 4.1, chapter 8). */
+enum host_scope_type {
+	HOST_SCOPE_ENDPOINT = 1,
+	HOST_SCOPE_BRIDGE = 2, /* with all that is behind it */
+	HOST_SCOPE_IOAPIC = 3,
+	HOST_SCOPE_HPET = 4,
+};
+
+#define HOST_SCOPE_DEPTH 8
+
+/* A device, by the way to it: from a bus on, one bridge after the other. */
+struct host_dma_scope {
+	u8 type; /* enum host_scope_type */
+	u8 id;   /* of an I/O APIC or HPET */
+	u8 bus, depth;
+	u8 path[HOST_SCOPE_DEPTH]; /* device 7..3, function 2..0 */
+	u8 owner;                  /* among the units, or what is reserved */
+	bool reserved;
+};
+
+struct host_dma_unit {
+	paddr_t base;
+	u16 segment;
+	bool all; /* all of its segment that no other has */
+};
+
+/* Memory that the firmware has a device use. */
+struct host_dma_reserved {
+	u16 segment;
+	u64 base, len;
+};
+
+struct host_dmar {
+	bool remaps_interrupts;
+	u32 unit_count, scope_count, reserved_count;
+	struct host_dma_unit units[HOST_MAX_DMA_UNITS];
+	struct host_dma_scope scopes[HOST_MAX_DMA_SCOPES];
+	struct host_dma_reserved reserved[HOST_MAX_DMA_RESERVED];
+};
+
 enum host_tpm {
 	HOST_TPM_NONE,
 	HOST_TPM_FIFO,
@@ -70,6 +113,7 @@ struct host {
 	u32 mcfg_count;
 	struct host_mcfg mcfg[HOST_MAX_MCFG];
 	paddr_t hpet; /* .v 0: none */
+	struct host_dmar dmar;
 	struct host_console console;
 	enum host_tpm tpm; /* at TPM_BASE (lib/hw/tpm.h) */
 	u32 node_count;    /* 0: there is no SRAT, and all is near */

@@ -1,10 +1,9 @@
 /*
- * What core/ asks of an IOMMU: a domain (address space) for each device, maps in it, invalidation,
- * and interrupt remapping. drivers/iommu/ has the makers' kinds behind const ops; none registered: there is no IOMMU.
+ * What core/ asks of an IOMMU: a domain (address space) for each device, maps in it, invalidation. Interrupt remapping is
+ * core/irq.h's. drivers/iommu/ has the makers' kinds behind const ops; none registered: there is no IOMMU.
  */
 #pragma once
 
-#include "core/irq.h"
 #include "lib/addr.h"
 #include "lib/compiler.h"
 #include "lib/types.h"
@@ -32,12 +31,6 @@ struct iommu_ops {
 	int (*flush)(struct iommu_domain *domain, u64 iova, u64 len);
 	/* The highest address that the tables can name. */
 	u64 (*limit)(const struct iommu_domain *domain);
-
-	/* Interrupt remapping; NULL where there is none. rid is who sends: a device's, or an IOAPIC's by remap_ioapic. */
-	int (*remap)(u16 segment, u16 rid, const struct irq *irq, s32 *index, struct irq_msi *out);
-	void (*unremap)(u16 segment, u16 rid, s32 index);
-	int (*remap_ioapic)(u8 ioapic_id, u8 pin, const struct irq *irq, bool level, s32 *index,
-			    struct irq_msi *out);
 };
 
 /* By drivers/iommu at start, once, before any driver of a device. */

@@ -79,7 +79,7 @@ struct irq_msi {
 int irq_compose_msi(struct irq *irq, u16 segment, u16 rid, struct irq_msi *out) __must_check;
 
 /*
- * Interrupt remapping, as core/iommu.h's ops have it: registered once, before any driver of a device and before lines are
+ * Interrupt remapping: registered once, before any driver of a device and before lines are
  * connected. *index is -1 for a new entry, else that entry is written anew, and the IOMMU's cached copy is gone on return. An
  * I/O APIC's pin has the same entry each time.
  */

@@ -153,21 +153,36 @@ static void reap(struct blktest *t, struct slot *s)
 		compare(t, s);
 }
 
+/* Evenly over the whole, while requests are under way. True: it is time, but the last one has not ended. */
+static bool reset_in_flight(struct blktest *t)
+{
+	int err;
+
+	if (!t->reset_step || t->done < t->reset_at || t->err)
+		return false;
+	err = blkdev_reset(t->b);
+	if (err == -EAGAIN)
+		return true;
+	t->reset_at += t->reset_step;
+	t->err = err;
+	return false;
+}
+
 /* Sends, takes what is done; false: nothing is under way any more. */
 static bool step(struct blktest *t)
 {
-	bool busy = false;
+	bool busy = false, wait = reset_in_flight(t);
 
 	for (u32 i = 0; i < t->depth; i++) {
 		struct slot *s = &t->slots[i];
 
 		if (s->busy && atomic_load_acquire(&s->done) == 2) /* pairs with slot_done() */
 			reap(t, s);
-		if (!s->busy && t->at < t->end && !t->err && !t->stopped)
+		if (!s->busy && t->at < t->end && !t->err && !t->stopped && !wait)
 			send(t, s);
 		busy |= s->busy;
 	}
-	return busy;
+	return busy || wait;
 }
 
 static bool any_done(const struct blktest *t)
@@ -177,19 +192,6 @@ static bool any_done(const struct blktest *t)
 		    atomic_load_acquire(&t->slots[i].done)) /* pairs with slot_done() */
 			return true;
 	return false;
-}
-
-/* Evenly over the whole, while requests are under way. */
-static void reset_in_flight(struct blktest *t)
-{
-	int err;
-
-	if (!t->reset_step || t->done < t->reset_at || t->err)
-		return;
-	t->reset_at += t->reset_step;
-	err = blkdev_reset(t->b);
-	if (err)
-		t->err = err;
 }
 
 static void look_at_keys(struct blktest *t, u64 total)
@@ -217,7 +219,6 @@ static void run(struct blktest *t)
 	t->begun_ns = t->told_ns = clock_ns();
 	while (step(t)) {
 		look_at_keys(t, total);
-		reset_in_flight(t);
 		if (any_done(t))
 			thread_yield(); /* who is at it may have been preempted, on this CPU */
 		else

@@ -290,9 +290,14 @@ static u32 poll(struct blkdev *b)
 	return nvme_queue_drain(queue_here(ns_of(b)->c));
 }
 
-static void reset(struct blkdev *b)
+static int reset(struct blkdev *b)
 {
-	nvme_want_reset(ns_of(b)->c, true);
+	struct nvme *c = ns_of(b)->c;
+
+	if (atomic_load_relaxed(&c->reset_wanted) || atomic_load_relaxed(&c->state) != NVME_LIVE)
+		return -EAGAIN;
+	nvme_want_reset(c, true);
+	return 0;
 }
 
 const struct blkdev_ops nvme_blkdev_ops = {

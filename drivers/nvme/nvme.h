@@ -169,6 +169,7 @@ struct nvme {
 
 	/* Requests to the keeper; atomic. */
 	u32 reset_wanted, reset_cause, rescan_wanted, stop_wanted;
+	bool blocked; /* by the IOMMU */
 
 	/* The keeper's. */
 	u64 smart_at, reset_score_ns;
@@ -282,6 +283,9 @@ int nvme_bring_up(struct nvme *c) __must_check;
 void nvme_service(struct nvme *c);
 /* Never again: all requests end with -ENODEV. why: for the log. */
 void nvme_die(struct nvme *c, const char *why);
+
+/* The IOMMU has shut it out: it is dead. Any context. */
+void nvme_blocked(struct nvme *c);
 
 /* A reset. asked: by somebody, not by a fault. Any context. */
 void nvme_want_reset(struct nvme *c, bool asked);

@@ -144,6 +144,11 @@ static int start(struct glue *g)
 	return err;
 }
 
+static void blocked(struct dma_device *d)
+{
+	nvme_blocked(d->driver);
+}
+
 static struct glue *make(struct pci_device *d)
 {
 	struct glue *g = kalloc(sizeof(*g));
@@ -158,6 +163,8 @@ static struct glue *make(struct pci_device *d)
 	g->c.wanted_queues = MIN(cpu_count(), NVME_QUEUES_MAX);
 	snprintf(g->c.name, sizeof(g->c.name), "nvme%u", g->c.number);
 	d->dma.mask = ~0ULL;
+	d->dma.blocked = blocked;
+	d->dma.driver = &g->c;
 	d->dma.align = sizeof(u32); /* NVMe 2.0, 4.1.1: a PRP entry's offset is a multiple of it */
 	return g;
 }

@@ -112,6 +112,12 @@ void nvme_die(struct nvme *c, const char *why)
 
 /* --- reset --------------------------------------------------------------------------------------------- */
 
+void nvme_blocked(struct nvme *c)
+{
+	atomic_store_relaxed(&c->blocked, true);
+	nvme_wake_keeper(c);
+}
+
 void nvme_want_reset(struct nvme *c, bool asked)
 {
 	atomic_fetch_or(&c->reset_wanted, asked ? 1 : 2);
@@ -251,6 +257,10 @@ void nvme_service(struct nvme *c)
 
 	if (c->state == NVME_DEAD)
 		return;
+	if (atomic_load_relaxed(&c->blocked)) {
+		nvme_die(c, "the IOMMU has shut it out");
+		return;
+	}
 	csts = nvme_read(c, NVME_CSTS);
 	if (csts == NVME_GONE) {
 		nvme_die(c, "it is gone");

@@ -328,6 +328,46 @@ static_assert(sizeof(struct acpi_slit) == 44, "ACPI 5.2.17");
 #define ACPI_SLIT_LOCAL 10u /* a domain's distance from itself; nothing is nearer */
 
 /* PCI Firmware 3.3, 4.1.2: allocations follow */
+/* VT-d 4.1, chapter 8 */
+#define ACPI_SIG_DMAR         "DMAR"
+#define ACPI_DMAR_REMAPS      BIT(0) /* flags: interrupts, too */
+#define ACPI_DMAR_UNIT        0
+#define ACPI_DMAR_RESERVED    1
+#define ACPI_DMAR_INCLUDE_ALL BIT(0) /* a unit's flags */
+
+struct acpi_dmar {
+	struct acpi_header header;
+	u8 width, flags;
+	u8 reserved38[10];
+} __packed;
+static_assert(sizeof(struct acpi_dmar) == 48, "VT-d 8.1");
+
+struct acpi_dmar_entry {
+	u16 type, length;
+} __packed;
+
+struct acpi_dmar_unit {
+	struct acpi_dmar_entry entry;
+	u8 flags, size;
+	u16 segment;
+	u64 base;
+} __packed;
+static_assert(sizeof(struct acpi_dmar_unit) == 16, "VT-d 8.3");
+
+struct acpi_dmar_reserved {
+	struct acpi_dmar_entry entry;
+	u16 reserved4, segment;
+	u64 base, limit;
+} __packed;
+static_assert(sizeof(struct acpi_dmar_reserved) == 24, "VT-d 8.4");
+
+struct acpi_dmar_scope {
+	u8 type, length;
+	u16 reserved2;
+	u8 id, bus;
+} __packed;
+static_assert(sizeof(struct acpi_dmar_scope) == 6, "VT-d 8.3.1");
+
 struct acpi_mcfg {
 	struct acpi_header header;
 	u64 reserved;

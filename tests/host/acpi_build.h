@@ -116,6 +116,24 @@ static inline void build_mcfg(struct table *t)
 	table_close(t);
 }
 
+/* Two units and memory that the firmware keeps for a device behind a bridge (VT-d 4.1, chapter 8). */
+static inline void build_dmar(struct table *t)
+{
+	table_open(t, "DMAR", 1, 48);
+	put8(t, 36, 38);
+	put8(t, 37, 1);                                                      /* interrupts, too */
+	TABLE_ADD(t, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0); /* a unit, with */
+	TABLE_ADD(t, 1, 8, 0, 0, 0, 0, 2, 0);                                /* 00:02.0 */
+	TABLE_ADD(t, 0, 0, 34, 0, 1, 0, 0, 0, 0, 0x10, 0xd9, 0xfe, 0, 0, 0, 0); /* the rest, with */
+	TABLE_ADD(t, 3, 8, 0, 0, 9, 0xf0, 0x1f, 7);     /* I/O APIC 9, f0:1f.7 */
+	TABLE_ADD(t, 2, 10, 0, 0, 0, 0, 0x1c, 4, 0, 0); /* what is behind 00:1c.4, its 0.0 */
+	TABLE_ADD(t, 1, 0, 34, 0, 0, 0, 0, 0, 0, 0x10, 0xb8, 0x7b, 0, 0, 0, 0); /* 7bb81000 */
+	TABLE_ADD(t, 0xff, 0x2f, 0xb8, 0x7b, 0, 0, 0, 0);                       /* to 7bb82fff, */
+	TABLE_ADD(t, 1, 10, 0, 0, 0, 0, 0x14, 0, 1, 2); /* behind 00:14.0: 1.2 */
+	TABLE_ADD(t, 2, 0, 8, 0, 0, 0, 0, 0);           /* another kind: passed over */
+	table_close(t);
+}
+
 /* HPET 1.0a, 3.2.4 */
 static inline void build_hpet(struct table *t)
 {

@@ -3,7 +3,7 @@
  * header's length and checksum are put right first: most mutations would break those.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/numa.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c drivers/acpi/numa.c core/host.c lib/string.c
  * runs: 100000
  * max_len: 1024
  */
@@ -22,7 +22,7 @@ typedef const char *parser(const void *table, size_t len, struct host *h);
 
 static parser *const parsers[] = {
 	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet, acpi_parse_s5,
-	acpi_parse_spcr, acpi_parse_tpm2, acpi_parse_srat, acpi_parse_slit,
+	acpi_parse_spcr, acpi_parse_tpm2, acpi_parse_srat, acpi_parse_slit, acpi_parse_dmar,
 };
 
 /* Makes the header's length and checksum agree with what is there. */
@@ -72,6 +72,23 @@ static void check_nodes(const struct host *h)
 	}
 }
 
+static void check_dmar(const struct host_dmar *d)
+{
+	CHECK(d->unit_count <= HOST_MAX_DMA_UNITS && d->scope_count <= HOST_MAX_DMA_SCOPES);
+	CHECK(d->reserved_count <= HOST_MAX_DMA_RESERVED);
+	for (u32 i = 0; i < d->unit_count; i++)
+		CHECK(d->units[i].base.v && !(d->units[i].base.v & 0xfff) &&
+		      d->units[i].base.v < BIT(52));
+	for (u32 i = 0; i < d->scope_count; i++) {
+		const struct host_dma_scope *s = &d->scopes[i];
+
+		CHECK(s->depth && s->depth <= HOST_SCOPE_DEPTH);
+		CHECK(s->owner < (s->reserved ? d->reserved_count : d->unit_count));
+	}
+	for (u32 i = 0; i < d->reserved_count; i++)
+		CHECK(d->reserved[i].len && d->reserved[i].base + d->reserved[i].len <= BIT(52));
+}
+
 /* What the rest of Plinth relies on, whatever the firmware says. */
 static void check_host(const struct host *h)
 {
@@ -90,6 +107,7 @@ static void check_host(const struct host *h)
 		CHECK(m->base.v + (m->bus_last + 1) * MIB <= BIT(52));
 	}
 	CHECK(h->hpet.v < BIT(52));
+	check_dmar(&h->dmar);
 	if (h->console.present)
 		check_console(&h->console);
 	check_nodes(h);

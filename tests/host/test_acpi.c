@@ -4,7 +4,7 @@
  * changed.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c core/host.c lib/string.c
  */
 #include "core/host.h"
 #include "drivers/acpi/parse.h"
@@ -296,6 +296,77 @@ TEST(mcfg_more_than_fits)
 	CHECK(parse(acpi_parse_mcfg, &t, t.len, &h) == NULL);
 	CHECK_EQ(h.mcfg_count, HOST_MAX_MCFG);
 	CHECK_EQ(h.mcfg[7].segment, 7);
+}
+
+TEST(dmar)
+{
+	struct host h = { 0 };
+	struct table t;
+
+	build_dmar(&t);
+	CHECK(parse(acpi_parse_dmar, &t, t.len, &h) == NULL);
+	CHECK(h.dmar.remaps_interrupts && h.dmar.unit_count == 2 && h.dmar.scope_count == 4);
+	CHECK(h.dmar.units[0].base.v == 0xfed90000 && !h.dmar.units[0].all);
+	CHECK(h.dmar.units[1].base.v == 0xfed91000 && h.dmar.units[1].all);
+	CHECK(h.dmar.scopes[0].owner == 0 && h.dmar.scopes[0].path[0] == 0x10);
+	CHECK(h.dmar.scopes[1].type == HOST_SCOPE_IOAPIC && h.dmar.scopes[1].id == 9);
+	CHECK(h.dmar.scopes[1].bus == 0xf0 && h.dmar.scopes[1].path[0] == 0xff);
+	CHECK(h.dmar.scopes[2].depth == 2 && h.dmar.scopes[2].path[0] == 0xe4);
+	CHECK(h.dmar.scopes[3].reserved && h.dmar.scopes[3].path[1] == 0x0a);
+	CHECK(h.dmar.reserved_count == 1 && h.dmar.reserved[0].base == 0x7bb81000);
+	CHECK_EQ(h.dmar.reserved[0].len, 0x2000);
+	check_hostile(acpi_parse_dmar, &t);
+}
+
+/* Where one byte is wrong all of it is refused: a unit that was left out would let its devices reach everything. */
+TEST(dmar_that_cannot_be)
+{
+	static const struct {
+		u32 at;
+		u8 v;
+	} bad[] = {
+		{ 50, 15 },               /* a unit that is cut */
+		{ 50, 3 },                /* an entry shorter than its head */
+		{ 50, 0 },     { 51, 1 }, /* longer than the table */
+		{ 56, 1 },                /* registers that are not aligned */
+		{ 63, 0xff },             /* nor within what can be addressed */
+		{ 65, 5 },                /* a scope shorter than its head */
+		{ 65, 10 },               /* longer than its entry */
+		{ 65, 7 },                /* half a step */
+		{ 70, 32 },               /* no such device */
+		{ 71, 8 },                /* no such function */
+		{ 114, 2 },               /* memory that is not whole pages: its start, */
+		{ 122, 0xfe },            /* its end, */
+		{ 125, 0x7a },            /* an end before its start */
+		{ 129, 0xff },            /* out of range */
+	};
+
+	for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
+		struct host h = { 0 };
+		struct table t;
+
+		build_dmar(&t);
+		put8(&t, bad[i].at, bad[i].v);
+		table_close(&t);
+		CHECK(parse(acpi_parse_dmar, &t, t.len, &h) != NULL);
+		CHECK_EQ(h.dmar.unit_count, 0);
+	}
+}
+
+TEST(dmar_with_more_than_fits)
+{
+	struct host h = { 0 };
+	struct table t;
+
+	table_open(&t, "DMAR", 1, 48);
+	for (u32 i = 0; i < HOST_MAX_DMA_UNITS; i++)
+		TABLE_ADD(&t, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, (u8)(0xd0 + i), 0xfe, 0, 0, 0, 0);
+	table_close(&t);
+	CHECK(parse(acpi_parse_dmar, &t, t.len, &h) == NULL);
+	CHECK(h.dmar.unit_count == HOST_MAX_DMA_UNITS && !h.dmar.remaps_interrupts);
+	TABLE_ADD(&t, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0xfe, 0, 0, 0, 0);
+	table_close(&t);
+	CHECK(parse(acpi_parse_dmar, &t, t.len, &h) != NULL);
 }
 
 TEST(hpet)
