@@ -55,3 +55,8 @@ static inline u64 mmio_read64(const volatile void *p)
 {
 	return *(const volatile u64 *)p;
 }
+
+static inline void mmio_write64(volatile void *p, u64 v)
+{
+	*(volatile u64 *)p = v;
+}

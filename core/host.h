@@ -13,6 +13,7 @@
 #define HOST_MAX_DMA_UNITS    16u
 #define HOST_MAX_DMA_SCOPES   64u
 #define HOST_MAX_DMA_RESERVED 16u
+#define HOST_MAX_DMA_RANGES   256u
 #define HOST_MAX_NODES        16
 #define HOST_MAX_RANGES       64
 
@@ -95,6 +96,31 @@ struct host_dmar {
 	struct host_dma_reserved reserved[HOST_MAX_DMA_RESERVED];
 };
 
+/* AMD's IOMMUs as the IVRS table has them (AMD IOMMU 3.08, chapter 5). */
+struct host_ivrs_unit {
+	paddr_t base;
+	u16 segment, rid; /* rid: the unit's own */
+	u8 flags;         /* bits 3..0: what its control register is to have */
+};
+
+struct host_ivrs_range { /* requester ids that come to a unit */
+	u8 unit;
+	bool aliased; /* they are seen as alias */
+	u16 first, last, alias;
+};
+
+struct host_ivrs_reserved { /* memory that the firmware has those devices use */
+	u16 first, last;
+	u64 base, len;
+};
+
+struct host_ivrs {
+	u32 unit_count, range_count, reserved_count;
+	struct host_ivrs_unit units[HOST_MAX_DMA_UNITS];
+	struct host_ivrs_range ranges[HOST_MAX_DMA_RANGES];
+	struct host_ivrs_reserved reserved[HOST_MAX_DMA_RESERVED];
+};
+
 enum host_tpm {
 	HOST_TPM_NONE,
 	HOST_TPM_FIFO,
@@ -114,6 +140,7 @@ struct host {
 	struct host_mcfg mcfg[HOST_MAX_MCFG];
 	paddr_t hpet; /* .v 0: none */
 	struct host_dmar dmar;
+	struct host_ivrs ivrs;
 	struct host_console console;
 	enum host_tpm tpm; /* at TPM_BASE (lib/hw/tpm.h) */
 	u32 node_count;    /* 0: there is no SRAT, and all is near */

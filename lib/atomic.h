@@ -22,6 +22,12 @@
 /* Orders everything before against everything after, stores against loads included. */
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+/*
+ * The same against a device that reads and writes memory. Not a locked instruction, as smp_mb() may be: QEMU with one thread for
+ * all CPUs does not order those against the threads of its devices.
+ */
+#define dma_mb() __asm__ volatile("mfence" ::: "memory")
+
 static inline void cpu_relax(void)
 {
 	__builtin_ia32_pause();

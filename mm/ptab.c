@@ -67,13 +67,16 @@ static u64 entry_get(const u64 *e)
 	return atomic_load_acquire(e);
 }
 
-static void entry_set_table(const struct ptab *pt, u64 *e, const u64 *table)
+/* What points at a table from an entry of that level. */
+static u64 table_entry(const struct ptab_format *fmt, const u64 *table, u8 level)
 {
-	entry_set(e, virt_to_phys(table).v | pt->fmt->table_bits);
+	u64 at = fmt->level_shift ? (u64)level << fmt->level_shift : 0;
+
+	return virt_to_phys(table).v | fmt->table_bits | at;
 }
 
-/* The table below e, made if there is none; NULL when memory is short. e is not a leaf. */
-static u64 *table_below(struct ptab *pt, u64 *e)
+/* The table below e, of that level, made if there is none; NULL when memory is short. e is not a leaf. */
+static u64 *table_below(struct ptab *pt, u64 *e, u8 level)
 {
 	u64 old = entry_get(e);
 	u64 *t;
@@ -82,7 +85,7 @@ static u64 *table_below(struct ptab *pt, u64 *e)
 		return table_of(pt->fmt, old);
 	t = table_alloc(pt);
 	if (t)
-		entry_set_table(pt, e, t);
+		entry_set(e, table_entry(pt->fmt, t, level));
 	return t;
 }
 
@@ -157,7 +160,7 @@ u64 *ptab_entry(struct ptab *pt, u64 va, u8 level)
 		u64 *e = &table[index_of(va, l)];
 
 		ASSERT(!pt->fmt->present(*e) || !is_leaf(pt->fmt, *e, l));
-		table = table_below(pt, e);
+		table = table_below(pt, e, l);
 		if (!table)
 			return NULL;
 	}
@@ -178,7 +181,7 @@ static int map_at(const struct job *j, u64 *e, u8 level, u64 va, u64 n)
 	}
 	if (fmt->present(old) && is_leaf(fmt, old, level))
 		return -EEXIST;
-	t = table_below(j->pt, e);
+	t = table_below(j->pt, e, level);
 	return t ? descend(j, t, level - 1, va, n) : -ENOMEM;
 }
 
@@ -207,7 +210,7 @@ static int split(struct ptab *pt, u64 *e, u8 level)
 		for (u32 i = 0; i < PTAB_ENTRIES; i++)
 			t[i] = (leaf_pa(fmt, old, level).v + i * span(level - 1)) | bits;
 		/* The CPU may set accessed and dirty bits meanwhile. Release as in entry_set(). */
-	} while (!atomic_cas(e, &old, virt_to_phys(t).v | fmt->table_bits));
+	} while (!atomic_cas(e, &old, table_entry(fmt, t, level)));
 	return 0;
 }
 

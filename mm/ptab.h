@@ -21,6 +21,7 @@ struct ptab_format {
 	u8 max_leaf;    /* the highest level that may hold a leaf */
 	u64 addr_mask;  /* address bits of an entry */
 	u64 table_bits; /* bits of an entry that points at a table */
+	u8 level_shift; /* where such an entry has the level of that table, counted from 1; 0: nowhere */
 	u64 keep_bits;  /* leaf bits that a split or a change of rights keeps: accessed and dirty */
 	bool canonical; /* addresses are sign-extended from their highest bit */
 	bool (*present)(u64 entry);

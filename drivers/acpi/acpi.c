@@ -39,6 +39,7 @@ static const struct table_kind {
 	{ ACPI_SIG_SRAT, "SRAT", acpi_parse_srat, "all CPUs and memory count as near", false },
 	{ ACPI_SIG_SLIT, "SLIT", acpi_parse_slit, "nodes count as equally far", false },
 	{ ACPI_SIG_DMAR, "DMAR", acpi_parse_dmar, "no IOMMU", false },
+	{ ACPI_SIG_IVRS, "IVRS", acpi_parse_ivrs, "no IOMMU", false },
 	{ ACPI_SIG_TPM2, "TPM2", acpi_parse_tpm2, "the TPM is not used", false },
 };
 

@@ -51,6 +51,8 @@ const char *acpi_parse_spcr(const void *table, size_t len, struct host *h) __mus
 const char *acpi_parse_tpm2(const void *table, size_t len, struct host *h) __must_check;
 /* VT-d 4.1, chapter 8 */
 const char *acpi_parse_dmar(const void *table, size_t len, struct host *h) __must_check;
+/* AMD IOMMU 3.08, chapter 5 */
+const char *acpi_parse_ivrs(const void *table, size_t len, struct host *h) __must_check;
 
 /* The sleep type values of S5, found by a bounded scan of a DSDT's AML. 7.4.2, 20.2 */
 const char *acpi_parse_s5(const void *table, size_t len, struct host *h) __must_check;

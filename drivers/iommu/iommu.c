@@ -5,18 +5,22 @@
 
 #include "core/iommu.h"
 #include "core/log.h"
-#include "drivers/iommu/vtd.h"
+#include "drivers/iommu/kinds.h"
+#include "lib/types.h"
 
 void iommu_init(void)
 {
 	static const char *const modes[] = { [IOMMU_STRICT] = "strict", [IOMMU_LAZY] = "lazy" };
+	bool remaps = false;
+	u32 units = vtd_init(&remaps);
 
-	if (!vtd_init()) {
+	if (!units)
+		units = amdvi_init();
+	if (!units) {
 		log_warn("iommu: %s: devices can reach all memory",
 			 iommu_mode() == IOMMU_OFF ? "off" : "none that is used");
 		return;
 	}
 	log_info("iommu: %s, %s, %u unit%s, interrupts %sremapped", iommu_ops()->name,
-		 modes[iommu_mode()], vtd_unit_count, vtd_unit_count == 1 ? "" : "s",
-		 vtd_units[0]->remaps ? "" : "not ");
+		 modes[iommu_mode()], units, units == 1 ? "" : "s", remaps ? "" : "not ");
 }

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/iommu.h"
 #include "core/log.h"
+#include "drivers/iommu/kinds.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
@@ -255,13 +256,13 @@ static void give_up(void)
 	vtd_unit_count = 0;
 }
 
-bool vtd_init(void)
+u32 vtd_init(bool *remaps)
 {
 	bool remap;
 
 	if (!find_units() || iommu_mode() == IOMMU_OFF) {
 		give_up();
-		return false;
+		return 0;
 	}
 	remap = vtd_can_remap();
 	for (u32 i = 0; i < vtd_unit_count; i++) {
@@ -271,12 +272,13 @@ bool vtd_init(void)
 			log_error("iommu: VT-d unit %u does not start (error %d): none is used", i,
 				  -err);
 			give_up();
-			return false;
+			return 0;
 		}
 	}
 	vtd_reserve_all();
 	iommu_register(&vtd_ops);
 	if (remap)
 		vtd_irq_register();
-	return true;
+	*remaps = remap;
+	return vtd_unit_count;
 }

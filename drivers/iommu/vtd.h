@@ -8,18 +8,18 @@
 #include "arch/lock.h"
 #include "core/host.h"
 #include "core/irq.h"
+#include "drivers/iommu/fault.h"
 #include "drivers/pci/pci.h"
 #include "lib/bitmap.h"
 #include "lib/compiler.h"
 #include "lib/hw/vtd.h"
 #include "mm/ptab.h"
 
-#define VTD_DOMAINS     256u /* ids 1 to 255 */
-#define VTD_QUEUE_LEN   256u
-#define VTD_IRT_ORDER   4u /* of pages */
-#define VTD_IRTES       4096u
-#define VTD_ALIASES_MAX 4u
-#define VTD_PINS        240u /* of an I/O APIC */
+#define VTD_DOMAINS   256u /* ids 1 to 255 */
+#define VTD_QUEUE_LEN 256u
+#define VTD_IRT_ORDER 4u /* of pages */
+#define VTD_IRTES     4096u
+#define VTD_PINS      240u /* of an I/O APIC */
 
 struct vtd_unit {
 	/* Const after start. */
@@ -54,7 +54,7 @@ struct iommu_domain {
 	u16 id;
 	bool blocked; /* after a fault; u->tables */
 	u32 alias_count;
-	u16 aliases[VTD_ALIASES_MAX]; /* requester ids that it may be seen by, its own first */
+	u16 aliases[IOMMU_ALIASES_MAX]; /* requester ids that it may be seen by, its own first */
 };
 
 /* --- vtd.c ---------------------------------------------------------------------------------------- */
@@ -74,9 +74,6 @@ void vtd_publish(const struct vtd_unit *u, const void *p, u64 len);
 struct vtd_unit *vtd_unit_of(u16 segment, u16 rid);
 /* The function that a scope names. False: a bridge on the way is not there. */
 bool vtd_scope_address(const struct host_dma_scope *s, u16 segment, struct pci_address *out);
-
-/* Finds the units, switches translation on and registers with core/iommu.h. False: there are none, or they are not used. A thread, once. */
-bool vtd_init(void);
 
 /* --- vtd_queue.c ------------------------------------------------------------------------------------ */
 
@@ -99,8 +96,6 @@ const struct ptab_format *vtd_format(u64 cap);
 void vtd_reserve_all(void);
 /* Nothing that the device sends is let through any more, and nobody is told of it. u->tables is not held. */
 void vtd_block(struct vtd_unit *u, u16 rid);
-/* The requester ids that a function is seen by; how many. */
-u32 vtd_aliases(u16 segment, u16 rid, u16 out[VTD_ALIASES_MAX]);
 
 /* --- vtd_fault.c, vtd_irq.c --------------------------------------------------------------------------- */
 

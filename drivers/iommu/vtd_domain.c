@@ -5,6 +5,7 @@
 #include "core/dma.h"
 #include "core/iommu.h"
 #include "core/log.h"
+#include "drivers/iommu/fault.h"
 #include "drivers/iommu/vtd.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -84,27 +85,6 @@ static void publish_range(struct iommu_domain *dom, u64 iova, u64 len)
 }
 
 /* --- context entries ------------------------------------------------------------------------------- */
-
-u32 vtd_aliases(u16 segment, u16 rid, u16 out[VTD_ALIASES_MAX])
-{
-	const struct pci_device *d =
-		pci_find((struct pci_address){ segment, (u8)(rid >> 8), (u8)rid });
-	u32 n = 0;
-
-	out[n++] = rid;
-	for (const struct pci_device *b = d ? d->parent : NULL; b; b = b->parent) {
-		u16 own = (u16)(b->at.bus << 8 | b->at.devfn);
-
-		if (n == VTD_ALIASES_MAX)
-			break;
-		/* A bridge from PCIe to PCI lends its second bus, others their own id (PCIe to PCI Bridge 1.0, 2.3). */
-		if (!b->caps.express)
-			out[n++] = own;
-		else if (b->express_type == PCI_EXPRESS_TO_PCI)
-			out[n++] = (u16)(b->secondary << 8);
-	}
-	return n;
-}
 
 /* u->tables. NULL: no memory. */
 static u64 *context_of(struct vtd_unit *u, u16 rid)
@@ -246,7 +226,7 @@ static struct iommu_domain *create(struct vtd_unit *u, u16 rid)
 		return NULL;
 	dom->u = u;
 	spin_init(&dom->lock, RANK_IOMMU_DOMAIN, "IOMMU domain");
-	dom->alias_count = vtd_aliases(u->segment, rid, dom->aliases);
+	dom->alias_count = iommu_aliases(u->segment, rid, dom->aliases);
 	if (!ptab_init(&dom->pt, u->format) && !take_id(dom)) {
 		vtd_publish(u, dom->pt.root, PAGE_SIZE);
 		return dom;
@@ -406,15 +386,11 @@ static int flush(struct iommu_domain *dom, u64 iova, u64 len)
 {
 	int err = len == EVERYTHING ? vtd_flush_domain(dom->u, dom->id) :
 				      vtd_flush_pages(dom->u, dom->id, iova, len);
-	struct pci_device *p;
 
 	if (!err || !dom->d)
 		return err;
 	/* Nobody knows what it can still reach: it is not to send anything. */
-	p = pci_find(
-		(struct pci_address){ dom->d->segment, (u8)(dom->d->rid >> 8), (u8)dom->d->rid });
-	if (p && pci_bus_master(p, false) == -EIO)
-		log_error("iommu: %s cannot be stopped", dom->d->name);
+	iommu_silence(dom->d->segment, dom->d->rid);
 	return -ETIMEDOUT;
 }
 

@@ -50,35 +50,17 @@ static struct dma_device *owner(struct vtd_unit *u, u16 rid)
 	return d;
 }
 
-static void stop_sending(u16 segment, u16 rid)
-{
-	struct pci_device *p = pci_find((struct pci_address){ segment, (u8)(rid >> 8), (u8)rid });
-	int err = p ? pci_bus_master(p, false) : 0;
-
-	if (err == -EIO)
-		log_error("iommu: %s: its bus mastering cannot be switched off", p->name);
-}
-
 static void handle(struct vtd_unit *u, u16 rid, u64 address, u32 reason, bool read)
 {
-	static struct log_limit limit = { .name = "iommu" };
 	struct dma_device *d = owner(u, rid);
-	const struct pci_device *p =
-		pci_find((struct pci_address){ u->segment, (u8)(rid >> 8), (u8)rid });
+	bool irq = reason >= VTD_REASON_IRQ;
 
-	if (reason >= VTD_REASON_IRQ)
-		address = 0;
-	log_limited(&limit, LOG_ERROR, "iommu: %04x:%02x:%02x.%x (%s): %s 0x%llx: %s: stopped",
-		    u->segment, rid >> 8, PCI_SLOT(rid & 0xff), PCI_FUNC(rid),
-		    p && p->driver ? p->driver->name : "no driver",
-		    reason >= VTD_REASON_IRQ ? "interrupt" :
-		    read                     ? "read of" :
-					       "write to",
-		    (unsigned long long)address, reason_text(reason));
 	vtd_block(u, rid);
-	stop_sending(u->segment, rid);
-	if (d && d->blocked)
-		d->blocked(d);
+	iommu_stop_device(u->segment, rid, d,
+			  irq  ? "interrupt" :
+			  read ? "read of" :
+				 "write to",
+			  irq ? 0 : address, reason_text(reason));
 }
 
 static void look(struct vtd_unit *u)

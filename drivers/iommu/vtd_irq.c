@@ -97,8 +97,8 @@ static int remap_for(struct vtd_unit *u, u16 rid, const struct irq *irq, bool le
 static int remap(u16 segment, u16 rid, const struct irq *irq, s32 *index, struct irq_msi *out)
 {
 	struct vtd_unit *u = vtd_unit_of(segment, rid);
-	u16 aliases[VTD_ALIASES_MAX] = { 0 };
-	u32 count = vtd_aliases(segment, rid, aliases);
+	u16 aliases[IOMMU_ALIASES_MAX] = { 0 };
+	u32 count = iommu_aliases(segment, rid, aliases);
 
 	return u ? remap_for(u, aliases[count - 1], irq, false, index, out) : -ENODEV;
 }

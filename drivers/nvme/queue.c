@@ -88,7 +88,7 @@ static void ring(struct nvme_queue *q, bool completion, u32 value)
 		/* The ring's entries come first: pairs with the controller's read of the shadow doorbell. */
 		atomic_store_release(&c->shadow[offset / 4], value);
 		/* The store before the load of the event index: pairs with the controller's, which does it the other way. */
-		smp_mb();
+		dma_mb();
 		if (!passes(READ_ONCE(c->event_idx[offset / 4]), value, before))
 			return;
 	}

@@ -368,6 +368,45 @@ struct acpi_dmar_scope {
 } __packed;
 static_assert(sizeof(struct acpi_dmar_scope) == 6, "VT-d 8.3.1");
 
+/* AMD IOMMU 3.08, chapter 5 */
+#define ACPI_SIG_IVRS        "IVRS"
+#define ACPI_IVRS_UNIT       0x10 /* three forms of one block, the last that is there counts */
+#define ACPI_IVRS_UNIT_11    0x11
+#define ACPI_IVRS_UNIT_40    0x40
+#define ACPI_IVRS_MEMORY_ALL 0x20
+#define ACPI_IVRS_MEMORY_ONE 0x21
+#define ACPI_IVRS_MEMORY     0x22 /* for a range */
+
+struct acpi_ivrs {
+	struct acpi_header header;
+	u32 info;
+	u64 reserved;
+} __packed;
+static_assert(sizeof(struct acpi_ivrs) == 48, "AMD IOMMU 5.2.1");
+
+struct acpi_ivrs_block {
+	u8 type, flags;
+	u16 length, rid;
+} __packed;
+
+struct acpi_ivrs_unit {
+	struct acpi_ivrs_block block;
+	u16 capability;
+	u64 base;
+	u16 segment, info;
+	u32 features;
+} __packed;
+static_assert(sizeof(struct acpi_ivrs_unit) == 24, "AMD IOMMU 5.2.2.1");
+#define ACPI_IVRS_UNIT_11_SIZE 40u
+
+struct acpi_ivrs_memory {
+	struct acpi_ivrs_block block;
+	u16 last;
+	u64 reserved;
+	u64 base, len;
+} __packed;
+static_assert(sizeof(struct acpi_ivrs_memory) == 32, "AMD IOMMU 5.2.2.8");
+
 struct acpi_mcfg {
 	struct acpi_header header;
 	u64 reserved;

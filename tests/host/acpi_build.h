@@ -134,6 +134,30 @@ static inline void build_dmar(struct table *t)
 	table_close(t);
 }
 
+/* A unit in two forms, of which the second counts, and memory for a range (AMD IOMMU 3.08, chapter 5). */
+static inline void build_ivrs(struct table *t)
+{
+	table_open(t, "IVRS", 2, 48);
+	TABLE_ADD(t, 0x10, 0, 28, 0, 2, 0, 0x40, 0); /* 48: 00:00.2 */
+	TABLE_ADD(t, 0, 0, 0xd8, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 1, 0, 0, 0);                        /* all */
+	TABLE_ADD(t, 0x11, 0x25, 104, 0, 2, 0, 0x40, 0); /* 76: the same */
+	TABLE_ADD(t, 0, 0, 0xd8, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	TABLE_ADD(t, 2, 8, 0, 0);                                  /* 116: 00:01.0 */
+	TABLE_ADD(t, 3, 0x10, 0, 0, 4, 0xff, 0, 0);                /* 120: 00:02.0 to 00:1f.7 */
+	TABLE_ADD(t, 0x42, 0, 2, 0, 0, 0x20, 1, 0);                /* 128: 02:00.0 as 01:04.0 */
+	TABLE_ADD(t, 0x43, 0, 3, 0, 0, 0x28, 1, 0, 4, 0xff, 3, 0); /* 136: bus 3 as 01:05.0 */
+	TABLE_ADD(t, 0x48, 0, 0, 0, 9, 0xa0, 0, 1);                /* 148: I/O APIC 9 */
+	TABLE_ADD(t, 0xf0, 0, 1, 0, 'A', 'M', 'D', 'I', '0', '0', '2', '0', 0, 0, 0, 0, 0, 0, 0, 0,
+		  0, 2);
+	TABLE_ADD(t, 'x', 'y'); /* 156: of ACPI alone, with its name */
+	TABLE_ADD(t, 0x22, 1, 32, 0, 0, 2, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0); /* 180: bus 2 */
+	TABLE_ADD(t, 0, 0x10, 0xb8, 0x7b, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0,
+		  0); /* 7bb81000, 8 KiB */
+	table_close(t);
+}
+
 /* HPET 1.0a, 3.2.4 */
 static inline void build_hpet(struct table *t)
 {

@@ -3,7 +3,7 @@
  * header's length and checksum are put right first: most mutations would break those.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c drivers/acpi/numa.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c drivers/acpi/ivrs.c drivers/acpi/numa.c core/host.c lib/string.c
  * runs: 100000
  * max_len: 1024
  */
@@ -21,8 +21,9 @@
 typedef const char *parser(const void *table, size_t len, struct host *h);
 
 static parser *const parsers[] = {
-	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet, acpi_parse_s5,
-	acpi_parse_spcr, acpi_parse_tpm2, acpi_parse_srat, acpi_parse_slit, acpi_parse_dmar,
+	acpi_parse_madt, acpi_parse_fadt, acpi_parse_mcfg, acpi_parse_hpet,
+	acpi_parse_s5,   acpi_parse_spcr, acpi_parse_tpm2, acpi_parse_srat,
+	acpi_parse_slit, acpi_parse_dmar, acpi_parse_ivrs,
 };
 
 /* Makes the header's length and checksum agree with what is there. */
@@ -89,6 +90,20 @@ static void check_dmar(const struct host_dmar *d)
 		CHECK(d->reserved[i].len && d->reserved[i].base + d->reserved[i].len <= BIT(52));
 }
 
+static void check_ivrs(const struct host_ivrs *v)
+{
+	CHECK(v->unit_count <= HOST_MAX_DMA_UNITS && v->range_count <= HOST_MAX_DMA_RANGES);
+	CHECK(v->reserved_count <= HOST_MAX_DMA_RESERVED);
+	for (u32 i = 0; i < v->unit_count; i++)
+		CHECK(v->units[i].base.v && !(v->units[i].base.v & 0x3fff) &&
+		      v->units[i].base.v < BIT(52));
+	for (u32 i = 0; i < v->range_count; i++)
+		CHECK(v->ranges[i].unit < v->unit_count && v->ranges[i].first <= v->ranges[i].last);
+	for (u32 i = 0; i < v->reserved_count; i++)
+		CHECK(v->reserved[i].len && v->reserved[i].base + v->reserved[i].len <= BIT(52) &&
+		      v->reserved[i].first <= v->reserved[i].last);
+}
+
 /* What the rest of Plinth relies on, whatever the firmware says. */
 static void check_host(const struct host *h)
 {
@@ -108,6 +123,7 @@ static void check_host(const struct host *h)
 	}
 	CHECK(h->hpet.v < BIT(52));
 	check_dmar(&h->dmar);
+	check_ivrs(&h->ivrs);
 	if (h->console.present)
 		check_console(&h->console);
 	check_nodes(h);

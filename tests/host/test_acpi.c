@@ -4,7 +4,7 @@
  * changed.
  *
  * sources: drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c drivers/acpi/devices.c
- * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c core/host.c lib/string.c
+ * sources: drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c drivers/acpi/ivrs.c core/host.c lib/string.c
  */
 #include "core/host.h"
 #include "drivers/acpi/parse.h"
@@ -367,6 +367,78 @@ TEST(dmar_with_more_than_fits)
 	TABLE_ADD(&t, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0xfe, 0, 0, 0, 0);
 	table_close(&t);
 	CHECK(parse(acpi_parse_dmar, &t, t.len, &h) != NULL);
+}
+
+/* The last device of a table reaches beyond it. */
+TEST(dmar_whose_last_device_is_too_long)
+{
+	struct host h = { 0 };
+	struct table t;
+
+	table_open(&t, "DMAR", 1, 48);
+	TABLE_ADD(&t, 0, 0, 24, 0, 1, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0);
+	TABLE_ADD(&t, 1, 10, 0, 0, 0, 0, 2, 0);
+	table_close(&t);
+	CHECK(parse(acpi_parse_dmar, &t, t.len, &h) != NULL);
+}
+
+static bool range_is(const struct host_ivrs_range *r, u16 first, u16 last, u32 alias)
+{
+	return !r->unit && r->first == first && r->last == last && r->aliased == (alias != 0) &&
+	       r->alias == alias;
+}
+
+TEST(ivrs)
+{
+	struct host h = { 0 };
+	struct table t;
+
+	build_ivrs(&t);
+	CHECK(parse(acpi_parse_ivrs, &t, t.len, &h) == NULL);
+	CHECK(h.ivrs.unit_count == 1 && h.ivrs.range_count == 4 && h.ivrs.reserved_count == 1);
+	CHECK(h.ivrs.units[0].base.v == 0xfed80000 && h.ivrs.units[0].rid == 2);
+	CHECK_EQ(h.ivrs.units[0].flags, 5);
+	CHECK(range_is(&h.ivrs.ranges[0], 8, 8, 0));
+	CHECK(range_is(&h.ivrs.ranges[1], 0x10, 0xff, 0));
+	CHECK(range_is(&h.ivrs.ranges[2], 0x200, 0x200, 0x120));
+	CHECK(range_is(&h.ivrs.ranges[3], 0x300, 0x3ff, 0x128));
+	CHECK(h.ivrs.reserved[0].first == 0x200 && h.ivrs.reserved[0].last == 0x2ff);
+	CHECK(h.ivrs.reserved[0].base == 0x7bb81000 && h.ivrs.reserved[0].len == 0x2000);
+	check_hostile(acpi_parse_ivrs, &t);
+}
+
+TEST(ivrs_that_cannot_be)
+{
+	static const struct {
+		u32 at;
+		u8 v;
+	} bad[] = {
+		{ 78, 3 },     /* a block shorter than its head, */
+		{ 79, 1 },     /* longer than the table, */
+		{ 78, 30 },    /* a unit that is cut */
+		{ 85, 1 },     /* registers that are not aligned, */
+		{ 90, 0xff },  /* or out of reach */
+		{ 120, 2 },    /* an end without a start */
+		{ 124, 2 },    /* a start without an end */
+		{ 125, 0 },    /* a range that is backwards */
+		{ 177, 3 },    /* a name that is longer than its unit */
+		{ 182, 31 },   /* memory that is cut, */
+		{ 196, 1 },    /* or not whole pages: its start, */
+		{ 204, 1 },    /* its length */
+		{ 203, 0xff }, /* out of range */
+		{ 205, 0 },    /* none */
+	};
+
+	for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
+		struct host h = { 0 };
+		struct table t;
+
+		build_ivrs(&t);
+		put8(&t, bad[i].at, bad[i].v);
+		table_close(&t);
+		CHECK(parse(acpi_parse_ivrs, &t, t.len, &h) != NULL);
+		CHECK_EQ(h.ivrs.unit_count, 0);
+	}
 }
 
 TEST(hpet)

@@ -3,7 +3,7 @@
  * tables, one clear message for each broken one, and nothing read outside the memory map.
  *
  * sources: drivers/acpi/acpi.c drivers/acpi/table.c drivers/acpi/madt.c drivers/acpi/fadt.c
- * sources: drivers/acpi/devices.c drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c drivers/acpi/numa.c core/host.c lib/string.c
+ * sources: drivers/acpi/devices.c drivers/acpi/spcr.c drivers/acpi/tpm2.c drivers/acpi/dmar.c drivers/acpi/ivrs.c drivers/acpi/numa.c core/host.c lib/string.c
  */
 #include "drivers/acpi/acpi.h"
 #include "core/host.h"

@@ -3,7 +3,7 @@
  * asked to forget and when, devices behind bridges, memory that the firmware keeps, faults, a unit that does not answer.
  *
  * sources: tests/host/fake_mm.c drivers/iommu/vtd.c drivers/iommu/vtd_queue.c drivers/iommu/vtd_domain.c
- * sources: drivers/iommu/vtd_fault.c drivers/iommu/vtd_irq.c mm/ptab.c lib/string.c
+ * sources: drivers/iommu/vtd_fault.c drivers/iommu/vtd_irq.c drivers/iommu/fault.c mm/ptab.c lib/string.c
  * flags: -include tests/host/fake_vtd_io.h
  */
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "core/iommu.h"
 #include "core/log.h"
 #include "core/thread.h"
+#include "drivers/iommu/kinds.h"
 #include "drivers/iommu/vtd.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -20,7 +21,7 @@
 #include "mm/kmap.h"
 #include "mm/memmap.h"
 #include "mm/page.h"
-#include "tests/host/harness.h"
+#include "tests/host/fake_iommu.h"
 
 #define CAP_DEFAULT                                                                                \
 	(2ull | VTD_CAP_SAGAW_3 | VTD_CAP_SAGAW_4 | 47ull << 16 | 0x20ull << 24 | VTD_CAP_2M |     \
@@ -99,161 +100,14 @@ void fake_clflush(const void *p)
 	hw.flushes++;
 }
 
-/* --- the rest of the host ------------------------------------------------------------------------------ */
-
-static u64 now;
-static struct pci_device devices[4];
-static u32 device_count, blocked_calls;
-static const struct iommu_ops *ops;
-static const struct irq_remap_ops *remap_ops;
-static enum iommu_mode mode;
-static u64 ram_at, reserved_at;
-static void (*watch)(void *arg);
-
-u64 clock_ns(void)
+void *fake_regs(u64 *at, u64 *size)
 {
-	return now += 1000000;
-}
-
-void *kalloc(size_t size)
-{
-	return calloc(1, size);
-}
-
-void kfree(void *p)
-{
-	free(p);
-}
-
-void *kmap_mmio(paddr_t pa, u64 len)
-{
-	CHECK_EQ(pa.v, 0xfed90000);
-	CHECK(len <= sizeof(hw.regs));
+	*at = 0xfed90000;
+	*size = sizeof(hw.regs);
 	return hw.regs;
 }
 
-void kunmap(const void *p, u64 len)
-{
-	CHECK(p == hw.regs && len <= sizeof(hw.regs));
-}
-
-bool memmap_has_ram(paddr_t pa, u64 len)
-{
-	return pa.v <= ram_at && ram_at < pa.v + len;
-}
-
-void dma_reserve(struct dma_device *d, u64 start, u64 len)
-{
-	(void)d;
-	(void)len;
-	reserved_at = start;
-}
-
-struct pci_device *pci_find(struct pci_address at)
-{
-	for (u32 i = 0; i < device_count; i++) {
-		if (devices[i].at.bus == at.bus && devices[i].at.devfn == at.devfn)
-			return &devices[i];
-	}
-	return NULL;
-}
-
-int pci_bus_master(struct pci_device *d, bool on)
-{
-	d->gone = !on; /* as a note */
-	return 0;
-}
-
-void iommu_register(const struct iommu_ops *o)
-{
-	ops = o;
-}
-
-enum iommu_mode iommu_mode(void)
-{
-	return mode;
-}
-
-void irq_set_remap_ops(const struct irq_remap_ops *o)
-{
-	remap_ops = o;
-}
-
-int irq_alloc_on(struct irq *irq, u32 cpu, void (*fn)(void *arg), void *arg)
-{
-	*irq = (struct irq){ .vector = 0x51, .cpu = cpu, .apic_id = 0x123, .fn = fn, .arg = arg };
-	return 0;
-}
-
-struct thread *thread_create(const struct thread_spec *spec)
-{
-	watch = spec->fn;
-	return (struct thread *)&now;
-}
-
-void thread_start(struct thread *t)
-{
-	(void)t;
-}
-
-static bool woken;
-
-void thread_wake(struct thread *t)
-{
-	(void)t;
-	woken = true;
-}
-
-/* Ends the thread, which does not return. */
-#include <setjmp.h>
-static jmp_buf blocked_in;
-
-void thread_block(void)
-{
-	longjmp(blocked_in, 1);
-}
-
-static void run_watcher(void)
-{
-	if (!setjmp(blocked_in))
-		watch(NULL);
-}
-
-void spin_init(struct spinlock *l, enum lock_rank rank, const char *name)
-{
-	*l = (struct spinlock){ .rank = (u8)rank, .name = name };
-}
-
-static u32 held; /* the rank that is */
-
-void spin_lock(struct spinlock *l)
-{
-	CHECK(!l->next && l->rank > held);
-	l->next = 1;
-	held = l->rank;
-}
-
-void spin_unlock(struct spinlock *l)
-{
-	CHECK(l->next);
-	l->next = 0;
-	held = 0;
-}
-
-static char last_log[1]; /* how it began */
-
-void log_limited(struct log_limit *l, enum log_level level, const char *fmt, ...)
-{
-	(void)l;
-	(void)level;
-	last_log[0] = fmt[0];
-}
-
-static void blocked(struct dma_device *d)
-{
-	(void)d;
-	blocked_calls++;
-}
+static bool remaps;
 
 /* --- a machine ------------------------------------------------------------------------------------------- */
 
@@ -327,7 +181,7 @@ TEST(the_way_on)
 {
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
 	hw.regs[VTD_GSTS / 4] = 0x86000000; /* the firmware used it */
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	CHECK(ops && remap_ops);
 	CHECK_EQ(hw.regs[VTD_GSTS / 4], 0x80000000 | 1 << 30 | 1 << 26 | 1 << 25 | 1 << 24);
 	CHECK(hw.contexts >= 1 && hw.iotlbs >= 1 && hw.iecs >= 1);
@@ -352,26 +206,26 @@ TEST(units_that_are_not_used)
 
 	for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
 		machine(bad[i].cap, bad[i].ecap);
-		CHECK(!vtd_init());
+		CHECK(!vtd_init(&remaps));
 		CHECK(!ops && !remap_ops && !vtd_unit_count);
 		CHECK_EQ(hw.regs[VTD_GSTS / 4] & (u32)VTD_TE, 0);
 	}
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
 	hw.mute = true;
-	CHECK(!vtd_init());
+	CHECK(!vtd_init(&remaps));
 	CHECK(!ops && !(hw.regs[VTD_GSTS / 4] & (u32)VTD_TE));
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
 	mode = IOMMU_OFF;
 	hw.regs[VTD_GSTS / 4] = (u32)VTD_TE;
-	CHECK(!vtd_init());
+	CHECK(!vtd_init(&remaps));
 	CHECK_EQ(hw.regs[VTD_GSTS / 4], 0);
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
 	host.ioapics[0].id = 3; /* nobody's: its lines would be lost */
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	CHECK(ops && !remap_ops && !(hw.regs[VTD_GSTS / 4] & (u32)VTD_IRE));
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
 	host.dmar.remaps_interrupts = false;
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	CHECK(ops && !remap_ops);
 }
 
@@ -380,7 +234,7 @@ static struct iommu_domain *attach(u64 cap, u64 ecap)
 	struct iommu_domain *dom = NULL;
 
 	machine(cap, ecap);
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	device(1, 8, NULL);
 	CHECK_EQ(ops->attach(&dev, &dom), 0);
 	return dom;
@@ -468,7 +322,7 @@ TEST(behind_a_conventional_bridge)
 	struct pci_device *port, *bridge;
 
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	port = device(0, 0x20, NULL);
 	port->caps.express = 0x40;
 	port->express_type = PCI_EXPRESS_ROOT_PORT;
@@ -508,7 +362,7 @@ TEST(memory_that_the_firmware_keeps)
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
 	device(1, 8, NULL);
 	reserve(0x7bb81000, 0x2000);
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	CHECK_EQ(walk(RID, 0x7bb82000), 0x7bb82003); /* before any driver */
 	CHECK_EQ(ops->attach(&dev, &dom), 0);
 	CHECK_EQ(walk(RID, 0x7bb82000), 0x7bb82003);
@@ -521,7 +375,7 @@ TEST(memory_that_the_firmware_keeps)
 	device(1, 8, NULL);
 	reserve(0x7bb81000, 0x2000);
 	ram_at = 0x7bb82000;
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	CHECK_EQ(walk(RID, 0x7bb82000), 0);
 	CHECK_EQ(ops->attach(&dev, &dom), -EPERM);
 }
@@ -603,7 +457,7 @@ TEST(messages_and_lines)
 	u32 before;
 
 	machine(CAP_DEFAULT, ECAP_DEFAULT);
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	device(1, 8, NULL);
 	irt = vtd_units[0]->irt;
 	before = hw.iecs;
@@ -644,7 +498,7 @@ TEST(all_entries)
 	s32 index;
 
 	machine(CAP_DEFAULT, ECAP_DEFAULT & ~VTD_ECAP_EIM);
-	CHECK(vtd_init());
+	CHECK(vtd_init(&remaps));
 	device(1, 8, NULL);
 	for (u32 i = 0; i < VTD_IRTES; i++) {
 		index = -1;

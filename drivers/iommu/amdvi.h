@@ -1,0 +1,70 @@
+/*
+ * The AMD-Vi driver's own structures: as vtd.h's, but for one device table that all units use. Files: amdvi.c (units),
+ * amdvi_ring.c (commands, events), amdvi_domain.c.
+ */
+#pragma once
+
+#include "arch/lock.h"
+#include "core/host.h"
+#include "core/irq.h"
+#include "drivers/iommu/fault.h"
+#include "lib/compiler.h"
+#include "lib/hw/amdvi.h"
+#include "mm/ptab.h"
+
+#define AMDVI_DOMAINS 256u /* ids 1 to 255 */
+
+struct amdvi_unit {
+	/* Const after start. */
+	u32 number;
+	u16 rid;
+	u8 *regs;
+	struct pci_device *pci; /* the unit as a device, which sends its interrupts */
+	struct irq event_irq;
+	bool has_irq;
+
+	struct spinlock lock; /* the commands */
+	struct amdvi_entry *commands;
+	volatile u64 *status; /* in memory: what the last wait wrote */
+	u64 sequence;
+	u32 tail;
+	bool dead; /* it does not answer; only ever set */
+
+	const volatile struct amdvi_entry *events;
+	u32 event_head; /* the watcher's */
+};
+
+struct iommu_domain {
+	struct amdvi_unit *u;
+	struct dma_device *d;
+	struct spinlock lock; /* pt */
+	struct ptab pt;
+	u16 id;
+	u32 alias_count;
+	u16 aliases[IOMMU_ALIASES_MAX + 1];
+};
+
+extern struct amdvi_unit *amdvi_units[HOST_MAX_DMA_UNITS];
+extern u32 amdvi_unit_count;
+
+u64 amdvi_read(const struct amdvi_unit *u, u32 reg);
+void amdvi_write(struct amdvi_unit *u, u32 reg, u64 v);
+
+/* --- amdvi_ring.c --------------------------------------------------------------------------------- */
+
+/* Memory for both rings; the unit is off. -ENOMEM. */
+int amdvi_rings_start(struct amdvi_unit *u) __must_check;
+/* Returns when it is done. -ETIMEDOUT, or -EIO when the unit did before. A thread; takes u->lock. */
+int amdvi_forget_device(struct amdvi_unit *u, u16 rid);
+int amdvi_forget_pages(struct amdvi_unit *u, u16 id, u64 iova, u64 len);
+/* The thread that reads events, and the interrupt that wakes it. */
+int amdvi_events_start(struct amdvi_unit *u) __must_check;
+
+/* --- amdvi_domain.c --------------------------------------------------------------------------------- */
+
+extern const struct iommu_ops amdvi_ops;
+
+/* The device table in which nobody reaches anything. -ENOMEM. */
+int amdvi_table_start(paddr_t *out) __must_check;
+/* Nothing of it is let through any more; whose it was, or NULL. A thread. */
+struct dma_device *amdvi_block(struct amdvi_unit *u, u16 rid);
