@@ -6,6 +6,9 @@
 LOCK_NONE	equ 0
 LOCK_ANY	equ 1			; whoever comes first: as Linux's on a hypervisor without paravirtual ones
 LOCK_TICKET	equ 2			; in turn
+LOCK_PV		equ 3			; whoever comes first; who has spun for a while halts until it is kicked
+SPINS		equ 512
+HC_KICK		equ 5
 
 	jmp	near main
 	align 8
@@ -39,6 +42,12 @@ main:
 	call	install_handlers
 	call	enable_x2apic
 	call	copy_trampoline
+	xor	eax, eax
+	cpuid
+	cmp	ebx, 'Auth'
+	je	.amd
+	mov	byte [call_insn + 2], 0xc1	; VMCALL, not VMMCALL
+.amd:
 	call	count_cpus
 	mov	[cpus], eax
 	dec	eax
@@ -101,13 +110,15 @@ sum:
 	jne	.next
 	ret
 
-; One item of vCPU EDI. Changes RAX, RCX and R8.
+; One item of vCPU EDI. Changes RAX, RBX, RCX and R8.
 item:
 	spend	[outside]
 	mov	eax, [lock_kind]
 	cmp	eax, LOCK_ANY
 	je	.any
-	ja	.ticket
+	cmp	eax, LOCK_TICKET
+	je	.ticket
+	ja	.pv
 	spend	[inside]
 	jmp	.done
 .any:
@@ -133,14 +144,49 @@ item:
 .ticket_mine:
 	spend	[inside]
 	inc	dword [lock_word]
+	jmp	.done
+.pv:
+	mov	ecx, SPINS
+.pv_spin:
+	lock bts dword [lock_word], 0
+	jnc	.pv_mine
+	pause
+	dec	ecx
+	jnz	.pv_spin
+	lock bts [waiting], edi
+	lock bts dword [lock_word], 0
+	jnc	.pv_after_all
+	hlt				; interrupts are off: a kick alone ends it
+	jmp	.pv
+.pv_after_all:
+	lock btr [waiting], edi
+.pv_mine:
+	spend	[inside]
+	mov	dword [lock_word], 0
+	mfence
+	mov	ecx, [waiting]
+	bsf	ecx, ecx
+	jz	.done
+	lock btr [waiting], ecx
+	jnc	.done			; it has come by itself
+	xor	ebx, ebx
+	mov	eax, HC_KICK
+	call	call_insn
 .done:
 	mov	eax, edi
 	shl	eax, 6
 	inc	qword [counts + rax]
 	ret
 
+call_insn:
+	vmmcall
+	ret
+
 %include "tests/guest/cpu.inc"
 
+align 64
+waiting:
+	dd	0			; a bit for each vCPU that halts, or is about to
 align 64
 lock_word:
 	dd	0

@@ -10,7 +10,7 @@ DOMAIN = """\
 <devices><serial type='pty'/></devices></domain>
 """
 NUMBERS_AT = 8          # where the guests have theirs
-LOCKS = {"none": 0, "any": 1, "ticket": 2}
+LOCKS = {"none": 0, "any": 1, "ticket": 2, "pv": 3}
 # Ticks of the TSC in a millisecond, with one instruction a tick.
 MS = {"amd": 1_000_000, "intel": 100_000}
 WEIGHTS = (1, 2, 4)
