@@ -114,8 +114,14 @@ struct host_ivrs_reserved { /* memory that the firmware has those devices use */
 	u64 base, len;
 };
 
+struct host_ivrs_ioapic {
+	u8 unit, id; /* whose interrupts come to that unit, with that requester id */
+	u16 rid;
+};
+
 struct host_ivrs {
-	u32 unit_count, range_count, reserved_count;
+	u32 unit_count, range_count, reserved_count, ioapic_count;
+	struct host_ivrs_ioapic ioapics[HOST_MAX_IOAPICS];
 	struct host_ivrs_unit units[HOST_MAX_DMA_UNITS];
 	struct host_ivrs_range ranges[HOST_MAX_DMA_RANGES];
 	struct host_ivrs_reserved reserved[HOST_MAX_DMA_RESERVED];

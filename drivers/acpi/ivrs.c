@@ -22,11 +22,13 @@ enum {
 	ALIAS_FIRST = 0x43,
 	EXTENDED_ONE = 0x46,
 	EXTENDED_FIRST = 0x47,
+	SPECIAL = 0x48,
 	NAMED = 0xf0,
 };
-#define ENTRY_MIN    4u
-#define NAMED_MIN    22u
-#define NAMED_LENGTH 21u /* where a named one says how much follows */
+#define SPECIAL_IOAPIC 1u /* its variety */
+#define ENTRY_MIN      4u
+#define NAMED_MIN      22u
+#define NAMED_LENGTH   21u /* where a named one says how much follows */
 
 struct walk {
 	struct host_ivrs *out;
@@ -77,7 +79,17 @@ static const char *close_range(struct walk *w, const u8 *p)
 	return add_range(w->out, w->open);
 }
 
-/* Others (padding, I/O APICs, what ACPI alone knows) are no device of ours. */
+static const char *add_ioapic(struct host_ivrs *v, const u8 *p)
+{
+	if (v->ioapic_count == HOST_MAX_IOAPICS)
+		return "too many I/O APICs are named";
+	v->ioapics[v->ioapic_count++] = (struct host_ivrs_ioapic){ .unit = (u8)(v->unit_count - 1),
+								   .id = p[4],
+								   .rid = read16(p + 5) };
+	return NULL;
+}
+
+/* Others (padding, timers, what ACPI alone knows) are no device of ours. */
 static const char *take_entry(struct walk *w, const u8 *p)
 {
 	struct host_ivrs_range r = { .unit = (u8)(w->out->unit_count - 1),
@@ -102,6 +114,8 @@ static const char *take_entry(struct walk *w, const u8 *p)
 		return open_range(w, p, p[0] == ALIAS_FIRST);
 	case LAST:
 		return close_range(w, p);
+	case SPECIAL:
+		return p[7] == SPECIAL_IOAPIC ? add_ioapic(w->out, p) : NULL;
 	default:
 		return NULL;
 	}

@@ -58,9 +58,9 @@ static u64 control_of(u8 flags)
 	return v;
 }
 
-static int switch_on(struct amdvi_unit *u, paddr_t table)
+static int switch_on(struct amdvi_unit *u, paddr_t table, u64 remapping)
 {
-	u64 control = control_of(host.ivrs.units[u->number].flags);
+	u64 control = control_of(host.ivrs.units[u->number].flags) | remapping;
 	int err;
 
 	amdvi_write(u, AMDVI_CONTROL, 0);
@@ -102,16 +102,24 @@ static void give_up(void)
 	amdvi_unit_count = 0;
 }
 
-u32 amdvi_init(void)
+u32 amdvi_init(bool *remaps)
 {
+	bool remap;
+	u64 remapping;
 	paddr_t table;
 
-	if (!find_units() || iommu_mode() == IOMMU_OFF || amdvi_table_start(&table)) {
+	if (!find_units() || iommu_mode() == IOMMU_OFF) {
+		give_up();
+		return 0;
+	}
+	remap = amdvi_can_remap();
+	remapping = remap ? amdvi_irq_start() : 0;
+	if (amdvi_table_start(remap, &table)) {
 		give_up();
 		return 0;
 	}
 	for (u32 i = 0; i < amdvi_unit_count; i++) {
-		int err = switch_on(amdvi_units[i], table);
+		int err = switch_on(amdvi_units[i], table, remapping);
 
 		if (err) {
 			log_error("iommu: AMD-Vi unit %u does not start (error %d): none is used",
@@ -121,5 +129,8 @@ u32 amdvi_init(void)
 		}
 	}
 	iommu_register(&amdvi_ops);
+	if (remap)
+		amdvi_irq_register();
+	*remaps = remap;
 	return amdvi_unit_count;
 }

@@ -71,7 +71,14 @@ static void dte_write(u16 rid, const u64 *root, u16 id)
 					       virt_to_phys(root).v | AMDVI_READ | AMDVI_WRITE);
 }
 
-int amdvi_table_start(paddr_t *out)
+int amdvi_dte_irqs(struct amdvi_unit *u, u16 rid, const void *table, u32 log2)
+{
+	WRITE_ONCE(dtes[rid].q[2], AMDVI_DTE_IRQS_VALID | (u64)log2 << AMDVI_DTE_IRQS_LOG2 |
+					   virt_to_phys(table).v | AMDVI_DTE_IRQS_REMAP);
+	return amdvi_forget_device(u, rid);
+}
+
+int amdvi_table_start(bool remap, paddr_t *out)
 {
 	if (!dtes)
 		dtes = page_alloc(AMDVI_DTES_ORDER);
@@ -79,8 +86,10 @@ int amdvi_table_start(paddr_t *out)
 		nothing = page_alloc(0);
 	if (!dtes || !nothing)
 		return -ENOMEM;
-	for (u32 i = 0; i < AMDVI_DTES; i++)
+	for (u32 i = 0; i < AMDVI_DTES; i++) {
+		dtes[i].q[2] = remap ? AMDVI_DTE_IRQS_VALID : 0;
 		dte_write((u16)i, nothing, 0);
+	}
 	*out = virt_to_phys(dtes);
 	return 0;
 }
@@ -106,6 +115,22 @@ static struct amdvi_unit *unit_of(u16 rid, u16 *alias)
 		return amdvi_units[r->unit];
 	}
 	return NULL;
+}
+
+/* What the firmware's table and the bridges above lend; each once. */
+struct amdvi_unit *amdvi_ids(u16 rid, u16 ids[IOMMU_ALIASES_MAX + 1], u32 *count)
+{
+	u16 alias = rid;
+	struct amdvi_unit *u = unit_of(rid, &alias);
+	u32 n = iommu_aliases(0, rid, ids);
+	bool known = false;
+
+	for (u32 i = 0; i < n; i++)
+		known |= ids[i] == alias;
+	if (!known)
+		ids[n++] = alias;
+	*count = n;
+	return u;
 }
 
 static u16 owner_of(u16 rid)
@@ -179,28 +204,15 @@ static void destroy(struct iommu_domain *dom)
 	kfree(dom);
 }
 
-/* What the firmware's table and the bridges above lend; each once. */
-static void add_alias(struct iommu_domain *dom, u16 alias)
-{
-	for (u32 i = 0; i < dom->alias_count; i++) {
-		if (dom->aliases[i] == alias)
-			return;
-	}
-	if (dom->alias_count < ARRAY_LEN(dom->aliases))
-		dom->aliases[dom->alias_count++] = alias;
-}
-
-static struct iommu_domain *create(struct amdvi_unit *u, struct dma_device *d, u16 alias)
+static struct iommu_domain *create(struct dma_device *d)
 {
 	struct iommu_domain *dom = kalloc(sizeof(*dom));
 
 	if (!dom)
 		return NULL;
-	dom->u = u;
 	dom->d = d;
 	spin_init(&dom->lock, RANK_IOMMU_DOMAIN, "IOMMU domain");
-	dom->alias_count = iommu_aliases(d->segment, d->rid, dom->aliases);
-	add_alias(dom, alias);
+	dom->u = amdvi_ids(d->rid, dom->aliases, &dom->alias_count);
 	if (!ptab_init(&dom->pt, &format) && !take_id(dom))
 		return dom;
 	destroy(dom);
@@ -231,17 +243,15 @@ static int map_reserved(struct iommu_domain *dom)
 
 static int attach(struct dma_device *d, struct iommu_domain **out)
 {
-	struct amdvi_unit *u;
 	struct iommu_domain *dom;
 	u16 alias;
 	int err;
 
-	u = d->segment ? NULL : unit_of(d->rid, &alias);
-	if (!u) {
+	if (d->segment || !unit_of(d->rid, &alias)) {
 		log_error("iommu: %s: no unit is its", d->name);
 		return -ENODEV;
 	}
-	dom = create(u, d, alias);
+	dom = create(d);
 	if (!dom)
 		return -ENOMEM;
 	err = map_reserved(dom);

@@ -67,6 +67,11 @@ int amdvi_forget_device(struct amdvi_unit *u, u16 rid)
 	return ask(u, (struct amdvi_entry){ AMDVI_OP_DEVICE << AMDVI_OP | rid, 0 });
 }
 
+int amdvi_forget_irqs(struct amdvi_unit *u, u16 rid)
+{
+	return ask(u, (struct amdvi_entry){ AMDVI_OP_IRQS << AMDVI_OP | rid, 0 });
+}
+
 int amdvi_forget_pages(struct amdvi_unit *u, u16 id, u64 iova, u64 len)
 {
 	struct amdvi_entry e = { AMDVI_OP_PAGES << AMDVI_OP | (u64)id << AMDVI_PAGES_DOMAIN, 0 };
@@ -89,7 +94,9 @@ static void handle(struct amdvi_unit *u, struct amdvi_entry e)
 	switch (code) {
 	case AMDVI_EVENT_PAGE:
 		iommu_stop_device(0, rid, amdvi_block(u, rid),
-				  e.lo & AMDVI_EVENT_WRITE ? "write to" : "access to",
+				  e.lo & AMDVI_EVENT_IRQ   ? "interrupt" :
+				  e.lo & AMDVI_EVENT_WRITE ? "write to" :
+							     "access to",
 				  e.hi & ~(u64)PAGE_MASK, "it may not");
 		break;
 	case AMDVI_EVENT_DTE:

@@ -15,7 +15,7 @@ void iommu_init(void)
 	u32 units = vtd_init(&remaps);
 
 	if (!units)
-		units = amdvi_init();
+		units = amdvi_init(&remaps);
 	if (!units) {
 		log_warn("iommu: %s: devices can reach all memory",
 			 iommu_mode() == IOMMU_OFF ? "off" : "none that is used");

@@ -10,4 +10,4 @@
  * used. *remaps: interrupts, too. A thread, once.
  */
 u32 vtd_init(bool *remaps);
-u32 amdvi_init(void);
+u32 amdvi_init(bool *remaps);

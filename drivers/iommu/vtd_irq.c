@@ -2,6 +2,7 @@
  * Interrupt remapping (5.1): a message names an entry of a table, which says vector and CPU, and from whom it may come.
  * Messages of the old format are refused.
  */
+#include "arch/lapic.h"
 #include "core/log.h"
 #include "drivers/iommu/vtd.h"
 #include "lib/atomic.h"
@@ -38,7 +39,7 @@ struct vtd_irte vtd_irte_posted(u64 pda, u8 vector, u16 rid, bool urgent)
 
 static bool wide(const struct vtd_unit *u)
 {
-	return u->ecap & VTD_ECAP_EIM;
+	return u->ecap & VTD_ECAP_EIM && lapic_uses_x2apic();
 }
 
 static s32 take_entry(struct vtd_unit *u)

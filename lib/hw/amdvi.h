@@ -1,6 +1,6 @@
 /*
  * AMD's IOMMU (AMD I/O Virtualization Technology Specification 3.08): registers (3.4), the device table (2.2.2), page tables
- * (2.2.3), commands (2.4), events (2.5).
+ * (2.2.3), interrupt remapping (2.2.5), commands (2.4), events (2.5).
  */
 #pragma once
 
@@ -13,6 +13,7 @@ enum amdvi_reg { /* u64 each */
 		 AMDVI_COMMANDS = 0x0008,
 		 AMDVI_EVENTS = 0x0010,
 		 AMDVI_CONTROL = 0x0018,
+		 AMDVI_FEATURES = 0x0030,
 		 AMDVI_COMMAND_HEAD = 0x2000,
 		 AMDVI_COMMAND_TAIL = 0x2008,
 		 AMDVI_EVENT_HEAD = 0x2010,
@@ -33,6 +34,12 @@ enum amdvi_reg { /* u64 each */
 #define AMDVI_COHERENT     BIT(10)
 #define AMDVI_ISOCHRONOUS  BIT(11)
 #define AMDVI_COMMAND_RING BIT(12)
+#define AMDVI_GUEST_APIC   BIT(17) /* entries of interrupt tables have 128 bits */
+#define AMDVI_X2APIC       BIT(50) /* and name CPUs by 32 */
+
+/* extended features */
+#define AMDVI_FEATURE_XT BIT(2)
+#define AMDVI_FEATURE_GA BIT(7)
 
 /* status; cleared by ones */
 #define AMDVI_STATUS_OVERFLOW BIT(0)
@@ -46,6 +53,10 @@ static_assert(sizeof(struct amdvi_dte) == 32, "AMD IOMMU 2.2.2.1");
 #define AMDVI_DTE_VALID      BIT(0)
 #define AMDVI_DTE_TRANSLATES BIT(1)
 #define AMDVI_DTE_MODE       9
+#define AMDVI_DTE_IRQS_VALID BIT(0) /* quadword 2, as all that follows: messages go by it */
+#define AMDVI_DTE_IRQS_LOG2  1      /* of the table's entries */
+#define AMDVI_DTE_IRQS       BITS(51, 6)
+#define AMDVI_DTE_IRQS_REMAP (2ULL << 60) /* 0: fixed and arbitrated ones are aborted */
 #define AMDVI_DTES           65536u
 #define AMDVI_DTES_ORDER     9u /* of pages */
 
@@ -58,6 +69,22 @@ static_assert(sizeof(struct amdvi_dte) == 32, "AMD IOMMU 2.2.2.1");
 #define AMDVI_READ       BIT(61)
 #define AMDVI_WRITE      BIT(62)
 
+/* interrupt table entries; those of 32 bits have the low half's fields, with 8 bits of destination, and the vector behind them */
+struct amdvi_irte {
+	u64 lo, hi;
+};
+static_assert(sizeof(struct amdvi_irte) == 16, "AMD IOMMU 2.2.5.2");
+#define AMDVI_IRTE_ON            BIT(0)
+#define AMDVI_IRTE_DEST          8
+#define AMDVI_IRTE_VECTOR_NARROW 16
+#define AMDVI_IRTE_DEST_HIGH     56 /* hi: bits 31..24; the vector is hi's bits 7..0 */
+/* to a guest's APIC (2.2.5.3); hi has the page's address, too */
+#define AMDVI_IRTE_LOG           BIT(2) /* tell software of what comes while it does not run */
+#define AMDVI_IRTE_RUNS          BIT(6)
+#define AMDVI_IRTE_POSTED        BIT(7)
+#define AMDVI_IRTE_TAG           32
+#define AMDVI_PINS               240u /* of an I/O APIC, at most */
+
 struct amdvi_entry { /* a command or an event */
 	u64 lo, hi;
 };
@@ -66,6 +93,7 @@ static_assert(sizeof(struct amdvi_entry) == 16, "AMD IOMMU 2.4");
 #define AMDVI_OP_WAIT      1ULL
 #define AMDVI_OP_DEVICE    2ULL
 #define AMDVI_OP_PAGES     3ULL
+#define AMDVI_OP_IRQS      5ULL
 #define AMDVI_WAIT_STORE   BIT(0)
 #define AMDVI_PAGES_DOMAIN 32
 #define AMDVI_PAGES_SIZED  BIT(0) /* more than one: the lowest 0 of the address says how many */
@@ -73,6 +101,7 @@ static_assert(sizeof(struct amdvi_entry) == 16, "AMD IOMMU 2.4");
 #define AMDVI_PAGES_TABLES BIT(1)
 
 #define AMDVI_EVENT_RID   0xffffu
+#define AMDVI_EVENT_IRQ   BIT(51)
 #define AMDVI_EVENT_WRITE BIT(53)
 enum amdvi_event {
 	AMDVI_EVENT_DTE = 1,

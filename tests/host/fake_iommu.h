@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 
+#include "arch/lapic.h"
 #include "core/clock.h"
 #include "core/dma.h"
 #include "core/iommu.h"
@@ -26,6 +27,7 @@ static u32 device_count, blocked_calls;
 static const struct iommu_ops *ops;
 static const struct irq_remap_ops *remap_ops;
 static enum iommu_mode mode;
+static bool x2apic;
 static u64 ram_at, reserved_at;
 static void (*watch)(void *arg);
 
@@ -95,6 +97,11 @@ void iommu_register(const struct iommu_ops *o)
 enum iommu_mode iommu_mode(void)
 {
 	return mode;
+}
+
+bool lapic_uses_x2apic(void)
+{
+	return x2apic;
 }
 
 void irq_set_remap_ops(const struct irq_remap_ops *o)

@@ -99,6 +99,9 @@ static void check_ivrs(const struct host_ivrs *v)
 		      v->units[i].base.v < BIT(52));
 	for (u32 i = 0; i < v->range_count; i++)
 		CHECK(v->ranges[i].unit < v->unit_count && v->ranges[i].first <= v->ranges[i].last);
+	CHECK(v->ioapic_count <= HOST_MAX_IOAPICS);
+	for (u32 i = 0; i < v->ioapic_count; i++)
+		CHECK(v->ioapics[i].unit < v->unit_count);
 	for (u32 i = 0; i < v->reserved_count; i++)
 		CHECK(v->reserved[i].len && v->reserved[i].base + v->reserved[i].len <= BIT(52) &&
 		      v->reserved[i].first <= v->reserved[i].last);
@@ -196,8 +199,8 @@ void fuzz_seeds(void)
 {
 	/* In the order of the parsers. */
 	static void (*const builders[])(struct table * t) = {
-		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt, build_spcr,
-		build_tpm2, build_srat, build_slit, build_xsdt, build_rsdp,
+		build_madt, build_fadt, build_mcfg, build_hpet, build_dsdt, build_spcr, build_tpm2,
+		build_srat, build_slit, build_dmar, build_ivrs, build_xsdt, build_rsdp,
 	};
 	const u32 xsdt = ARRAY_LEN(parsers), rsdp = xsdt + 1;
 	u8 input[TABLE_SIZE_MAX + 1];

@@ -402,9 +402,30 @@ TEST(ivrs)
 	CHECK(range_is(&h.ivrs.ranges[1], 0x10, 0xff, 0));
 	CHECK(range_is(&h.ivrs.ranges[2], 0x200, 0x200, 0x120));
 	CHECK(range_is(&h.ivrs.ranges[3], 0x300, 0x3ff, 0x128));
+	CHECK(h.ivrs.ioapic_count == 1 && !h.ivrs.ioapics[0].unit);
+	CHECK(h.ivrs.ioapics[0].id == 9 && h.ivrs.ioapics[0].rid == 0xa0);
 	CHECK(h.ivrs.reserved[0].first == 0x200 && h.ivrs.reserved[0].last == 0x2ff);
 	CHECK(h.ivrs.reserved[0].base == 0x7bb81000 && h.ivrs.reserved[0].len == 0x2000);
 	check_hostile(acpi_parse_ivrs, &t);
+}
+
+TEST(ivrs_with_timers_and_too_many_ioapics)
+{
+	struct host h = { 0 };
+	struct table t;
+
+	build_ivrs(&t);
+	put8(&t, 155, 2); /* an HPET */
+	table_close(&t);
+	CHECK(parse(acpi_parse_ivrs, &t, t.len, &h) == NULL);
+	CHECK_EQ(h.ivrs.ioapic_count, 0);
+	table_open(&t, "IVRS", 2, 48);
+	TABLE_ADD(&t, 0x10, 0, 24 + 9 * 8, 0, 2, 0, 0x40, 0);
+	TABLE_ADD(&t, 0, 0, 0xd8, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	for (u32 i = 0; i < 9; i++)
+		TABLE_ADD(&t, 0x48, 0, 0, 0, 1, 0xa0, 0, 1);
+	table_close(&t);
+	CHECK(parse(acpi_parse_ivrs, &t, t.len, &h) != NULL);
 }
 
 TEST(ivrs_that_cannot_be)

@@ -1,9 +1,9 @@
 /*
  * drivers/iommu on an AMD-Vi unit that is here: the device table and page tables bit by bit (AMD IOMMU 3.08, chapter 2), what the
- * unit is asked to forget, aliases, memory that the firmware keeps, events, a unit that does not answer.
+ * unit is asked to forget, aliases, memory that the firmware keeps, interrupt tables of both forms, events, a unit that does not answer.
  *
  * sources: tests/host/fake_mm.c drivers/iommu/amdvi.c drivers/iommu/amdvi_ring.c drivers/iommu/amdvi_domain.c
- * sources: drivers/iommu/fault.c mm/ptab.c lib/string.c
+ * sources: drivers/iommu/amdvi_irq.c drivers/iommu/fault.c mm/ptab.c lib/string.c
  * flags: -include tests/host/fake_amdvi_io.h
  */
 #include "drivers/iommu/amdvi.h"
@@ -20,7 +20,7 @@ struct host host;
 static struct {
 	u64 regs[0x4000 / 8];
 	bool mute;
-	u32 devices, pages;
+	u32 devices, pages, irqs;
 	u64 last[2];
 } hw;
 
@@ -31,7 +31,7 @@ void *fake_regs(u64 *at, u64 *size)
 	return hw.regs;
 }
 
-static bool have_msi;
+static bool have_msi, remaps;
 static u32 masked = 2;
 
 int pci_msi_alloc(struct pci_device *d)
@@ -76,7 +76,8 @@ static void run(struct amdvi_entry e)
 		*(u64 *)phys_to_virt(PADDR(e.lo & 0xffffffffffff8)) = e.hi;
 		return;
 	}
-	CHECK(op == 2 || op == 3);
+	CHECK(op == 2 || op == 3 || op == 5);
+	hw.irqs += op == 5;
 	hw.devices += op == 2;
 	hw.pages += op == 3;
 	hw.last[0] = e.lo;
@@ -141,6 +142,8 @@ static void machine(void)
 	device(0, 0x10, NULL);
 	device(0, RID, NULL);
 	ops = NULL;
+	remap_ops = NULL;
+	remaps = x2apic = false;
 	mode = IOMMU_STRICT;
 	ram_at = reserved_at = 0;
 	held = 0;
@@ -181,7 +184,7 @@ static u64 walk(u16 rid, u64 iova)
 TEST(the_way_on)
 {
 	machine();
-	CHECK_EQ(amdvi_init(), 1);
+	CHECK_EQ(amdvi_init(&remaps), 1);
 	CHECK(ops);
 	CHECK_EQ(reg(AMDVI_DEVICE_TABLE) & 0xfff, 0x1ff); /* 2 MiB */
 	CHECK_EQ(reg(AMDVI_COMMANDS) >> 56, 8);
@@ -197,22 +200,22 @@ TEST(units_that_are_not_used)
 {
 	machine();
 	hw.mute = true;
-	CHECK_EQ(amdvi_init(), 0);
+	CHECK_EQ(amdvi_init(&remaps), 0);
 	CHECK(!ops && !reg(AMDVI_CONTROL));
 	machine();
 	host.ivrs.units[0].segment = 1;
-	CHECK_EQ(amdvi_init(), 0);
+	CHECK_EQ(amdvi_init(&remaps), 0);
 	machine();
 	mode = IOMMU_OFF;
 	hw.regs[AMDVI_CONTROL / 8] = 1;
-	CHECK_EQ(amdvi_init(), 0);
+	CHECK_EQ(amdvi_init(&remaps), 0);
 	CHECK(!ops && !reg(AMDVI_CONTROL));
 	machine();
 	host.ivrs.unit_count = 0;
-	CHECK_EQ(amdvi_init(), 0);
+	CHECK_EQ(amdvi_init(&remaps), 0);
 	machine();
 	have_msi = false; /* it is looked at each second, then */
-	CHECK_EQ(amdvi_init(), 1);
+	CHECK_EQ(amdvi_init(&remaps), 1);
 	CHECK_EQ(masked, 2);
 }
 
@@ -221,7 +224,7 @@ static struct iommu_domain *attach(void)
 	struct iommu_domain *dom = NULL;
 
 	machine();
-	CHECK_EQ(amdvi_init(), 1);
+	CHECK_EQ(amdvi_init(&remaps), 1);
 	CHECK_EQ(ops->attach(&dev, &dom), 0);
 	return dom;
 }
@@ -260,7 +263,7 @@ TEST(aliases)
 	struct iommu_domain *dom;
 
 	machine();
-	CHECK_EQ(amdvi_init(), 1);
+	CHECK_EQ(amdvi_init(&remaps), 1);
 	CHECK_EQ(ops->attach(&behind, &dom), 0);
 	CHECK(dte(0x208)[1] == dom->id && dte(0x120)[1] == dom->id);
 	ops->detach(&behind, dom);
@@ -277,7 +280,7 @@ TEST(memory_that_the_firmware_keeps)
 	machine();
 	host.ivrs.reserved_count = 1;
 	host.ivrs.reserved[0] = (struct host_ivrs_reserved){ 0x40, 0x4f, 0x7bb81000, 0x2000 };
-	CHECK_EQ(amdvi_init(), 1);
+	CHECK_EQ(amdvi_init(&remaps), 1);
 	CHECK_EQ(ops->attach(&dev, &dom), 0);
 	CHECK_EQ(walk(RID, 0x7bb82000) & ~0xfffull & 0xffffffffff, 0x7bb82000);
 	CHECK_EQ(reserved_at, 0x7bb81000);
@@ -285,6 +288,148 @@ TEST(memory_that_the_firmware_keeps)
 	ram_at = 0x7bb82000; /* ours is not the firmware's to give */
 	CHECK_EQ(ops->attach(&dev, &dom), -EPERM);
 	CHECK(!dte(RID)[1]);
+}
+
+/* --- interrupts ------------------------------------------------------------------------------------------- */
+
+TEST(entries)
+{
+	struct irq irq = { .vector = 0x41, .apic_id = 0x12345678 };
+	struct amdvi_irte e = amdvi_irte_wide(&irq);
+
+	CHECK(e.lo == 0x34567801 && e.hi == 0x1200000000000041);
+	CHECK_EQ(amdvi_irte_narrow(&irq), 0x417801);
+	/* To a guest's APIC: on, told of, for a guest; that runs; its page, vector and CPU. */
+	e = amdvi_irte_posted(0xbcdef12345000, 0x62, 0x12345678, false, 0x77);
+	CHECK(e.lo == 0x7734567885 && e.hi == 0x120bcdef12345062);
+	e = amdvi_irte_posted(0x12345000, 0x62, 3, true, 0);
+	CHECK(e.lo == 0x3c5 && e.hi == 0x12345062);
+}
+
+/* With the I/O APIC 9, which is ff:08.0 to the unit: none of its devices. */
+static void with_lines(u64 features)
+{
+	machine();
+	hw.regs[AMDVI_FEATURES / 8] = features;
+	host.ioapic_count = host.ivrs.ioapic_count = 1;
+	host.ioapics[0].id = 9;
+	host.ivrs.ioapics[0] = (struct host_ivrs_ioapic){ 0, 9, 0xff40 };
+}
+
+static u64 *table(u16 rid)
+{
+	u64 q = dte(rid)[2];
+
+	CHECK_EQ(q & ~0xffffffffff000ull, 0x2000000000000011); /* valid, remapped, of 256 */
+	return phys_to_virt(PADDR(q & 0xffffffffff000));
+}
+
+TEST(nobody_sends_before_it_has_a_table)
+{
+	with_lines(0x84);
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	CHECK(remaps && remap_ops);
+	for (u32 rid = 0; rid < 0x10000; rid++)
+		CHECK_EQ(dte((u16)rid)[2], 1);
+	CHECK_EQ(reg(AMDVI_CONTROL) >> 16, 2); /* entries of 128 bits; ids of 8, as the CPUs have */
+	with_lines(0x84);
+	x2apic = true;
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	CHECK_EQ(reg(AMDVI_CONTROL) >> 16, 0x400000002);
+	with_lines(0x04); /* ids of 32 bits need entries of 128 */
+	x2apic = true;
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	CHECK_EQ(reg(AMDVI_CONTROL) >> 16, 0);
+	/* An I/O APIC that is no unit's would be silent: all stays as it is. */
+	with_lines(0x84);
+	host.ivrs.ioapics[0].id = 8;
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	CHECK(!remaps && !remap_ops && !dte(0x10)[2] && !(reg(AMDVI_CONTROL) >> 16));
+}
+
+TEST(messages)
+{
+	struct irq irq = { .vector = 0x41, .apic_id = 7 };
+	struct irq_msi msi;
+	s32 index = -1, other = -1;
+	u64 *t;
+
+	with_lines(0x80);
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	hw.devices = hw.irqs = 0;
+	CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &index, &msi), 0);
+	t = table(0x61);
+	CHECK(hw.devices == 1 && hw.irqs == 1);
+	CHECK_EQ(hw.last[0], 5ull << 60 | 0x61);
+	CHECK(msi.address == 0xfee00000 && msi.data == (u32)index && index < 256);
+	CHECK(t[2 * index] == 0x701 && t[2 * index + 1] == 0x41);
+	/* It moves: the same entry, and the old one is forgotten. */
+	irq.apic_id = 9;
+	irq.vector = 0x55;
+	CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &index, &msi), 0);
+	CHECK(t[2 * index] == 0x901 && t[2 * index + 1] == 0x55 && hw.irqs == 2);
+	CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &other, &msi), 0);
+	CHECK(other != index && hw.devices == 1);
+	remap_ops->unremap(0, 0x61, index);
+	CHECK(!t[2 * index] && hw.irqs == 4);
+	other = -1;
+	CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &other, &msi), 0);
+	CHECK_EQ(other, index);
+	/* Another sender's table is another one. */
+	other = -1;
+	CHECK_EQ(remap_ops->remap(0, 0x62, &irq, &other, &msi), 0);
+	CHECK(table(0x62) != t);
+	/* One that is seen as another: both have it. */
+	CHECK_EQ(remap_ops->remap(0, 0x210, &irq, &other, &msi), 0);
+	CHECK(table(0x210) == table(0x120));
+	irq.apic_id = 0x100;
+	CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &index, &msi), -ENOTSUP);
+	irq.apic_id = 9;
+	CHECK_EQ(remap_ops->remap(1, 0x61, &irq, &index, &msi), -ENODEV);
+	CHECK_EQ(remap_ops->remap(0, 0x300, &irq, &index, &msi), -ENODEV); /* no unit's */
+	for (u32 i = 0; i < 254; i++) {
+		other = -1;
+		CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &other, &msi), 0);
+	}
+	other = -1;
+	CHECK_EQ(remap_ops->remap(0, 0x61, &irq, &other, &msi), -ENOSPC);
+}
+
+TEST(entries_of_32_bits)
+{
+	struct irq irq = { .vector = 0x41, .apic_id = 7 };
+	struct irq_msi msi;
+	s32 index = -1;
+
+	with_lines(0);
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	CHECK_EQ(remap_ops->remap(0, 0x71, &irq, &index, &msi), 0);
+	CHECK_EQ(((u32 *)table(0x71))[index], 0x410701);
+	remap_ops->unremap(0, 0x71, index);
+	CHECK_EQ(((u32 *)table(0x71))[index], 0);
+}
+
+TEST(lines)
+{
+	struct irq irq = { .vector = 0x41, .apic_id = 7 };
+	struct irq_msi msi;
+	s32 index = -1;
+	u64 *t;
+
+	with_lines(0x80);
+	CHECK_EQ(amdvi_init(&remaps), 1);
+	/* The entry is the vector's: the end of an interrupt goes by what the I/O APIC sent. */
+	CHECK_EQ(remap_ops->remap_ioapic(9, 11, &irq, true, &index, &msi), 0);
+	t = table(0xff40);
+	CHECK(index == 0x41 && msi.data == 0x41 && t[2 * 0x41] == 0x701 && t[2 * 0x41 + 1] == 0x41);
+	CHECK_EQ(remap_ops->remap_ioapic(9, 12, &irq, true, &index, &msi), -ENOSPC);
+	irq.vector = 0x42;
+	CHECK_EQ(remap_ops->remap_ioapic(9, 11, &irq, true, &index, &msi), 0);
+	CHECK(index == 0x42 && !t[2 * 0x41] && t[2 * 0x42 + 1] == 0x42);
+	irq.vector = 0x41;
+	CHECK_EQ(remap_ops->remap_ioapic(9, 12, &irq, false, &index, &msi), 0);
+	CHECK_EQ(remap_ops->remap_ioapic(8, 12, &irq, false, &index, &msi), -ENODEV);
+	CHECK_EQ(remap_ops->remap_ioapic(9, 240, &irq, false, &index, &msi), -ENODEV);
 }
 
 static void event(u64 code, u16 rid, u64 flags, u64 address)
@@ -313,6 +458,7 @@ TEST(events)
 	CHECK(!walk(RID, 0x200000) && !dte(RID)[1]);
 	event(AMDVI_EVENT_PAGE, RID, 0, 0x6000); /* one that was on its way */
 	CHECK_EQ(blocked_calls, 1);
+	event(AMDVI_EVENT_PAGE, RID, AMDVI_EVENT_IRQ, 0x6000);
 	event(AMDVI_EVENT_PAGE, 0xffff, 0, 0x6000); /* of a device that nobody knows */
 	event(AMDVI_EVENT_COMMAND, 0, 0, 0x1000);
 	event(0xf, 0, 0, ~0ull);

@@ -132,6 +132,7 @@ static void machine(u64 cap, u64 ecap)
 	vtd_units[0] = NULL;
 	memset(&hw, 0, sizeof(hw));
 	memset(&host, 0, sizeof(host));
+	x2apic = true;
 	hw.regs[VTD_CAP / 4] = (u32)cap;
 	hw.regs[VTD_CAP / 4 + 1] = (u32)(cap >> 32);
 	hw.regs[VTD_ECAP / 4] = (u32)ecap;
@@ -489,6 +490,21 @@ TEST(messages_and_lines)
 	CHECK(index == pin && !(irt[pin].lo & 0x10));
 	CHECK_EQ(remap_ops->remap_ioapic(3, 11, &irq, true, &pin, &msi), -ENODEV);
 	CHECK_EQ(remap_ops->remap(1, RID, &irq, &other, &msi), -ENODEV);
+}
+
+TEST(ids_of_8_bits_where_the_cpus_have_no_others)
+{
+	struct irq irq = { .vector = 0x41, .apic_id = 7, .entry = -1 };
+	struct irq_msi msi;
+	s32 index = -1;
+
+	machine(CAP_DEFAULT, ECAP_DEFAULT | VTD_ECAP_EIM);
+	x2apic = false;
+	CHECK(vtd_init(&remaps));
+	device(1, 8, NULL);
+	CHECK(!(hw.regs[VTD_IRTA / 4] & VTD_IRTA_EIME));
+	CHECK_EQ(remap_ops->remap(0, RID, &irq, &index, &msi), 0);
+	CHECK_EQ(vtd_units[0]->irt[index].lo, 0x0000070000410001);
 }
 
 TEST(all_entries)
