@@ -216,6 +216,8 @@ static inline void cpu_halt(void)
 	__asm__ volatile("hlt" ::: "memory");
 }
 
+#define CACHE_LINE 64ull
+
 /* Writes the cache line at p back to memory and drops it. Ordered with stores to that line alone. */
 static inline void clflush(const void *p)
 {

@@ -1,6 +1,6 @@
 /*
  * Between the files of the block layer: core/blkdev.c (who is there, requests), core/blkparts.c (requests that a
- * device does not take as they are), core/blkwork.c (the thread).
+ * device does not take as they are), core/blkwork.c (the thread), core/blknode.c (what management sees).
  */
 #pragma once
 
@@ -24,6 +24,9 @@ void blkparts_done(struct blk_request *part, int status);
 /* -ENOMEM */
 int blkparts_create(struct blkdev *b) __must_check;
 void blkparts_destroy(struct blkdev *b);
+
+/* The whole disk b among the machine's devices, until hostdev_remove(). A thread. */
+void blk_node_add(struct blkdev *b);
 
 /* Figures, then r->done(): the last that is done with a request. */
 void blkdev_finish(struct blk_request *r, int status);

@@ -129,6 +129,8 @@ int blkdev_add(struct blkdev *b)
 		b->stats = NULL;
 		return err;
 	}
+	if (!b->parent)
+		blk_node_add(b);
 	if (watch && watch->added)
 		watch->added(b);
 	return 0;
@@ -151,6 +153,8 @@ void blkdev_remove(struct blkdev *b)
 	spin_lock(&list_lock);
 	list_del(&b->node);
 	spin_unlock(&list_lock);
+	if (!b->parent)
+		hostdev_remove(&b->hostdev);
 	if (watch && watch->removing)
 		watch->removing(b);
 	drain(b);

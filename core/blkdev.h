@@ -11,6 +11,7 @@
 
 #include "arch/lock.h"
 #include "core/dma.h"
+#include "core/hostdev.h"
 #include "lib/addr.h"
 #include "lib/compiler.h"
 #include "lib/list.h"
@@ -109,10 +110,14 @@ struct blkdev {
 	/* A part of another device, which serves it: no ops of its own. Its owner keeps parent there. */
 	struct blkdev *parent;
 	u64 start; /* bytes, in parent */
+	/* For nodedev-dumpxml, of whole disks; const, may be NULL. above: what it hangs below, which stays longer. */
+	struct hostdev *above;
+	const char *model, *serial;
 
 	void *queue; /* block/fair.c's own */
 
 	/* core/blkdev.c's own; zero before blkdev_add(). */
+	struct hostdev hostdev;        /* of a whole disk */
 	struct list node;              /* lock: the registry's */
 	u32 refs;                      /* the same */
 	char claimed[BLKDEV_NAME_MAX]; /* the same; who has it to itself */

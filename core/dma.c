@@ -47,9 +47,14 @@ static u32 order_of(u64 len)
 
 static u32 find_run(const u64 *map, u32 from, u32 n)
 {
-	u32 run = 0;
+	u32 run = 0, word = from / 64;
 
-	for (u32 i = from; i < IOVA_PAGES; i++) {
+	/* Nothing below is free; what is full is passed a word at a time. */
+	while (word < BITMAP_WORDS(IOVA_PAGES) && !~map[word])
+		word++;
+	if (word == BITMAP_WORDS(IOVA_PAGES))
+		return IOVA_PAGES;
+	for (u32 i = word * 64 + (u32)__builtin_ctzll(~map[word]); i < IOVA_PAGES; i++) {
 		run = bitmap_test(map, i) ? 0 : run + 1;
 		if (run == n)
 			return i + 1 - n;
@@ -65,8 +70,8 @@ static u64 iova_take(struct dma_device *d, u32 n)
 
 	for (u32 k = 0; k < n && i < IOVA_PAGES; k++)
 		bitmap_set(d->iovas, i + k);
-	if (i == d->iova_low)
-		d->iova_low += n;
+	if (i < IOVA_PAGES && (n == 1 || i == d->iova_low))
+		d->iova_low = i + n;
 	spin_unlock_irq(&d->lock, flags);
 	return i < IOVA_PAGES ? IOVA_FIRST + (u64)i * PAGE_SIZE : 0;
 }

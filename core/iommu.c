@@ -11,25 +11,32 @@
 
 static const struct iommu_ops *registered; /* const after start */
 
-enum iommu_mode iommu_mode(void)
+static enum iommu_mode read_mode(void)
 {
 	static const char *const words[] = {
 		[IOMMU_STRICT] = "strict", [IOMMU_LAZY] = "lazy", [IOMMU_OFF] = "off"
 	};
-	static bool known;
-	static enum iommu_mode mode; /* const once known; strict if nothing is said */
 	char word[WORD_MAX];
 
-	if (known || !cmdline_get("iommu", word, sizeof(word)))
-		return mode;
-	known = true;
+	if (!cmdline_get("iommu", word, sizeof(word)))
+		return IOMMU_STRICT;
 	for (u32 i = 0; i < ARRAY_LEN(words); i++) {
-		if (!strcmp(word, words[i])) {
-			mode = i;
-			return mode;
-		}
+		if (!strcmp(word, words[i]))
+			return i;
 	}
 	log_warn("iommu=%s: not one of strict, lazy and off: strict", word);
+	return IOMMU_STRICT;
+}
+
+enum iommu_mode iommu_mode(void)
+{
+	static enum iommu_mode
+		mode; /* const once known: first asked by drivers/iommu, before any other driver starts */
+	static bool known;
+
+	if (!known)
+		mode = read_mode();
+	known = true;
 	return mode;
 }
 
@@ -40,5 +47,5 @@ void iommu_register(const struct iommu_ops *ops)
 
 const struct iommu_ops *iommu_ops(void)
 {
-	return iommu_mode() == IOMMU_OFF ? NULL : registered;
+	return registered;
 }

@@ -14,7 +14,7 @@
 struct selftest {
 	const char *name;
 	int (*fn)(void); /* 0, or what selftest_fail() returned */
-	bool fatal;      /* ends in panic on purpose: not part of `all` */
+	bool fatal;      /* ends in panic on purpose, or writes to a disk: not part of `all` */
 };
 
 /* Lists a test; linker.ld keeps the section, read-only. */

@@ -5,6 +5,7 @@
  */
 #include "mm/ptab.h"
 
+#include "arch/cpu.h"
 #include "arch/paging.h"
 #include "core/panic.h"
 #include "lib/atomic.h"
@@ -45,20 +46,34 @@ static paddr_t leaf_pa(const struct ptab_format *fmt, u64 entry, u8 level)
 	return PADDR(entry & fmt->addr_mask & ~(span(level) - 1));
 }
 
+/* In memory on return, before anything that points at it is, or anybody is told. */
+static void write_back(const struct ptab_format *fmt, const void *p, u64 len)
+{
+	if (!fmt->incoherent)
+		return;
+	for (u64 at = ALIGN_DOWN((u64)p, CACHE_LINE); at < (u64)p + len; at += CACHE_LINE)
+		clflush((const void *)at);
+	/* Pairs with the walker's reads. */
+	smp_mb();
+}
+
 static u64 *table_alloc(struct ptab *pt)
 {
 	u64 *t = page_alloc(0);
 
-	if (t)
-		/* A count for statistics, under more than one lock; pairs with nothing. */
-		atomic_fetch_add(&pt->tables, 1);
+	if (!t)
+		return NULL;
+	/* A count for statistics, under more than one lock; pairs with nothing. */
+	atomic_fetch_add(&pt->tables, 1);
+	write_back(pt->fmt, t, PAGE_SIZE);
 	return t;
 }
 
 /* Release: who finds the entry, a page walker too, finds the table filled. Pairs with table loads. */
-static void entry_set(u64 *e, u64 value)
+static void entry_set(const struct ptab_format *fmt, u64 *e, u64 value)
 {
 	atomic_store_release(e, value);
+	write_back(fmt, e, sizeof(*e));
 }
 
 static u64 entry_get(const u64 *e)
@@ -85,7 +100,7 @@ static u64 *table_below(struct ptab *pt, u64 *e, u8 level)
 		return table_of(pt->fmt, old);
 	t = table_alloc(pt);
 	if (t)
-		entry_set(e, table_entry(pt->fmt, t, level));
+		entry_set(pt->fmt, e, table_entry(pt->fmt, t, level));
 	return t;
 }
 
@@ -176,7 +191,7 @@ static int map_at(const struct job *j, u64 *e, u8 level, u64 va, u64 n)
 
 	if (!fmt->present(old) && level <= fmt->max_leaf && n == span(level) &&
 	    !(pa & (span(level) - 1))) {
-		entry_set(e, pa | fmt->encode(j->prot, level));
+		entry_set(fmt, e, pa | fmt->encode(j->prot, level));
 		return 0;
 	}
 	if (fmt->present(old) && is_leaf(fmt, old, level))
@@ -185,14 +200,18 @@ static int map_at(const struct job *j, u64 *e, u8 level, u64 va, u64 n)
 	return t ? descend(j, t, level - 1, va, n) : -ENOMEM;
 }
 
+static bool memory_ok(const struct ptab_format *fmt, paddr_t pa, u64 len)
+{
+	u64 limit = fmt->addr_mask | PAGE_MASK;
+
+	return !(pa.v & PAGE_MASK) && pa.v <= limit && (!len || len - 1 <= limit - pa.v);
+}
+
 int ptab_map(struct ptab *pt, u64 va, paddr_t pa, u64 len, u32 prot)
 {
 	struct job j = { .pt = pt, .at = map_at, .delta = pa.v - va, .prot = prot };
-	u64 limit = pt->fmt->addr_mask | PAGE_MASK;
 
-	if ((pa.v & PAGE_MASK) || pa.v > limit || (len && len - 1 > limit - pa.v))
-		return -EINVAL;
-	return run(&j, va, len);
+	return memory_ok(pt->fmt, pa, len) ? run(&j, va, len) : -EINVAL;
 }
 
 /* Replaces the leaf e by a table of smaller ones that map and allow the same. */
@@ -209,8 +228,10 @@ static int split(struct ptab *pt, u64 *e, u8 level)
 
 		for (u32 i = 0; i < PTAB_ENTRIES; i++)
 			t[i] = (leaf_pa(fmt, old, level).v + i * span(level - 1)) | bits;
+		write_back(fmt, t, PAGE_SIZE);
 		/* The CPU may set accessed and dirty bits meanwhile. Release as in entry_set(). */
 	} while (!atomic_cas(e, &old, table_entry(fmt, t, level)));
+	write_back(fmt, e, sizeof(*e));
 	return 0;
 }
 
@@ -225,6 +246,7 @@ static void change_leaf(const struct job *j, u64 *e, u8 level)
 		      (old & fmt->keep_bits);
 		/* The CPU may set accessed and dirty bits meanwhile; pairs with nothing else. */
 	} while (!atomic_cas(e, &old, j->remove ? 0 : new));
+	write_back(fmt, e, sizeof(*e));
 }
 
 static int change_at(const struct job *j, u64 *e, u8 level, u64 va, u64 n)
@@ -259,6 +281,68 @@ int ptab_protect(struct ptab *pt, u64 va, u64 len, u32 prot)
 	struct job j = { .pt = pt, .at = change_at, .prot = prot };
 
 	return run(&j, va, len);
+}
+
+/* --- near the last place ----------------------------------------------------------------------------- */
+
+/* The range's entries, if all of it lies in that table; NULL: not so. */
+static u64 *near_entries(const struct ptab_near *near, u64 va, u64 len)
+{
+	u64 at = va - near->va;
+
+	if (!near->table || at >= span(1) || len > span(1) - at || (va | len) & PAGE_MASK)
+		return NULL;
+	return &near->table[at >> PAGE_SHIFT];
+}
+
+/* Takes the table that va is in, if there is one. */
+static void near_take(const struct ptab *pt, struct ptab_near *near, u64 va)
+{
+	u64 *table = pt->root;
+
+	for (u8 level = pt->fmt->levels - 1; level; level--) {
+		u64 e = entry_get(&table[index_of(va, level)]);
+
+		if (!pt->fmt->present(e) || is_leaf(pt->fmt, e, level))
+			return;
+		table = table_of(pt->fmt, e);
+	}
+	*near = (struct ptab_near){ .va = va & ~(span(1) - 1), .table = table };
+}
+
+static bool all_free(const struct ptab_format *fmt, const u64 *e, u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		if (fmt->present(entry_get(&e[i])))
+			return false;
+	}
+	return true;
+}
+
+int ptab_map_near(struct ptab *pt, struct ptab_near *near, u64 va, paddr_t pa, u64 len, u32 prot)
+{
+	u64 *e = near_entries(near, va, len), n = len >> PAGE_SHIFT;
+	int err;
+
+	if (!e || !memory_ok(pt->fmt, pa, len) || !all_free(pt->fmt, e, n)) {
+		err = ptab_map(pt, va, pa, len, prot);
+		near_take(pt, near, va);
+		return err;
+	}
+	for (u64 i = 0; i < n; i++)
+		entry_set(pt->fmt, &e[i], (pa.v + i * PAGE_SIZE) | pt->fmt->encode(prot, 0));
+	return 0;
+}
+
+int ptab_unmap_near(struct ptab *pt, struct ptab_near *near, u64 va, u64 len)
+{
+	u64 *e = near_entries(near, va, len);
+
+	if (!e)
+		return ptab_unmap(pt, va, len);
+	for (u64 i = 0; i < len >> PAGE_SHIFT; i++)
+		entry_set(pt->fmt, &e[i], 0);
+	return 0;
 }
 
 static struct ptab_leaf leaf_at(const struct ptab_format *fmt, u64 entry, u8 level, u64 va)

@@ -24,6 +24,7 @@ struct ptab_format {
 	u8 level_shift; /* where such an entry has the level of that table, counted from 1; 0: nowhere */
 	u64 keep_bits;  /* leaf bits that a split or a change of rights keeps: accessed and dirty */
 	bool canonical; /* addresses are sign-extended from their highest bit */
+	bool incoherent; /* who walks it does not look into the caches: all that is written goes on to memory */
 	bool (*present)(u64 entry);
 	bool (*leaf)(u64 entry, u8 level);  /* of a present entry */
 	u64 (*encode)(u32 prot, u8 level);  /* bits of a leaf beside its address */
@@ -60,6 +61,18 @@ int ptab_unmap(struct ptab *pt, u64 va, u64 len) __must_check;
 
 /* Changes the rights of what is mapped in the range. -ENOMEM from a split. */
 int ptab_protect(struct ptab *pt, u64 va, u64 len, u32 prot) __must_check;
+
+/*
+ * The table of 4 KiB leaves that was used last, all zero at first: with it the two below do what those above do, and
+ * where they find themselves in that table again in a few instructions. No bits of leaves are kept. One at a time.
+ */
+struct ptab_near {
+	u64 va;
+	u64 *table;
+};
+int ptab_map_near(struct ptab *pt, struct ptab_near *near, u64 va, paddr_t pa, u64 len, u32 prot)
+	__must_check;
+int ptab_unmap_near(struct ptab *pt, struct ptab_near *near, u64 va, u64 len) __must_check;
 
 struct ptab_leaf {
 	u64 va, size;

@@ -39,6 +39,7 @@ struct iommu_domain {
 	struct dma_device *d;
 	struct spinlock lock; /* pt */
 	struct ptab pt;
+	struct ptab_near near; /* lock */
 	u16 id;
 	u32 alias_count;
 	u16 aliases[IOMMU_ALIASES_MAX + 1];

@@ -284,7 +284,7 @@ static int map(struct iommu_domain *dom, u64 iova, paddr_t pa, u64 len, u32 prot
 	int err, undo;
 
 	spin_lock(&dom->lock);
-	err = ptab_map(&dom->pt, iova, pa, len, prot);
+	err = ptab_map_near(&dom->pt, &dom->near, iova, pa, len, prot);
 	if (err) {
 		undo = ptab_unmap(&dom->pt, iova, len);
 		err = undo ? undo : err;
@@ -298,7 +298,7 @@ static int unmap(struct iommu_domain *dom, u64 iova, u64 len)
 	int err;
 
 	spin_lock(&dom->lock);
-	err = ptab_unmap(&dom->pt, iova, len);
+	err = ptab_unmap_near(&dom->pt, &dom->near, iova, len);
 	spin_unlock(&dom->lock);
 	return err;
 }

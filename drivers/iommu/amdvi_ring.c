@@ -27,9 +27,10 @@ static void put(struct amdvi_unit *u, struct amdvi_entry e)
 
 static int wait_answer(struct amdvi_unit *u)
 {
-	u64 end = clock_ns() + ANSWER_NS;
+	u64 end = 0;
 
 	while (READ_ONCE(*u->status) != u->sequence) {
+		end = end ? end : clock_ns() + ANSWER_NS;
 		if (clock_ns() < end) {
 			cpu_relax();
 			continue;

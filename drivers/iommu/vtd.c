@@ -17,7 +17,6 @@
 #include "mm/page.h"
 
 #define COMMAND_NS 1000000000ull
-#define CACHE_LINE 64ull
 
 struct vtd_unit *vtd_units[HOST_MAX_DMA_UNITS]; /* const after vtd_init() */
 u32 vtd_unit_count;
@@ -150,7 +149,7 @@ static const char *lacks(const struct vtd_unit *u)
 		return "it does not answer";
 	if (!(u->ecap & VTD_ECAP_QI))
 		return "it has no invalidation queue";
-	if (!u->format)
+	if (!u->format.levels)
 		return "its tables have neither 3 nor 4 levels";
 	if (regs > VTD_REGS_MIN)
 		return "its fault records are out of reach";
@@ -176,7 +175,7 @@ static struct vtd_unit *make(u32 number)
 	}
 	u->cap = vtd_read64(u, VTD_CAP);
 	u->ecap = vtd_read64(u, VTD_ECAP);
-	u->format = vtd_format(u->cap);
+	vtd_format(&u->format, u->cap, u->ecap);
 	return u;
 }
 

@@ -28,7 +28,7 @@ struct vtd_unit {
 	bool all; /* of its segment, what no other unit has */
 	u8 *regs;
 	u64 cap, ecap;
-	const struct ptab_format *format;
+	struct ptab_format format; /* levels 0: none that is known */
 	struct irq fault_irq;
 	bool remaps; /* interrupts */
 
@@ -51,6 +51,7 @@ struct iommu_domain {
 	struct dma_device *d; /* NULL: what the firmware keeps for a device without driver */
 	struct spinlock lock; /* pt */
 	struct ptab pt;
+	struct ptab_near near; /* lock */
 	u16 id;
 	bool blocked; /* after a fault; u->tables */
 	u32 alias_count;
@@ -90,8 +91,8 @@ int vtd_flush_irtes(struct vtd_unit *u, s32 index);
 
 extern const struct iommu_ops vtd_ops;
 
-/* The format of its tables; NULL: none that we know. */
-const struct ptab_format *vtd_format(u64 cap);
+/* The format of a unit's tables; levels 0: none that we know. */
+void vtd_format(struct ptab_format *out, u64 cap, u64 ecap);
 /* Maps what the firmware keeps for devices that have no driver yet. */
 void vtd_reserve_all(void);
 /* Nothing that the device sends is let through any more, and nobody is told of it. u->tables is not held. */

@@ -39,49 +39,23 @@ static u32 sl_decode(u64 entry, u8 level)
 	return (entry & VTD_SL_R ? PTAB_R : 0) | (entry & VTD_SL_W ? PTAB_W : 0);
 }
 
-#define FORMAT(n, leaf_level)                                                                      \
-	{                                                                                          \
-		.levels = (n), .max_leaf = (leaf_level), .addr_mask = VTD_SL_ADDR,                 \
-		.table_bits = VTD_SL_R | VTD_SL_W, .present = sl_present, .leaf = sl_leaf,         \
-		.encode = sl_encode, .decode = sl_decode,                                          \
-	}
-
-const struct ptab_format *vtd_format(u64 cap)
+void vtd_format(struct ptab_format *out, u64 cap, u64 ecap)
 {
-	static const struct ptab_format formats[2][3] = {
-		{ FORMAT(3, 0), FORMAT(3, 1), FORMAT(3, 2) },
-		{ FORMAT(4, 0), FORMAT(4, 1), FORMAT(4, 2) },
+	*out = (struct ptab_format){
+		.levels = cap & VTD_CAP_SAGAW_4 ? 4 :
+			  cap & VTD_CAP_SAGAW_3 ? 3 :
+						  0,
+		.max_leaf = !(cap & VTD_CAP_2M) ? 0 :
+			    !(cap & VTD_CAP_1G) ? 1 :
+						  2,
+		.addr_mask = VTD_SL_ADDR,
+		.table_bits = VTD_SL_R | VTD_SL_W,
+		.incoherent = !(ecap & VTD_ECAP_C),
+		.present = sl_present,
+		.leaf = sl_leaf,
+		.encode = sl_encode,
+		.decode = sl_decode,
 	};
-	u32 leaf = !(cap & VTD_CAP_2M) ? 0 : !(cap & VTD_CAP_1G) ? 1 : 2;
-
-	if (cap & VTD_CAP_SAGAW_4)
-		return &formats[1][leaf];
-	return cap & VTD_CAP_SAGAW_3 ? &formats[0][leaf] : NULL;
-}
-
-/* The entries for an address, on each level that there is. */
-static void publish_at(struct iommu_domain *dom, u64 iova)
-{
-	const struct ptab_format *fmt = dom->pt.fmt;
-
-	for (u8 level = fmt->levels; level--;) {
-		u64 *e = ptab_entry(&dom->pt, iova, level);
-
-		if (!e)
-			return;
-		vtd_publish(dom->u, e, sizeof(*e));
-		if (!fmt->present(*e) || fmt->leaf(*e, level))
-			return;
-	}
-}
-
-/* Reach memory where the IOMMU does not look into the caches. */
-static void publish_range(struct iommu_domain *dom, u64 iova, u64 len)
-{
-	if (dom->u->ecap & VTD_ECAP_C)
-		return;
-	for (u64 at = iova; at < iova + len; at += PAGE_SIZE)
-		publish_at(dom, at);
 }
 
 /* --- context entries ------------------------------------------------------------------------------- */
@@ -227,10 +201,8 @@ static struct iommu_domain *create(struct vtd_unit *u, u16 rid)
 	dom->u = u;
 	spin_init(&dom->lock, RANK_IOMMU_DOMAIN, "IOMMU domain");
 	dom->alias_count = iommu_aliases(u->segment, rid, dom->aliases);
-	if (!ptab_init(&dom->pt, u->format) && !take_id(dom)) {
-		vtd_publish(u, dom->pt.root, PAGE_SIZE);
+	if (!ptab_init(&dom->pt, &u->format) && !take_id(dom))
 		return dom;
-	}
 	destroy(dom);
 	return NULL;
 }
@@ -256,7 +228,6 @@ static int map_reserved(struct iommu_domain *dom, u16 rid)
 		err = ptab_map(&dom->pt, r->base, PADDR(r->base), r->len, PTAB_R | PTAB_W);
 		if (err && err != -EEXIST)
 			return err;
-		publish_range(dom, r->base, r->len);
 		if (dom->d)
 			dma_reserve(dom->d, r->base, r->len);
 	}
@@ -354,12 +325,11 @@ static int map(struct iommu_domain *dom, u64 iova, paddr_t pa, u64 len, u32 prot
 	int err, undo;
 
 	spin_lock(&dom->lock);
-	err = ptab_map(&dom->pt, iova, pa, len, prot);
+	err = ptab_map_near(&dom->pt, &dom->near, iova, pa, len, prot);
 	if (err) {
 		undo = ptab_unmap(&dom->pt, iova, len);
 		err = undo ? undo : err;
 	}
-	publish_range(dom, iova, len);
 	spin_unlock(&dom->lock);
 	if (err)
 		return err;
@@ -376,8 +346,7 @@ static int unmap(struct iommu_domain *dom, u64 iova, u64 len)
 	int err;
 
 	spin_lock(&dom->lock);
-	err = ptab_unmap(&dom->pt, iova, len);
-	publish_range(dom, iova, len);
+	err = ptab_unmap_near(&dom->pt, &dom->near, iova, len);
 	spin_unlock(&dom->lock);
 	return err;
 }

@@ -32,10 +32,11 @@ static void put(struct vtd_unit *u, u64 lo, u64 hi)
 
 static int wait_answer(struct vtd_unit *u)
 {
-	u64 end = clock_ns() + ANSWER_NS;
+	u64 end = 0;
 
 	while (READ_ONCE(*u->status) != u->sequence) {
 		vtd_publish(u, (const void *)u->status, sizeof(*u->status));
+		end = end ? end : clock_ns() + ANSWER_NS;
 		if (clock_ns() < end) {
 			cpu_relax();
 			continue;

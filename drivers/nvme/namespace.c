@@ -81,6 +81,9 @@ static void fill_blkdev(struct nvme *c, struct nvme_ns *ns)
 	b->max_zero = (NVME_BLOCKS_MAX - 1) * block;
 	b->max_discard = (u64)(UINT32_MAX) << ns->info.shift;
 	b->volatile_cache = c->info.cache;
+	b->above = c->hostdev;
+	b->model = c->info.model;
+	b->serial = c->info.serial;
 }
 
 static void add(struct nvme *c, u32 id, const struct nvme_ns_info *info)

@@ -145,6 +145,7 @@ struct nvme {
 	void *regs;
 	u64 regs_len;
 	struct dma_device *dma;
+	struct hostdev *hostdev; /* what its namespaces hang below; const, NULL: nothing */
 	u32 wanted_queues,
 		vectors; /* const: I/O pairs that there are vectors and CPUs for; vectors, the admin queue's included */
 

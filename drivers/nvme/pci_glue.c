@@ -159,6 +159,7 @@ static struct glue *make(struct pci_device *d)
 	g->c.number = next_number++;
 	g->c.bus = &bus;
 	g->c.dma = &d->dma;
+	g->c.hostdev = &d->hostdev;
 	g->c.glue = g;
 	g->c.wanted_queues = MIN(cpu_count(), NVME_QUEUES_MAX);
 	snprintf(g->c.name, sizeof(g->c.name), "nvme%u", g->c.number);

@@ -3,7 +3,7 @@
  * none of its rules, each request ends once, and a device that goes ends them all. An input is a device, then requests and steps.
  *
  * sources: core/blkdev.c core/blkparts.c core/blksync.c lib/string.c arch/lock.c
- * sources: tests/host/fake_blk.c tests/host/fake_mm.c
+ * sources: core/blknode.c core/hostdev.c lib/fmt.c tests/host/fake_blk.c tests/host/fake_mm.c
  * runs: 15000
  * max_len: 512
  */

@@ -3,7 +3,7 @@
  * room, that go, and parts of devices.
  *
  * sources: core/blkdev.c core/blkparts.c core/blksync.c lib/string.c arch/lock.c
- * sources: tests/host/fake_blk.c tests/host/fake_mm.c
+ * sources: core/blknode.c core/hostdev.c lib/fmt.c tests/host/fake_blk.c tests/host/fake_mm.c
  */
 #include "core/blkdev.h"
 
@@ -427,6 +427,81 @@ TEST(names_and_claims)
 		blkdev_remove(&d[i]);
 	d[0] = (struct blkdev){ .name = "fake0", .size = 512, .block_size = 512, .max_len = 512 };
 	CHECK_EQ(blkdev_add(&d[0]), -EEXIST);
+	end();
+}
+
+static char said[512];
+
+static void add(const char *text)
+{
+	size_t at = strlen(said);
+
+	CHECK(!str_copy(said + at, sizeof(said) - at, text));
+}
+
+static void sink_open(struct hostdev_sink *s, const char *element)
+{
+	(void)s;
+	add("<");
+	add(element);
+}
+
+static void sink_text(struct hostdev_sink *s, const char *text)
+{
+	(void)s;
+	add(" ");
+	add(text);
+}
+
+static void sink_close(struct hostdev_sink *s)
+{
+	(void)s;
+	add(">");
+}
+
+static int describe(struct hostdev *h, void *arg)
+{
+	struct hostdev_sink sink = { .open = sink_open, .text = sink_text, .close = sink_close };
+
+	if (h == arg)
+		return 0;
+	add(h->name);
+	add(h->path);
+	h->describe(h, &sink);
+	return h->parent == arg ? 1 : 2;
+}
+
+TEST(what_management_sees)
+{
+	struct hostdev above = { .name = "pci_0000_00_01_0", .path = "/sys/devices/x" };
+	struct blkdev part = { .name = "fake0p1", .parent = &disk.dev, .start = 512 };
+
+	setup();
+	hostdev_add(&above);
+	disk.dev.above = &above;
+	disk.dev.model = "M";
+	disk.dev.serial = "S";
+	CHECK_EQ(blkdev_add(&disk.dev), 0);
+	part.size = part.max_len = part.block_size = disk.dev.block_size;
+	CHECK_EQ(blkdev_add(&part), 0); /* of no hardware's own */
+	said[0] = '\0';
+	CHECK_EQ(hostdev_each(describe, &above), 1);
+	CHECK(!strcmp(said,
+		      "block_fake0/sys/devices/x/block/fake0<block fake0><drive_type disk><model M>"
+		      "<serial S><size 1048576><logical_block_size 512><num_blocks 2048>"));
+	blkdev_remove(&part);
+	blkdev_remove(&disk.dev);
+	CHECK_EQ(hostdev_each(describe, &above), 0);
+	hostdev_remove(&above);
+	/* One that hangs below nothing. */
+	disk.dev.above = NULL;
+	disk.dev.model = disk.dev.serial = NULL;
+	CHECK_EQ(blkdev_add(&disk.dev), 0);
+	said[0] = '\0';
+	CHECK_EQ(hostdev_each(describe, NULL), 1);
+	CHECK(!strcmp(said,
+		      "block_fake0/sys/devices/virtual/block/fake0<block fake0><drive_type disk>"
+		      "<size 1048576><logical_block_size 512><num_blocks 2048>"));
 	end();
 }
 

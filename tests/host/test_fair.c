@@ -3,7 +3,7 @@
  * limit holds do not hold others; on a clock and a disk of the test's own.
  *
  * sources: block/fair.c block/iotune.c core/blkdev.c core/blkparts.c core/blksync.c lib/string.c arch/lock.c
- * sources: tests/host/fake_blk.c tests/host/fake_mm.c
+ * sources: core/blknode.c core/hostdev.c lib/fmt.c tests/host/fake_blk.c tests/host/fake_mm.c
  */
 #include "block/fair.h"
 

@@ -2,7 +2,7 @@
  * block/partitions.h: partitions come and go with their disk, serve what is theirs, and are found by what the table says.
  *
  * sources: block/partitions.c block/gpt.c block/ramdisk.c core/blkdev.c core/blkparts.c core/blksync.c
- * sources: lib/crc32.c lib/string.c lib/fmt.c arch/lock.c tests/host/fake_blk.c tests/host/fake_mm.c
+ * sources: lib/crc32.c lib/string.c lib/fmt.c arch/lock.c core/blknode.c core/hostdev.c tests/host/fake_blk.c tests/host/fake_mm.c
  */
 #include "block/partitions.h"
 

@@ -127,16 +127,20 @@ static int model_map(u64 first, u64 n, u64 pa, u32 prot)
 	return 0;
 }
 
+static struct ptab_near near;
+
 static void random_op(struct ptab *pt)
 {
 	static const u32 prots[] = { PTAB_R, RW, PTAB_R | PTAB_X };
-	/* Often whole large pages, else anything. */
+	/* Often whole large pages, or a few small ones within two, else anything. */
 	u64 unit = rand_below(2) ? 512 : 1;
-	u64 first = rand_below(PAGES / unit) * unit;
-	u64 n = (1 + rand_below(MIN((PAGES - first) / unit, 700))) * unit;
+	bool few = unit == 1 && rand_below(2);
+	u64 first = rand_below((few ? 1024 : PAGES) / unit) * unit;
+	u64 n = (1 + rand_below(few ? 4 : MIN((PAGES - first) / unit, 700))) * unit;
 	u32 prot = prots[rand_below(ARRAY_LEN(prots))];
 	u64 va = m.base + first * L0;
 	u64 pa = (rand_below(1 << 20) + 1) * L1 + (rand_below(4) ? 0 : rand_below(512) * L0);
+	bool by_near = rand_below(2);
 
 	switch (rand_below(4)) {
 	case 0:
@@ -145,10 +149,14 @@ static void random_op(struct ptab *pt)
 		for (u64 i = 0; i < n; i++)
 			if (m.prot[first + i])
 				return;
-		CHECK_EQ(ptab_map(pt, va, PADDR(pa), n * L0, prot), model_map(first, n, pa, prot));
+		CHECK_EQ(by_near ? ptab_map_near(pt, &near, va, PADDR(pa), n * L0, prot) :
+				   ptab_map(pt, va, PADDR(pa), n * L0, prot),
+			 model_map(first, n, pa, prot));
 		break;
 	case 2:
-		CHECK_EQ(ptab_unmap(pt, va, n * L0), 0);
+		CHECK_EQ(by_near ? ptab_unmap_near(pt, &near, va, n * L0) :
+				   ptab_unmap(pt, va, n * L0),
+			 0);
 		for (u64 i = 0; i < n; i++)
 			m.prot[first + i] = 0;
 		break;
@@ -166,6 +174,7 @@ static void differential(const struct ptab_format *fmt, u64 base)
 	u64 before = fake_pages;
 
 	m = (struct model){ .base = base };
+	near = (struct ptab_near){ 0 };
 	CHECK_EQ(ptab_init(&pt, fmt), 0);
 	for (int i = 0; i < 600; i++) {
 		random_op(&pt);

@@ -2,7 +2,7 @@
  * block/ramdisk.h: what is written is read, the file stays as it is, memory within the limit, discard; and the word.
  *
  * sources: block/ramdisk.c block/ramdisk_word.c core/blkdev.c core/blkparts.c core/blksync.c core/cmdline.c core/bootfs.c
- * sources: lib/string.c arch/lock.c tests/host/fake_blk.c tests/host/fake_mm.c
+ * sources: lib/string.c arch/lock.c core/blknode.c core/hostdev.c lib/fmt.c tests/host/fake_blk.c tests/host/fake_mm.c
  */
 #include "block/ramdisk.h"
 
