@@ -1,5 +1,5 @@
 /*
- * ACPI fixed hardware (ACPI 6.5, 4.8): PM1 events and control, PM timer; and the reset register.
+ * ACPI fixed hardware (ACPI 6.5, 4.8): PM1 events and control, PM timer.
  * ACPI mode is always on: there is no SMI command port.
  */
 #include "lib/errno.h"
@@ -17,12 +17,9 @@
 	 ACPI_PM1_RTC_STS)
 #define PM_TMR_CARRY_SHIFT 31 /* of a 32-bit timer this bit's change sets TMR_STS */
 
-enum pm_bank { BANK_PM, BANK_RESET };
-
 struct acpi_pm {
 	struct vdev dev;
 	u16 status, enable, control;
-	u8 reset_control;
 	u64 start_ns;  /* when the PM timer was 0 */
 	u64 synced_ns; /* TMR_STS holds the timer's carries up to here */
 	struct vtimer timer;
@@ -99,29 +96,12 @@ static void block_write(struct acpi_pm *p, u64 value, u64 mask)
 	}
 }
 
-static int reset_io(struct acpi_pm *p, struct io_access *a)
-{
-	u8 old = p->reset_control;
-
-	if (a->size != 1)
-		return -ENOTSUP;
-	if (!a->write) {
-		a->value = old;
-		return 0;
-	}
-	p->reset_control = a->value & (RESET_SYS | RESET_CPU);
-	if (p->reset_control & ~old & RESET_CPU)
-		vm_stop(p->dev.vm, STOP_RESET, "reset by the reset register");
-	return 0;
-}
-
 static int acpi_pm_io(struct vdev *dev, u32 bank, struct io_access *a)
 {
 	struct acpi_pm *p = container_of(dev, struct acpi_pm, dev);
 	u32 shift = 8 * (u32)a->offset;
 
-	if (bank == BANK_RESET)
-		return reset_io(p, a);
+	(void)bank;
 	if (a->size > 4)
 		return -ENOTSUP;
 	if (a->offset >= PM_TMR) { /* often read, and nothing follows from it */
@@ -154,7 +134,6 @@ static void acpi_pm_reset(struct vdev *dev)
 	p->status = 0;
 	p->enable = 0;
 	p->control = ACPI_PM1_SCI_EN;
-	p->reset_control = 0;
 	p->start_ns = vm_time_ns(dev->vm);
 	p->synced_ns = p->start_ns;
 	irqline_renew(&p->sci);
@@ -164,12 +143,14 @@ static void acpi_pm_reset(struct vdev *dev)
 static void acpi_pm_state(struct vdev *dev, struct state *s)
 {
 	struct acpi_pm *p = container_of(dev, struct acpi_pm, dev);
+	u8 reset_control;
 
 	carry_sync(p);
 	state_u16(s, "status", &p->status);
 	state_u16(s, "enable", &p->enable);
 	state_u16(s, "control", &p->control);
-	state_u8(s, "reset_control", &p->reset_control);
+	if (s->version < 2)
+		state_u8(s, "reset_control", &reset_control); /* is vdev/pci_host.c's now */
 	state_moment(s, dev, "timer_start", &p->start_ns);
 	if (p->status & ~PM1_EVENTS)
 		state_reject(s, "status");
@@ -177,8 +158,6 @@ static void acpi_pm_state(struct vdev *dev, struct state *s)
 		state_reject(s, "enable");
 	if ((p->control & ~(ACPI_PM1_BM_RLD | ACPI_PM1_SLP_TYP)) != ACPI_PM1_SCI_EN)
 		state_reject(s, "control");
-	if (p->reset_control & ~(RESET_SYS | RESET_CPU))
-		state_reject(s, "reset_control");
 	if (!s->loading || state_result(s))
 		return;
 	p->synced_ns = vm_time_ns(dev->vm);
@@ -188,7 +167,7 @@ static void acpi_pm_state(struct vdev *dev, struct state *s)
 
 static const struct vdev_ops acpi_pm_ops = {
 	.name = "acpi_pm",
-	.version = 1,
+	.version = 2,
 	.reset = acpi_pm_reset,
 	.state = acpi_pm_state,
 	.power_button = acpi_pm_power_button,
@@ -197,7 +176,6 @@ static const struct vdev_ops acpi_pm_ops = {
 int acpi_pm_create(struct vm *vm, const struct domain *cfg)
 {
 	struct acpi_pm *p;
-	int err;
 
 	if (!cfg->acpi)
 		return 0;
@@ -207,8 +185,5 @@ int acpi_pm_create(struct vm *vm, const struct domain *cfg)
 	vdev_add(vm, &p->dev, &acpi_pm_ops, 0, RANK_VDEV);
 	p->sci.gsi = PM_SCI;
 	vtimer_init_dev(&p->timer, &p->dev, timer_fired);
-	err = iobus_claim(vm->bus, IO_PORT, PM_PORT, PM_LEN, &p->dev, acpi_pm_io, BANK_PM);
-	if (!err)
-		err = iobus_claim(vm->bus, IO_PORT, RESET_PORT, 1, &p->dev, acpi_pm_io, BANK_RESET);
-	return err;
+	return iobus_claim(vm->bus, IO_PORT, PM_PORT, PM_LEN, &p->dev, acpi_pm_io, 0);
 }

@@ -7,6 +7,7 @@
 #include "lib/errno.h"
 #include "lib/hw/acpi.h"
 #include "lib/hw/ioapic.h"
+#include "lib/hw/pci.h"
 #include "lib/hw/pit.h"
 #include "lib/hw/rtc.h"
 #include "lib/hw/uart16550.h"
@@ -29,7 +30,7 @@
 #define FADT_REVISION  6
 #define FADT_MINOR     5
 #define MADT_REVISION  5
-#define XSDT_MAX       4u
+#define XSDT_MAX       5u
 #define HPET_REVISION  1
 #define C2_UNSUPPORTED 101  /* microseconds: over 100 means no C2, */
 #define C3_UNSUPPORTED 1001 /* over 1000 no C3 (ACPI 6.5, 5.2.9) */
@@ -39,6 +40,8 @@
 #define PNP_SPEAKER    "PNP0800"
 #define PNP_RTC        "PNP0B00"
 #define PNP_RESOURCES  "PNP0C02"
+#define PNP_PCIE       "PNP0A08"
+#define PNP_PCI        "PNP0A03"
 #define PIC1_PORT      0x20
 #define PIC2_PORT      0xa0
 #define PIC_PORTS      2
@@ -232,6 +235,18 @@ static size_t hpet_add(struct acpi_tables *t)
 	return at;
 }
 
+static size_t mcfg_add(struct acpi_tables *t)
+{
+	size_t at = reserve(t, sizeof(struct acpi_mcfg), TABLE_ALIGN);
+	struct acpi_mcfg_allocation e = { .base = MACHINE_ECAM, .bus_last = PCI_BUSES - 1 };
+
+	if (!at)
+		return 0;
+	append(t, &e, sizeof(e));
+	table_close(t, at, ACPI_SIG_MCFG, 1);
+	return at;
+}
+
 /* A device on the ISA bus: up to two runs of ports and an interrupt (none: below 0). */
 static void isa_device(struct aml *a, const char *name, const char *id, u16 port, u8 ports,
 		       u16 port2, int irq)
@@ -277,6 +292,47 @@ static void serial_device(struct aml *a, u32 index, bool shared)
 	aml_end(a, device);
 }
 
+/* The host bridge, with what its bus has: ports and memory that are nobody else's (PCI Firmware 3.3, 4.1.3). */
+static void pci_device(struct aml *a)
+{
+	struct aml_mark device = aml_device(a, "PCI0"), crs;
+
+	aml_name(a, "_HID");
+	aml_eisa_id(a, PNP_PCIE);
+	aml_name(a, "_CID");
+	aml_eisa_id(a, PNP_PCI);
+	aml_name(a, "_UID");
+	aml_int(a, 0);
+	aml_name(a, "_BBN");
+	aml_int(a, 0);
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_resource_buses(a, 0, PCI_BUSES - 1);
+	aml_resource_io(a, PCI_CONFIG_ADDRESS, 8);
+	aml_resource_ports(a, 0, PCI_CONFIG_ADDRESS - 1);
+	aml_resource_ports(a, PCI_CONFIG_ADDRESS + 8, 0xffff);
+	aml_resource_window(a, MACHINE_PCI_LOW, MACHINE_PCI_LOW_END - 1);
+	aml_resource_window(a, MACHINE_PCI_HIGH, MACHINE_PCI_HIGH_END - 1);
+	aml_resources_end(a, crs);
+	aml_end(a, device);
+}
+
+/* Configuration space by memory: the board's, so that no function is placed there. */
+static void ecam_device(struct aml *a)
+{
+	struct aml_mark device = aml_device(a, "ECAM"), crs;
+
+	aml_name(a, "_HID");
+	aml_eisa_id(a, PNP_RESOURCES);
+	aml_name(a, "_UID");
+	aml_int(a, 1);
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_resource_memory(a, MACHINE_ECAM, MACHINE_ECAM_SIZE);
+	aml_resources_end(a, crs);
+	aml_end(a, device);
+}
+
 static size_t dsdt_add(struct acpi_tables *t, const struct domain *cfg)
 {
 	size_t at = reserve(t, sizeof(struct acpi_header), TABLE_ALIGN);
@@ -297,6 +353,8 @@ static size_t dsdt_add(struct acpi_tables *t, const struct domain *cfg)
 	aml_end(&a, m);
 
 	m = aml_scope(&a, "\\_SB_");
+	pci_device(&a);
+	ecam_device(&a);
 	isa_device(&a, "PIC_", PNP_PIC, PIC1_PORT, PIC_PORTS, PIC2_PORT, PIC_CASCADE);
 	isa_device(&a, "TIMR", PNP_TIMER, PIT_PORT, PIT_PORTS, 0, PIT_IRQ);
 	isa_device(&a, "SPKR", PNP_SPEAKER, PORT61, 1, 0, -1);
@@ -336,6 +394,7 @@ static void tables_build(struct acpi_tables *t, const struct vm *vm, const struc
 	tables[count++] = fadt_add(t, facs, dsdt_add(t, cfg));
 	if (cfg->apic)
 		tables[count++] = madt_add(t, vm);
+	tables[count++] = mcfg_add(t);
 	if (cfg->timers & BIT(TIMER_HPET))
 		tables[count++] = hpet_add(t);
 	xsdt = xsdt_add(t, tables, count);

@@ -11,13 +11,22 @@
 #define AML_DEVICE 0x82 /* behind AML_EXT_PREFIX */
 
 /* Resource descriptors (ACPI 6.5, 6.4.2): the tag's low three bits are the length. */
-#define RES_IRQ        0x22
-#define RES_IRQ_FLAGS  0x23
-#define RES_IRQ_EDGE   BIT(0)
-#define RES_IRQ_SHARED BIT(4)
-#define RES_IO         0x47
-#define RES_IO_16BIT   0x01
-#define RES_END        0x79 /* with a checksum byte; 0: none */
+#define RES_IRQ         0x22
+#define RES_IRQ_FLAGS   0x23
+#define RES_IRQ_EDGE    BIT(0)
+#define RES_IRQ_SHARED  BIT(4)
+#define RES_IO          0x47
+#define RES_IO_16BIT    0x01
+#define RES_MEMORY32    0x86
+#define RES_DWORD       0x87
+#define RES_WORD        0x88
+#define RES_TYPE_MEMORY 0
+#define RES_TYPE_IO     1
+#define RES_TYPE_BUS    2
+#define RES_FIXED       0x0c /* first and last are what they are */
+#define RES_IO_ALL      0x03 /* no holes by ISA's aliases */
+#define RES_MEMORY_RW   0x01
+#define RES_END         0x79 /* with a checksum byte; 0: none */
 
 #define PKG_MAX_BYTES 4
 
@@ -188,6 +197,44 @@ void aml_resource_irq(struct aml *a, u8 irq, bool shared)
 	put(a, &mask, sizeof(mask));
 	if (shared)
 		put_byte(a, RES_IRQ_EDGE | RES_IRQ_SHARED);
+}
+
+/* A window of words: ports or buses. */
+static void word_window(struct aml *a, u8 type, u8 type_flags, u16 first, u16 last)
+{
+	u8 head[] = { RES_WORD, 13, 0, type, RES_FIXED, type_flags };
+	u16 words[] = { 0, first, last, 0, (u16)(last - first + 1) };
+
+	put(a, head, sizeof(head));
+	put(a, words, sizeof(words));
+}
+
+void aml_resource_buses(struct aml *a, u8 first, u8 last)
+{
+	word_window(a, RES_TYPE_BUS, 0, first, last);
+}
+
+void aml_resource_ports(struct aml *a, u16 first, u16 last)
+{
+	word_window(a, RES_TYPE_IO, RES_IO_ALL, first, last);
+}
+
+void aml_resource_window(struct aml *a, u32 first, u32 last)
+{
+	u8 head[] = { RES_DWORD, 23, 0, RES_TYPE_MEMORY, RES_FIXED, RES_MEMORY_RW };
+	u32 dwords[] = { 0, first, last, 0, last - first + 1 };
+
+	put(a, head, sizeof(head));
+	put(a, dwords, sizeof(dwords));
+}
+
+void aml_resource_memory(struct aml *a, u32 base, u32 len)
+{
+	u8 head[] = { RES_MEMORY32, 9, 0, RES_MEMORY_RW };
+
+	put(a, head, sizeof(head));
+	put(a, &base, sizeof(base));
+	put(a, &len, sizeof(len));
 }
 
 /* Closes the template: the buffer's size stands between its length and its bytes. */

@@ -38,4 +38,10 @@ struct aml_mark aml_resources(struct aml *a);
 void aml_resource_io(struct aml *a, u16 port, u8 len);
 /* An ISA interrupt: edge-triggered, active high, exclusive; shared where said. */
 void aml_resource_irq(struct aml *a, u8 irq, bool shared);
+/* A window of a host bridge (6.4.3.5): bus numbers, ports, memory. It includes last. */
+void aml_resource_buses(struct aml *a, u8 first, u8 last);
+void aml_resource_ports(struct aml *a, u16 first, u16 last);
+void aml_resource_window(struct aml *a, u32 first, u32 last);
+/* Memory that nobody may move (6.4.3.4). */
+void aml_resource_memory(struct aml *a, u32 base, u32 len);
 void aml_resources_end(struct aml *a, struct aml_mark m);

@@ -22,6 +22,18 @@
 
 #define MACHINE_LAPIC 0xfee00000u
 
+/* PCI configuration space by memory, of 256 buses, and where the host bridge says so (Intel 3 Series data sheet, 5.1.16). */
+#define MACHINE_ECAM        0xe0000000u
+#define MACHINE_ECAM_SIZE   0x10000000u
+#define MACHINE_PCIEXBAR    0x60
+#define MACHINE_PCIEXBAR_ON 1u /* and of 256 MiB */
+
+/* Where the bus's functions may have memory: what is left below the I/O APIC. */
+#define MACHINE_PCI_LOW      0xc0000000u
+#define MACHINE_PCI_LOW_END  0xe0000000u
+#define MACHINE_PCI_HIGH     0xf0000000u
+#define MACHINE_PCI_HIGH_END 0xfec00000u
+
 /* The HPET: Intel's, revision 1, three timers of 64 bits, a count of 10 ns; its own I/O APIC pins as the ICH9's. */
 #define MACHINE_HPET   0xfed00000u
 #define HPET_HZ        100000000u

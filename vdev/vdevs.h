@@ -20,9 +20,10 @@ int pit_create(struct vm *vm, const struct domain *cfg) __must_check;
 int rtc_create(struct vm *vm, const struct domain *cfg) __must_check;
 int i8042_create(struct vm *vm, const struct domain *cfg) __must_check;
 int uart_create(struct vm *vm, const struct domain *cfg) __must_check;
+int pci_host_create(struct vm *vm, const struct domain *cfg) __must_check;
 /* Where the domain names it. */
 int hpet_create(struct vm *vm, const struct domain *cfg) __must_check;
-/* With cfg->acpi: fixed hardware and the reset register. Without: nothing is made. */
+/* With cfg->acpi: fixed hardware. Without: nothing is made. */
 int acpi_pm_create(struct vm *vm, const struct domain *cfg) __must_check;
 /* With cfg->acpi: writes the tables at each reset. -ENOSPC: they do not fit. */
 int acpi_tables_create(struct vm *vm, const struct domain *cfg) __must_check;

@@ -32,8 +32,8 @@
 #define TAG_SECTION     0x53
 
 static int (*const creators[])(struct vm *vm, const struct domain *cfg) = {
-	pic_create,   ioapic_create, pit_create,     rtc_create,
-	i8042_create, uart_create,   acpi_pm_create, hpet_create,
+	pic_create,  ioapic_create,  pit_create,  rtc_create,      i8042_create,
+	uart_create, acpi_pm_create, hpet_create, pci_host_create,
 };
 static_assert(ARRAY_LEN(creators) + 1 == MACHINE_DEVICES, "the local APIC is the first");
 

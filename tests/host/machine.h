@@ -9,7 +9,8 @@
 
 struct state;
 
-#define MACHINE_DEVICES 9 /* each alone: the local APIC, then those of vdev_table that have state */
+#define MACHINE_DEVICES                                                                            \
+	10 /* each alone: the local APIC, then those of vdev_table that have state */
 
 #define MACHINE_STREAM_MAX 32768
 

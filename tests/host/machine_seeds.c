@@ -81,6 +81,9 @@ static const struct action actions[] = {
 	/* ACPI: the power button and the timer's carry, a sleep state, the reset register. */
 	W16(0x602, 0x101), STEP(STEP_BUTTON, STEP_SAVE), R32(0x608), LATE(41), W16(0x600, 0x101), W16(0x604, 0x2000),
 	R32(0x600), OUT(0xcf9, 2), OUT(0xcf9, 6),
+	/* PCI: ids, the interrupt's line, what is not there; by memory the same. */
+	W32(0xcf8, 0x80000000), R32(0xcfc), W32(0xcf8, 0x8000f83c), W32(0xcfc, 5), R32(0xcfc), W32(0xcf8, 0x80000800),
+	R32(0xcfc), R32(0xe00f8000), W32(0xe00f803c, 7), R32(0xe00f803c), R32(0xe0008000),
 	W32(APIC + 0x320, 0x20050), W32(APIC + 0x380, 1000000),
 	STEP(STEP_SAVE, STEP_SAVE),
 };

@@ -1,5 +1,5 @@
 /*
- * ACPI fixed hardware: PM1 events and control, the PM timer, the reset register.
+ * ACPI fixed hardware: PM1 events and control, the PM timer.
  *
  * sources: tests/host/fake_vm.c vdev/acpi_pm.c vm/iobus.c vm/state.c vm/vdev.c core/chardev.c
  */
@@ -12,7 +12,6 @@
 #define ENABLE  0x602
 #define CONTROL 0x604
 #define TIMER   0x608
-#define RESET   0xcf9
 #define SCI     9
 
 #define SECOND 1000000000ULL
@@ -32,7 +31,6 @@ TEST(not_there_without_acpi)
 	CHECK_EQ(fake_in(STATUS, 2), 0xffff);
 	CHECK_EQ(fake_in(TIMER, 4), 0xffffffff);
 	fake_out(CONTROL, 2, ACPI_PM1_SLP_EN);
-	fake_out(RESET, 1, 6);
 	CHECK_EQ(fake_stops, 0);
 }
 
@@ -140,27 +138,6 @@ TEST(control_and_power_off)
 	CHECK_EQ(fake_stop_reason, STOP_POWEROFF);
 }
 
-TEST(reset_register)
-{
-	start();
-	CHECK_EQ(fake_in(RESET, 1), 0);
-	fake_out(RESET, 1, 0x02);
-	CHECK_EQ(fake_stops, 0);
-	CHECK_EQ(fake_in(RESET, 1), 0x02);
-	fake_out(RESET, 1, 0x06);
-	CHECK_EQ(fake_stops, 1);
-	CHECK_EQ(fake_stop_reason, STOP_RESET);
-
-	start();
-	fake_out(RESET, 1, 0x06); /* in one write, as the FADT says */
-	CHECK_EQ(fake_stop_reason, STOP_RESET);
-
-	start();
-	fake_out(0xcf8, 4, 0x80000600); /* PCI's address port lies around it */
-	CHECK_EQ(fake_stops, 0);
-	CHECK_EQ(fake_in(0xcf8, 4), 0xffffffff);
-}
-
 TEST(state)
 {
 	u8 stream[512];
@@ -169,7 +146,6 @@ TEST(state)
 
 	start();
 	fake_out(ENABLE, 2, ACPI_PM1_PWRBTN_STS);
-	fake_out(RESET, 1, 2);
 	vdev_power_button(vm);
 	fake_advance(700 * SECOND); /* a carry has come: TMR_STS */
 	ticks = fake_in(TIMER, 4);
@@ -182,7 +158,6 @@ TEST(state)
 	CHECK_EQ(fake_in(TIMER, 4), ticks);
 	CHECK_EQ(fake_in(STATUS, 2), ACPI_PM1_PWRBTN_STS | ACPI_PM1_TMR_STS);
 	CHECK_EQ(fake_in(ENABLE, 2), ACPI_PM1_PWRBTN_STS);
-	CHECK_EQ(fake_in(RESET, 1), 2);
 	CHECK(fake_lines[SCI].level);
 	fake_state_torture();
 }

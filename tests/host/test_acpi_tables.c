@@ -115,7 +115,7 @@ TEST(root_pointer)
 	CHECK_EQ(get32(rsdp + 20), 36);
 	CHECK_EQ(sum(rsdp, 36), 0);
 	check_table(xsdt(), "XSDT");
-	CHECK_EQ(get32(xsdt() + 4), HEADER + 2 * 8);
+	CHECK_EQ(get32(xsdt() + 4), HEADER + 3 * 8);
 }
 
 TEST(fadt)
@@ -335,6 +335,19 @@ static void check_by_iasl(const u8 *t, const char *name)
 	CHECK(!memcmp(again, t, len));
 }
 
+TEST(configuration_space_by_memory)
+{
+	const u8 *t;
+
+	start(1, 1, true);
+	t = table("MCFG");
+	CHECK(t);
+	check_table(t, "MCFG");
+	CHECK_EQ(get32(t + 4), 60);
+	CHECK_EQ(get64(t + 44), 0xe0000000);
+	CHECK(!t[52] && !t[53] && !t[54] && t[55] == 255); /* segment 0, buses 0 to 255 */
+}
+
 TEST(iasl_agrees)
 {
 	static const struct {
@@ -345,6 +358,7 @@ TEST(iasl_agrees)
 		start(machines[i].vcpus, machines[i].serials, true);
 		check_by_iasl(table("FACP"), "facp");
 		check_by_iasl(table("APIC"), "apic");
+		check_by_iasl(table("MCFG"), "mcfg");
 		check_by_iasl(at(get32(table("FACP") + 40)), "dsdt");
 		check_by_iasl(xsdt(), "xsdt");
 	}
